@@ -1,0 +1,222 @@
+"""The tables of a recipe: every parameter once, with type, bounds, default and help."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from ssbtomo.errors import UnitError
+from ssbtomo.units import format_length, micrometres
+
+__all__ = [
+    "MEASURES",
+    "Denoise",
+    "Length",
+    "Memory",
+    "Phase",
+    "Quantify",
+    "Range",
+    "Reconstruct",
+    "Report",
+    "Run",
+    "Section",
+    "Segment",
+]
+
+Axis = Literal["z", "y", "x"]
+Measure = Literal[
+    "fractions", "contacts", "connectivity", "transport", "particles", "pores", "cracks"
+]
+MEASURES: tuple[Measure, ...] = (
+    "fractions",
+    "contacts",
+    "connectivity",
+    "transport",
+    "particles",
+    "pores",
+    "cracks",
+)
+_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
+
+
+def _length(value: Any) -> float:  # noqa: ANN401 - whatever the YAML holds
+    if isinstance(value, bool | int | float):
+        raise UnitError(
+            f"{value!r} is not a length with a unit",
+            hint="write it as '25 nm'; units: pm, nm, um, µm, mm, cm, m",
+        )
+    return micrometres(str(value))
+
+
+def memory_bytes(value: object) -> int:
+    """Read a size such as ``"8 GB"`` and return it in bytes.
+
+    Parameters
+    ----------
+    value : object
+        A text with a unit, or a number of bytes.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?i?B)\s*", str(value))
+    if match is None or match[2] not in _BYTES:
+        raise UnitError(f"{value!r} is not an amount of memory", hint="write it as '8 GB'")
+    return round(float(match[1]) * _BYTES[match[2]])
+
+
+Length = Annotated[
+    float,
+    BeforeValidator(_length, json_schema_input_type=str),
+    Field(gt=0, allow_inf_nan=False),
+    PlainSerializer(format_length, return_type=str),
+]
+Memory = Annotated[
+    int,
+    BeforeValidator(memory_bytes, json_schema_input_type=str | int),
+    Field(ge=64 * 10**6),
+]
+
+
+class Section(BaseModel):
+    """A table of the file: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Phase(Section):
+    """A phase of the sample; the recipe lists them from dark to bright."""
+
+    name: str = Field(
+        description="Name in tables, figures and napari.",
+        min_length=1,
+        max_length=40,
+        pattern=r"^[^|/\\\x00-\x1f]+$",
+    )
+    role: Literal["void", "electrolyte", "active", "lithium", "carbon", "other"] = Field(
+        default="other", description="What the phase is in the cell; sets colour and measures."
+    )
+    value: int | None = Field(
+        default=None, ge=0, description="Its value in the scan, for segment.method: labels."
+    )
+
+
+class Reconstruct(Section):
+    """From projections or raw slices to a volume."""
+
+    method: Literal["none"] = Field(
+        default="none", description="none: the scan is a reconstructed, aligned volume already."
+    )
+
+
+class Denoise(Section):
+    """Noise reduction before segmentation."""
+
+    method: Literal["none", "gaussian", "median", "nlm", "tv"] = Field(
+        default="none", description="Filter; nlm is non-local means, tv total variation."
+    )
+    sigma: Length | None = Field(
+        default=None, description="gaussian: standard deviation; one largest voxel edge if absent."
+    )
+    radius: int = Field(default=1, ge=1, le=5, description="median: radius of the cube in voxels.")
+    strength: float = Field(
+        default=1.0, gt=0, le=10, description="nlm, tv: strength in units of the noise level."
+    )
+    patch: int = Field(default=1, ge=1, le=3, description="nlm: patch radius in voxels.")
+    distance: int = Field(default=2, ge=1, le=6, description="nlm: search radius in voxels.")
+    iterations: int = Field(default=20, ge=1, le=100, description="tv: number of iterations.")
+
+
+class Segment(Section):
+    """From grey values to phases."""
+
+    method: Literal["multi-otsu", "gaussian-mixture", "thresholds", "labels"] = Field(
+        default="multi-otsu",
+        description="How thresholds are found; labels: the scan holds phase labels already.",
+    )
+    thresholds: tuple[float, ...] | None = Field(
+        default=None, description="thresholds: grey values between the phases, dark to bright."
+    )
+    repair: bool = Field(
+        default=True,
+        description="Repair the partial-volume film of the middle phase on edges between a dark "
+        "and a bright one.",
+    )
+    smallest_object: int = Field(
+        default=0, ge=0, description="Pieces of a phase below this many voxels are given away."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_go_with_their_method(self) -> Self:
+        if (self.method == "thresholds") != (self.thresholds is not None):
+            raise ValueError("`thresholds` and `method: thresholds` go together")
+        if self.thresholds is not None and list(self.thresholds) != sorted(set(self.thresholds)):
+            raise ValueError(f"thresholds must rise from dark to bright, got {self.thresholds}")
+        return self
+
+
+class Range(Section):
+    """The range of every number: re-segmentation with shifted thresholds."""
+
+    shift: float = Field(
+        default=0.05,
+        ge=0,
+        le=0.4,
+        description="Each threshold is moved up and down by this share of the distance between "
+        "the mean grey values of its two phases; 0 turns ranges off.",
+    )
+
+
+class Quantify(Section):
+    """What is measured."""
+
+    measures: tuple[Measure, ...] = Field(
+        default=MEASURES, min_length=1, description="Groups of measures to take."
+    )
+    tortuosity_axes: tuple[Axis, ...] = Field(
+        default=("z", "y", "x"), description="Axes along which transport is solved."
+    )
+    tortuosity_phases: tuple[str, ...] | None = Field(
+        default=None, description="Phases that conduct, one solve each; all if absent."
+    )
+    particle_phase: str | None = Field(
+        default=None, description="Phase split into particles; the active material if absent."
+    )
+    pore_phase: str | None = Field(
+        default=None, description="Phase whose pores and cracks are measured; the void if absent."
+    )
+
+
+class Run(Section):
+    """How the work is done; no number depends on it."""
+
+    scheduler: str = Field(
+        default="threads",
+        pattern=r"^(synchronous|threads|processes|(tcp|tls|ucx|inproc)://.+)$",
+        description="synchronous, threads, processes, or the address of a Dask scheduler.",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=4096, description="Tasks at once; the number of cores if absent."
+    )
+    memory: Memory | None = Field(
+        default=None, description="Memory that the run may use, such as '8 GB'."
+    )
+    block: tuple[
+        Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]
+    ] = Field(default=(128, 128, 128), description="Voxels of a block along (Z, Y, X).")
+
+
+class Report(Section):
+    """What the report shows."""
+
+    title: str = Field(default="", max_length=200, description="Title; made from the samples if empty.")
+    figures: tuple[Literal["svg", "png"], ...] = Field(
+        default=("svg", "png"), description="Formats of the figure files."
+    )
