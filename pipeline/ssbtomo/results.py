@@ -14,7 +14,7 @@ from ssbtomo.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "Measurement", "Results", "table", "with_ranges"]
+__all__ = ["COLUMNS", "Measurement", "Results", "load", "table", "with_ranges"]
 
 COLUMNS = (
     "sample",
@@ -222,3 +222,19 @@ class Results:
 
     def __repr__(self) -> str:
         return f"Results({str(self.path)!r}: {len(self.table)} measurements)"
+
+
+def load(path: str | Path) -> Results:
+    """Open a results folder.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The folder that a run wrote.
+
+    Returns
+    -------
+    Results
+        Its table, per-object tables, provenance and report.
+    """
+    return Results.load(path)

@@ -113,13 +113,15 @@ def check_spacing(spacing: Sequence[float]) -> Spacing:
     return edges[0], edges[1], edges[2]
 
 
-def format_length(micrometre: float) -> str:
+def format_length(micrometre: float, digits: int = 6) -> str:
     """Write a length in the unit that reads best.
 
     Parameters
     ----------
     micrometre : float
         A length in µm.
+    digits : int, optional
+        Significant digits at most.
 
     Returns
     -------
@@ -128,5 +130,5 @@ def format_length(micrometre: float) -> str:
     """
     for unit, scale in (("nm", 1e-3), ("µm", 1.0), ("mm", 1e3)):
         if abs(micrometre) < 1000 * scale or unit == "mm":
-            return f"{micrometre / scale:.6g} {unit}"
+            return f"{micrometre / scale:.{digits}g} {unit}"
     raise AssertionError

@@ -51,6 +51,10 @@ def _length(value: Any) -> float:  # noqa: ANN401 - whatever the YAML holds
     return micrometres(str(value))
 
 
+def _written(micrometre: float) -> str:
+    return format_length(micrometre, digits=15)
+
+
 def memory_bytes(value: object) -> int:
     """Read a size such as ``"8 GB"`` and return it in bytes.
 
@@ -76,7 +80,7 @@ Length = Annotated[
     float,
     BeforeValidator(_length, json_schema_input_type=str),
     Field(gt=0, allow_inf_nan=False),
-    PlainSerializer(format_length, return_type=str),
+    PlainSerializer(_written, return_type=str),
 ]
 Memory = Annotated[
     int,

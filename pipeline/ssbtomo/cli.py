@@ -1,0 +1,234 @@
+"""The command ``ssbtomo``: parse, call, print, exit."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ssbtomo.errors import CancelledError, SsbtomoError
+
+__all__ = ["app", "main"]
+
+EXIT_PROBLEM, EXIT_WARNINGS, EXIT_INTERRUPTED = 1, 3, 130
+
+app = typer.Typer(
+    help="From 3-D images of solid-state batteries to numbers that can be published.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 a problem that is explained, 2 wrong usage, 3 warnings under "
+    "--strict, 130 interrupted (start again to go on).",
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
+Scan = Annotated[Path, typer.Argument(metavar="SCAN", help="TIFF, folder, HDF5, npy, raw, OME-Zarr.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Results folder.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="synchronous, threads, processes, or a Dask address; overrules the recipe."),
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Tasks at once; overrules the recipe.")]
+Memory = Annotated[str | None, typer.Option(help="Memory the run may use, such as '8 GB'.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are warnings.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
+
+
+def main() -> None:
+    """Run the command line; an explained problem ends it with exit code 1."""
+    try:
+        app()
+    except SsbtomoError as error:
+        _complain(error)
+        sys.exit(EXIT_INTERRUPTED if isinstance(error, CancelledError) else EXIT_PROBLEM)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; start again to go on\n")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from ssbtomo import __version__
+
+        typer.echo(f"ssbtomo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool,
+        typer.Option("--version", is_eager=True, callback=lambda value: _version(wanted=value)),
+    ] = False,
+) -> None:
+    """From 3-D images of solid-state batteries to numbers that can be published."""
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo_results"),
+    sample: Annotated[str, typer.Option(help="Which sample: cathode_ct or cathode_fibsem.")] = "cathode_ct",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Build a sample volume, run the whole pipeline on it, and compare with the truth."""
+    from ssbtomo.demo import beside_truth
+    from ssbtomo.testing.samples import write_sample
+
+    recipe = write_sample(sample, out / "sample")
+    results = _run(recipe, out / "results", quiet=quiet, scheduler=scheduler, workers=workers)
+    typer.echo(beside_truth(results))
+    typer.echo(f"\nreport: {results.report.resolve()}")
+
+
+@app.command()
+def init(
+    scan: Scan,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The recipe to write.")] = Path("recipe.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
+) -> None:
+    """Write a commented recipe from what the scan tells."""
+    from ssbtomo.runner.drafting import draft_recipe
+
+    volume = draft_recipe(scan, out, force=force)
+    _say(repr(volume))
+    typer.echo(out)
+
+
+@app.command()
+def info(scan: Scan, as_json: AsJson = False) -> None:
+    """Tell what a scan is: size, type, voxel size and its origin, and what is odd about it."""
+    from ssbtomo import io
+
+    volume = io.open_volume(scan)
+    report = io.check_stack(scan)
+    problems = [f"{item.severity}: {item.what} ({item.where})" for item in report.problems]
+    if as_json:
+        content = {
+            "shape": volume.shape, "dtype": str(volume.dtype), "spacing_um": volume.spacing,
+            "spacing_origin": volume.spacing_origin, "notes": list(volume.notes), "problems": problems,
+        }  # fmt: skip
+        typer.echo(json.dumps(content, indent=1))
+        return
+    typer.echo(repr(volume))
+    for problem in problems:
+        typer.echo(f"  {problem}")
+
+
+@app.command()
+def check(recipe: RecipePath, as_json: AsJson = False) -> None:
+    """List every problem of a recipe and its scans, or tell what the run will need."""
+    from ssbtomo.runner.check import checked_plan
+
+    problems, plan = checked_plan(recipe)
+    if as_json:
+        content: dict[str, Any] = {"problems": problems}
+        if plan:
+            content["samples"] = [
+                {"name": s.job.name, "shape": s.volume.shape, "memory_bytes": s.memory,
+                 "disk_bytes": s.disk, "stage": s.stage}
+                for s in plan.samples
+            ]  # fmt: skip
+        typer.echo(json.dumps(content, indent=1))
+    else:
+        for problem in problems:
+            _say(f"error: {problem}")
+        for item in plan.samples if plan else ():
+            typer.echo(
+                f"{item.job.name}: {' x '.join(map(str, item.volume.shape))} voxels, about "
+                f"{item.memory / 1e9:.1f} GB of memory (at {item.stage}), "
+                f"up to {item.disk / 1e9:.2f} GB of disk"
+            )
+    raise typer.Exit(code=EXIT_PROBLEM if problems else 0)
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one parameter per flag
+    recipe: RecipePath,
+    out: Out = Path("results"),
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    strict: Strict = False,
+    quiet: QuietFlag = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe; stages that are done already are not repeated."""
+    results = _run(recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory)
+    story = results.run
+    if as_json:
+        typer.echo(json.dumps({"results": str(results.path), "report": str(results.report),
+                               "warnings": story["warnings"]}, indent=1))  # fmt: skip
+    else:
+        typer.echo(results.report)
+    if strict and (story["warnings"] or bool((results.table["warnings"] != "").any())):
+        raise typer.Exit(code=EXIT_WARNINGS)
+
+
+@app.command()
+def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
+    """Write figures, methods and report of a results folder anew."""
+    from ssbtomo.report import write_report
+    from ssbtomo.results import Results
+
+    typer.echo(write_report(Results.load(results).path))
+
+
+@app.command()
+def explain(
+    word: Annotated[
+        str, typer.Argument(help="A quantity, a recipe key such as denoise.sigma, recipe, or schema.")
+    ] = "",
+) -> None:
+    """Define a quantity or a recipe key; without a word, list them."""
+    from ssbtomo.explaining import explain as explained
+
+    typer.echo(explained(word))
+
+
+def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **how: Any) -> Any:  # noqa: ANN401
+    from ssbtomo import runner
+    from ssbtomo.model.sections import memory_bytes
+    from ssbtomo.talk import talker
+
+    cancel = threading.Event()
+    previous = signal.signal(signal.SIGINT, lambda *_: _interrupt(cancel))
+    try:
+        with talker(quiet=quiet) as tell:
+            return runner.run(
+                recipe, out, events=tell, cancel=cancel, command=shlex.join(sys.argv),
+                memory=None if memory is None else memory_bytes(memory), **how,
+            )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _interrupt(cancel: threading.Event) -> None:
+    """Ask the run to stop after the current block; a second time, stop at once."""
+    if cancel.is_set():
+        raise KeyboardInterrupt
+    cancel.set()
+    _say("stopping; press again to stop at once")
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _complain(error: SsbtomoError) -> None:
+    for line in str(error).splitlines():
+        _say(line if line.startswith("  ->") else f"error: {line}")
+
+
+if __name__ == "__main__":
+    main()

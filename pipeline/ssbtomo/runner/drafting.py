@@ -1,0 +1,117 @@
+"""A first recipe for a scan, commented, from what the file tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ssbtomo import io
+from ssbtomo.errors import OutputError
+from ssbtomo.units import format_length
+from ssbtomo.volume import Volume
+
+__all__ = ["draft_recipe"]
+
+_TEXT = """\
+# A recipe of ssbtomo. Check it: ssbtomo check {name}   Run it: ssbtomo run {name} -o results
+# Lengths need a unit. Every key: ssbtomo explain recipe
+sample:
+  path: {path}
+{voxel_size}
+{facts}
+  # modality: xct             # xct or fib-sem
+  # conditions: {{stack_pressure: 5 MPa, temperature: 25 C, state_of_charge: 50 %}}
+
+phases:                       # from dark to bright; the roles set colours and measures
+  - {{name: void, role: void}}
+  - {{name: electrolyte, role: electrolyte}}
+  - {{name: active, role: active}}
+
+transport_axis: z             # from the separator to the current collector: z, y or x
+
+denoise:
+  method: none                # none, gaussian, median, nlm, tv
+
+segment:
+  method: multi-otsu          # multi-otsu, gaussian-mixture, thresholds, labels
+  repair: true                # undo the false film of the middle phase on dark-bright edges
+  smallest_object: 0          # voxels; smaller pieces of a phase are given away
+
+range:
+  shift: 0.05                 # low and high of every number: thresholds moved by this share
+
+quantify:
+  measures: [fractions, contacts, connectivity, transport, particles, pores, cracks]
+  tortuosity_axes: [z, y, x]
+
+run:
+  scheduler: threads          # synchronous, threads, processes, or tcp://HOST:PORT
+  # workers: 2
+  # memory: 8 GB
+  block: [128, 128, 128]
+"""
+
+
+def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume:
+    """Write a commented recipe for a scan.
+
+    Parameters
+    ----------
+    scan : pathlib.Path
+        The image.
+    target : pathlib.Path
+        The recipe to write.
+    force : bool, optional
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    Volume
+        The opened scan.
+
+    Raises
+    ------
+    OutputError
+        If the recipe exists, or its folder cannot be written.
+    """
+    volume = io.open_volume(scan)
+    if target.exists() and not force:
+        raise OutputError(f"{target} exists", hint="choose another name with -o, or add --force")
+    text = _TEXT.format(
+        name=target.name, path=_quoted(_relative(scan, target)),
+        voxel_size=_voxel_size(volume), facts=_facts(volume),
+    )  # fmt: skip
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{target} cannot be written: {error.strerror}", hint="choose another place with -o"
+        ) from error
+    return volume
+
+
+def _relative(scan: Path, target: Path) -> str:
+    home = target.resolve().parent
+    try:
+        return str(scan.resolve().relative_to(home))
+    except ValueError:
+        return str(scan.resolve())
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _voxel_size(volume: Volume) -> str:
+    if volume.spacing is None:
+        return (
+            "  # TODO: the file does not tell its voxel size. Give it (Z, Y, X), with units:\n"
+            "  # voxel_size: [25 nm, 25 nm, 25 nm]"
+        )
+    edges = ", ".join(format_length(edge) for edge in volume.spacing)
+    return f"  # the voxel size comes from the {volume.spacing_origin}; to overrule it:\n  # voxel_size: [{edges}]"
+
+
+def _facts(volume: Volume) -> str:
+    size = " x ".join(map(str, volume.shape))
+    notes = "".join(f"\n  # note: {note}" for note in volume.notes)
+    return f"  # {size} voxels (Z, Y, X), {volume.dtype}{notes}"

@@ -1,0 +1,127 @@
+"""The results folder: whose it is, whether it can be written, and who is writing."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ssbtomo.errors import OutputError
+from ssbtomo.runner.samples import Job
+from ssbtomo.stages.desk import write_json
+
+__all__ = ["explained", "occupied"]
+
+_OWNER = "owner.json"
+
+
+@contextmanager
+def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
+    """Hold a results folder for one run, and leave none behind that holds nothing.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The results folder; made if it is not there.
+    jobs : sequence of Job
+        The samples: a folder belongs to them.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, holds something else, belongs to other
+        samples, or another run is writing to it.
+    """
+    with explained(folder):
+        _check_owner(folder, jobs)
+        fresh = not folder.exists()
+        made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        work = folder / "work"
+        work.mkdir(parents=True, exist_ok=True)
+        with (work / "lock").open("w") as lock:
+            _take(lock.fileno(), folder)
+            write_json(work / _OWNER, {"samples": _identity(jobs)})
+            try:
+                yield
+            except BaseException:
+                if fresh and not _holds_anything(folder):
+                    for item in made:
+                        shutil.rmtree(item, ignore_errors=True)
+                raise
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn the system's errors of writing into ours.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the run writes.
+
+    Raises
+    ------
+    OutputError
+        For a full disk, a folder that cannot be written, and the like.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        hints = {
+            errno.ENOSPC: "the disk is full: free some space and start again, finished stages stay",
+            errno.EDQUOT: "your quota is used up: free some space and start again",
+            errno.EACCES: "you may not write there: choose another folder with -o",
+            errno.EPERM: "you may not write there: choose another folder with -o",
+            errno.EROFS: "the file system is read-only: choose another folder with -o",
+            errno.ENOTDIR: "a part of the path is a file: choose another folder with -o",
+            errno.EEXIST: "a file has this name: choose another folder with -o",
+        }
+        hint = hints.get(error.errno or 0)
+        if hint is None:
+            raise
+        raise OutputError(f"{folder} cannot be written: {error}", hint=hint) from error
+
+
+def _check_owner(folder: Path, jobs: Sequence[Job]) -> None:
+    if not folder.is_dir():
+        if folder.exists():
+            raise OutputError(f"{folder} is a file", hint="choose a folder with -o")
+        return
+    owner = folder / "work" / _OWNER
+    if owner.is_file():
+        known = json.loads(owner.read_text("utf-8"))["samples"]
+        if known != _identity(jobs):
+            names = ", ".join(name for name, _ in known)
+            raise OutputError(
+                f"{folder} belongs to another run, of the samples: {names}",
+                hint="choose another folder with -o, or delete this one",
+            )
+    elif any(folder.iterdir()):
+        raise OutputError(
+            f"{folder} is not empty and holds no run of ssbtomo",
+            hint="choose a new or empty folder with -o; nothing was touched",
+        )
+
+
+def _identity(jobs: Sequence[Job]) -> list[list[str]]:
+    return [[job.name, str(job.source)] for job in jobs]
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"another run is writing to {folder}", hint="wait for it, or choose another folder"
+        ) from None
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Tell whether a stage was finished there."""
+    return any((folder / "work").glob("*/*.done.json"))

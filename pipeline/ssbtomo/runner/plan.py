@@ -1,0 +1,165 @@
+"""What a run needs before it starts: samples, shapes, memory, disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from ssbtomo.errors import ResourceError
+from ssbtomo.model import Recipe
+from ssbtomo.runner.samples import Job, jobs_of
+from ssbtomo.stages.chain import chain
+from ssbtomo.stages.desk import Desk, clipped
+from ssbtomo.stages.ingest import open_scan
+from ssbtomo.volume import Volume
+
+__all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
+
+_BASE = 500 * 10**6  # bytes: the interpreter with its libraries
+_BLOCKS = 12.0  # bytes per voxel of a block in flight, float32 with halo and copies
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePlan:
+    """What one sample needs.
+
+    Parameters
+    ----------
+    job : Job
+        The sample.
+    volume : Volume
+        The opened scan.
+    memory : int
+        Estimated peak in bytes.
+    stage : str
+        The stage that needs most.
+    disk : int
+        Estimated size of its stores in bytes, uncompressed.
+    """
+
+    job: Job
+    volume: Volume
+    memory: int
+    stage: str
+    disk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does, before it does it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    samples : tuple of SamplePlan
+        One per sample.
+    workers : int
+        Tasks at once.
+    limit : int
+        Bytes of memory that the run may use.
+    """
+
+    recipe: Recipe
+    samples: tuple[SamplePlan, ...]
+    workers: int
+    limit: int
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The samples."""
+        return [sample.job for sample in self.samples]
+
+    @property
+    def memory(self) -> int:
+        """Estimated peak in bytes: samples run one after the other."""
+        return max(sample.memory for sample in self.samples)
+
+
+def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) -> Plan:
+    """Open every scan, check that it can be measured, and estimate what it takes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    folder : pathlib.Path
+        What relative paths start from.
+    workers : int
+        Tasks at once.
+    memory : int or None
+        Bytes that the run may use; what is free now if ``None``.
+
+    Returns
+    -------
+    Plan
+        The work, with its estimates.
+
+    Raises
+    ------
+    SsbtomoError
+        If a scan cannot be opened, or tells no voxel size.
+    """
+    limit = memory or int(psutil.virtual_memory().available)
+    samples = tuple(_sample(job, recipe, workers) for job in jobs_of(recipe, folder))
+    return Plan(recipe, samples, workers, limit)
+
+
+def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
+    volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
+    volume.needed_spacing()
+    voxels = float(np.prod(volume.shape))
+    block = float(np.prod(clipped(recipe.run.block, volume.shape)))
+    slab = min(recipe.run.block[0], volume.shape[0]) * float(np.prod(volume.shape[1:]))
+    itemsize = volume.dtype.itemsize
+    flight = workers * max(block * _BLOCKS, 2 * slab * itemsize)
+    needs = {
+        stage.name: _BASE + flight + voxels * stage.bytes_per_voxel(itemsize)
+        for stage in chain(job.sample)
+    }
+    stage = max(needs, key=lambda name: needs[name])
+    copies = itemsize * 1.2 + (4.8 if job.sample.denoise.method != "none" else 0) + 8
+    return SamplePlan(job, volume, int(needs[stage]), stage, int(voxels * copies))
+
+
+def check_resources(plan: Plan, out: Path) -> None:
+    """Refuse a run that does not fit its memory or its disk.
+
+    Parameters
+    ----------
+    plan : Plan
+        The work.
+    out : pathlib.Path
+        Where the results go.
+
+    Raises
+    ------
+    ResourceError
+        With the sample, the stage, and what it would take.
+    """
+    for sample in plan.samples:
+        if sample.memory > plan.limit:
+            raise ResourceError(
+                f"{sample.job.name}: the stage {sample.stage} needs about "
+                f"{sample.memory / 1e9:.1f} GB, the run may use {plan.limit / 1e9:.1f} GB",
+                hint="allow more with --memory, use fewer workers or smaller blocks, leave out "
+                "measures (quantify.measures), or crop the scan",
+            )
+    place = next(parent for parent in (out, *out.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    wanted = _least_disk(plan.samples)
+    if wanted > free:
+        raise ResourceError(
+            f"{out} has {free / 1e9:.2f} GB free, the stores need about {wanted / 1e9:.2f} GB",
+            hint="free some space, or choose another folder with -o",
+        )
+
+
+def _least_disk(samples: Sequence[SamplePlan]) -> int:
+    """Return what the grey copies alone take: labels compress, grey hardly does."""
+    return sum(int(np.prod(s.volume.shape)) * s.volume.dtype.itemsize // 2 for s in samples)

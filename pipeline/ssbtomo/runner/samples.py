@@ -1,0 +1,111 @@
+"""The samples of a recipe: patterns become files, every name is unique."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssbtomo.errors import FormatError, RecipeError
+from ssbtomo.model import Recipe, Sample
+from ssbtomo.stages.desk import folder_name
+
+__all__ = ["Job", "jobs_of"]
+
+_SUFFIXES = (".ome.zarr", ".ome.tiff", ".ome.tif", ".raw.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One sample to run.
+
+    Parameters
+    ----------
+    name : str
+        Its name, unique in the run.
+    source : pathlib.Path
+        The scan.
+    sample : Sample
+        Its part of the recipe.
+    """
+
+    name: str
+    source: Path
+    sample: Sample
+
+
+def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
+    """List the samples of a recipe with their files.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    folder : pathlib.Path
+        What relative paths start from: where the recipe lies.
+
+    Returns
+    -------
+    list of Job
+        In the recipe's order; the files of a pattern in natural order.
+
+    Raises
+    ------
+    FormatError
+        If a scan does not exist, or a pattern fits nothing.
+    RecipeError
+        If two samples have the same name.
+    """
+    jobs = []
+    for sample in recipe.samples:
+        path = Path(sample.path).expanduser()
+        path = path if path.is_absolute() else folder / path
+        if glob.has_magic(sample.path) and not path.exists():
+            jobs += [Job(_stem(file), file, sample) for file in _matching(path)]
+        else:
+            _must_exist(path)
+            jobs.append(Job(sample.name or _stem(path), path.resolve(), sample))
+    _must_differ(jobs)
+    return jobs
+
+
+def _matching(pattern: Path) -> list[Path]:
+    files = sorted(glob.glob(str(pattern)), key=lambda text: (len(text), text))
+    if not files:
+        raise FormatError(
+            f"no file fits the pattern {pattern}", hint="check the folder and the ending"
+        )
+    return [Path(file).resolve() for file in files]
+
+
+def _must_exist(path: Path) -> None:
+    if path.exists():
+        return
+    around = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, around, 1)
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    elif not path.parent.is_dir():
+        hint = f"the folder {path.parent} does not exist either"
+    else:
+        hint = "paths are relative to the recipe; check sample.path"
+    raise FormatError(f"there is no scan {path}", hint=hint)
+
+
+def _must_differ(jobs: list[Job]) -> None:
+    names = Counter(folder_name(job.name) for job in jobs)
+    double = [name for name, count in names.items() if count > 1]
+    if double:
+        raise RecipeError(
+            f"{names[double[0]]} samples have the name {double[0]!r}",
+            hint="give each sample its own `name`",
+        )
+
+
+def _stem(path: Path) -> str:
+    for suffix in _SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.name if path.is_dir() else path.stem

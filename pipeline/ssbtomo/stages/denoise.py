@@ -1,0 +1,111 @@
+"""Denoise: a filter over the ingested volume, block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ssbtomo import io
+from ssbtomo.blocks.filters import denoise, noise_level
+from ssbtomo.model import Denoise as Section
+from ssbtomo.stages.desk import Desk, Facts, clipped
+from ssbtomo.units import format_length
+
+__all__ = ["Denoise"]
+
+_CITED = {
+    "gaussian": (),
+    "median": (),
+    "nlm": ("buades2005nlm",),
+    "tv": ("chambolle2004tv",),
+    "none": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Denoise:
+    """Reduce noise; ``none`` leaves the ingested volume as it is.
+
+    Parameters
+    ----------
+    section : ssbtomo.model.Denoise
+        The recipe's section.
+    """
+
+    name: ClassVar[str] = "denoise"
+    version: ClassVar[int] = 1
+
+    section: Section
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that decides the stage's result beside its inputs."""
+        return self.section.model_dump(mode="json")
+
+    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+        """Memory at the stage's peak, beside the blocks in flight."""
+        return 0.0
+
+    def __call__(self, desk: Desk) -> Facts:
+        """Write ``volume.ome.zarr``; the noise level is estimated once, for all blocks."""
+        if self.section.method == "none":
+            return {}
+        source = io.ome_zarr.open_array(desk.store("image"))
+        noise = noise_level(source, desk.grid, desk.engine)
+        path = desk.draft("volume")
+        dtype = source.dtype if self.section.method == "median" else np.dtype(np.float32)
+        block = clipped(desk.block, desk.shape)
+        sink = io.ome_zarr.create(path, desk.shape, dtype, desk.spacing, kind="image", block=block)
+        total = len(desk.grid)
+        done = iter(range(1, total + 1))
+        denoise(
+            source, sink, desk.grid, desk.engine, self.section.method,
+            on_block=lambda _: desk.tell(next(done), total),
+            **self._options(desk, noise),
+        )  # fmt: skip
+        io.ome_zarr.finish(path, engine=desk.engine)
+        desk.publish("volume")
+        return {"noise": noise, "sigma_um": self._sigma(desk)}
+
+    def _sigma(self, desk: Desk) -> float:
+        return self.section.sigma or max(desk.spacing)
+
+    def _options(self, desk: Desk, noise: float) -> dict[str, Any]:
+        asked = self.section
+        sigma = tuple(self._sigma(desk) / edge for edge in desk.spacing)
+        options: dict[str, dict[str, Any]] = {
+            "gaussian": {"sigma": sigma},
+            "median": {"radius": asked.radius},
+            "nlm": {
+                "patch": asked.patch,
+                "distance": asked.distance,
+                "noise": noise * asked.strength,
+            },
+            "tv": {"weight": noise * asked.strength, "iterations": asked.iterations},
+        }
+        return options[asked.method]
+
+    def methods(self, facts: Facts) -> str:
+        """Say what the step did, as a sentence for a paper."""
+        asked = self.section
+        if asked.method == "none":
+            return ""
+        size = 2 * asked.radius + 1
+        how = {
+            "gaussian": f"a Gaussian filter (standard deviation {format_length(facts['sigma_um'])})",
+            "median": f"a {size} x {size} x {size}-voxel median filter",
+            "nlm": f"non-local means (patch radius {asked.patch}, search radius {asked.distance} "
+            f"voxels, filter strength {asked.strength:g} noise levels)",
+            "tv": f"total-variation minimisation (weight {asked.strength:g} noise levels, "
+            f"{asked.iterations} iterations)",
+        }
+        return (
+            f"Noise (estimated standard deviation {facts['noise']:.3g} grey levels) was reduced "
+            f"with {how[asked.method]}."
+        )
+
+    def references(self) -> tuple[str, ...]:
+        """Keys of the works that the sentence cites."""
+        return _CITED[self.section.method]

@@ -1,0 +1,153 @@
+"""Ingest: the scan, checked and copied once into the working store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ssbtomo import io
+from ssbtomo.blocks import Block, Grid, Sink
+from ssbtomo.errors import InputDataError
+from ssbtomo.model import Sample
+from ssbtomo.stages.desk import Desk, Facts, clipped
+from ssbtomo.units import format_length
+from ssbtomo.volume import Volume
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+__all__ = ["Ingest", "open_scan"]
+
+
+def open_scan(desk: Desk) -> Volume:
+    """Open a sample's scan with the voxel size that the recipe gives, if any.
+
+    Parameters
+    ----------
+    desk : Desk
+        The sample.
+
+    Returns
+    -------
+    Volume
+        Lazy; nothing was read but headers.
+    """
+    sample = desk.sample
+    edges = None if sample.voxel_size is None else [f"{e!r} um" for e in sample.voxel_size]
+    return io.open_volume(
+        desk.source,
+        voxel_size=edges,
+        dataset=sample.dataset,
+        name=desk.name,
+        modality=sample.modality,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Copy the scan into the working store, and refuse what no measure could use.
+
+    Parameters
+    ----------
+    sample : Sample
+        The sample's part of the recipe.
+    """
+
+    name: ClassVar[str] = "ingest"
+    version: ClassVar[int] = 1
+
+    sample: Sample
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that decides the stage's result beside its inputs."""
+        keys = {"voxel_size", "dataset", "modality"}
+        return self.sample.model_dump(mode="json", include=keys)
+
+    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+        """Memory at the stage's peak, beside the blocks in flight."""
+        return 0.0
+
+    def __call__(self, desk: Desk) -> Facts:
+        """Write ``image.ome.zarr`` and return shape, type, spacing and remarks."""
+        volume = open_scan(desk)
+        spacing = volume.needed_spacing()
+        data = _plain(volume.data)
+        path = desk.draft("image")
+        block = clipped(desk.block, volume.shape)
+        sink = io.ome_zarr.create(
+            path, volume.shape, data.dtype, spacing, kind="image", block=block
+        )
+        slabs = Grid.slabs(volume.shape, block[0])
+        task = partial(_copy, data=data, sink=sink, source=volume.source)
+        found = []
+        for done, extremes in enumerate(desk.engine.map(task, slabs), start=1):
+            found.append(extremes)
+            desk.tell(done, len(slabs))
+        low, high = _extremes(found, volume)
+        io.ome_zarr.finish(path, engine=desk.engine)
+        desk.publish("image")
+        checked = io.check_stack(desk.source)
+        return {
+            "shape": list(volume.shape),
+            "dtype": str(data.dtype),
+            "spacing_um": list(spacing),
+            "spacing_origin": volume.spacing_origin,
+            "minimum": low,
+            "maximum": high,
+            "stack_check": [*volume.notes, *(f"{p.what} ({p.where})" for p in checked.problems)],
+        }
+
+    def methods(self, facts: Facts) -> str:
+        """Say what the step did, as a sentence for a paper."""
+        size = " x ".join(map(str, facts["shape"]))
+        edges = " x ".join(format_length(edge) for edge in facts["spacing_um"])
+        who = {"tag": "the image file", "sidecar": "a file beside the image", "user": "the user"}
+        origin = who.get(facts["spacing_origin"], "an unknown source")
+        return (
+            f"The volume of {size} voxels (Z, Y, X) with voxel edges of {edges} "
+            f"(given by {origin}) was read without rescaling of its grey values."
+        )
+
+    def references(self) -> tuple[str, ...]:
+        """Keys of the works that the sentence cites."""
+        return ("moore2021omezarr",)
+
+
+def _plain(data: da.Array) -> da.Array:
+    """Return the voxels in a type that stores hold: bool becomes 0 and 1, doubles singles."""
+    if data.dtype == np.bool_:
+        return data.astype(np.uint8)
+    if data.dtype == np.float64 or data.dtype == np.float16:
+        return data.astype(np.float32)
+    return data.astype(data.dtype.newbyteorder("="))
+
+
+def _copy(block: Block, *, data: da.Array, sink: Sink, source: str) -> tuple[float, float]:
+    values = np.asarray(data[block.core].compute(scheduler="synchronous"))
+    if values.dtype.kind == "f":
+        bad = ~np.isfinite(values)
+        if bad.any():
+            z, y, x = (int(i) for i in np.argwhere(bad)[0])
+            raise InputDataError(
+                f"{source} holds {int(bad.sum())} NaN or infinite voxels in slices "
+                f"{block.start[0]} to {block.stop[0] - 1}, the first ({values[z, y, x]}) at "
+                f"(Z, Y, X) = ({z + block.start[0]}, {y}, {x})",
+                hint="replace them before the analysis; a mask of invalid voxels cannot be guessed",
+            )
+    sink[block.core] = values
+    return float(values.min()), float(values.max())
+
+
+def _extremes(found: Sequence[tuple[float, float]], volume: Volume) -> tuple[float, float]:
+    low, high = min(a for a, _ in found), max(b for _, b in found)
+    if low == high:
+        raise InputDataError(
+            f"{volume.source} is constant: every voxel has the value {low:g}",
+            hint="is this the right file, channel or dataset?",
+        )
+    return low, high

@@ -1,0 +1,45 @@
+"""Volume fractions and their profile along the transport axis."""
+
+from __future__ import annotations
+
+from ssbtomo.blocks.fractions import phase_counts
+from ssbtomo.results import Measurement
+from ssbtomo.stages.quantify.subject import Findings, Subject
+
+__all__ = ["measure_fractions"]
+
+
+def measure_fractions(subject: Subject) -> Findings:
+    """Count the voxels of each phase, in total and slice by slice.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is measured.
+
+    Returns
+    -------
+    Findings
+        ``volume_fraction`` of each phase; table ``profiles``.
+    """
+    labels = list(range(len(subject.phases)))
+    desk = subject.desk
+    counts = phase_counts(subject.labels, labels, subject.grid, desk.engine)
+    voxels = float(counts.total.sum())
+    measured = [
+        Measurement("volume_fraction", name, float(count) / voxels, "1", "voxel count")
+        for name, count in zip(subject.names, counts.total, strict=True)
+    ]
+    if not subject.full:
+        return Findings(measured)
+    along = counts.along[desk.axis]
+    edge = subject.spacing[desk.axis]
+    size = along.shape[1]
+    shares = along / along.sum(axis=0)
+    rows = {
+        "axis": [subject.axis] * (size * len(labels)),
+        "position_um": [round((i + 0.5) * edge, 9) for _ in labels for i in range(size)],
+        "phase": [name for name in subject.names for _ in range(size)],
+        "fraction": shares.ravel(),
+    }
+    return Findings(measured, {"profiles": rows})

@@ -1,0 +1,132 @@
+"""Particle sizes of the active material and pore sizes of the void."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo import io
+from ssbtomo.kernels.particles import particle_table, separate, weighted_percentile
+from ssbtomo.kernels.thickness import size_distribution
+from ssbtomo.results import Measurement
+from ssbtomo.stages.desk import clipped
+from ssbtomo.stages.quantify.subject import Findings, Subject
+
+__all__ = ["measure_particles", "measure_pores", "store_labels"]
+
+_PERCENTILES = (10, 50, 90)
+
+
+def measure_particles(subject: Subject) -> Findings:
+    """Split the active material into particles and measure each.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is measured.
+
+    Returns
+    -------
+    Findings
+        ``particle_count``, ``particle_diameter_d10/d50/d90``; tables ``particles`` and
+        ``size_distributions``; the store ``particles``.
+    """
+    name = subject.settings.particle_phase or subject.desk.sample.phase_of("active")
+    if name is None:
+        return Findings()
+    mask = subject.mask(name)
+    particles = separate(mask, subject.spacing)
+    del mask
+    rows = particle_table(particles, subject.spacing)
+    if subject.full:
+        store_labels(particles, "particles", subject)
+    del particles
+    measured = list(_particle_numbers(rows, name))
+    if not subject.full:
+        return Findings(measured)
+    order = np.argsort(rows["diameter_um"], kind="stable")
+    volume = rows["volume_um3"][order]
+    sizes = {
+        "subject": [name] * order.size,
+        "kind": ["particle"] * order.size,
+        "diameter_um": rows["diameter_um"][order],
+        "volume_fraction": np.cumsum(volume) / volume.sum(),
+    }
+    return Findings(measured, {"particles": rows, "size_distributions": sizes})
+
+
+def _particle_numbers(rows: Mapping[str, NDArray[Any]], name: str) -> Iterator[Measurement]:
+    cut = rows["touches_border"].astype(bool)
+    share = float(rows["volume_um3"][cut].sum() / rows["volume_um3"].sum())
+    warnings = (f"{share:.0%} of the volume is in particles cut by the border",) if share > 0.2 else ()
+    how = "seeded watershed on the distance map"
+    yield Measurement("particle_count", name, float(cut.size), "1", how, warnings=warnings)
+    for percent in _PERCENTILES:
+        size = weighted_percentile(rows["diameter_um"], rows["volume_um3"], percent)
+        yield Measurement(
+            f"particle_diameter_d{percent}", name, float(size), "um",
+            f"{how}; equivalent sphere, by volume", warnings=warnings,
+        )  # fmt: skip
+
+
+def measure_pores(subject: Subject) -> Findings:
+    """Measure the continuous size distribution of the void.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is measured.
+
+    Returns
+    -------
+    Findings
+        ``pore_diameter_d10/d50/d90``; table ``size_distributions``.
+    """
+    name = subject.settings.pore_phase or subject.desk.sample.phase_of("void")
+    if name is None:
+        return Findings()
+    found = size_distribution(subject.mask(name), subject.spacing)
+    limit = 3 * max(subject.spacing)
+    measured = []
+    for percent, size in zip(_PERCENTILES, (found.d10, found.d50, found.d90), strict=True):
+        warnings = (f"below 3 voxels ({limit:.3g} um)",) if size < limit else ()
+        measured.append(
+            Measurement(
+                f"pore_diameter_d{percent}", name, float(size), "um",
+                "local thickness (largest inscribed sphere), by volume", warnings=warnings,
+            )  # fmt: skip
+        )
+    rows = {
+        "subject": [name] * len(found.diameter_um),
+        "kind": ["pore"] * len(found.diameter_um),
+        "diameter_um": found.diameter_um,
+        "volume_fraction": found.volume_fraction,
+    }
+    return Findings(measured, {"size_distributions": rows} if subject.full else {})
+
+
+def store_labels(labels: NDArray[np.integer[Any]], name: str, subject: Subject) -> None:
+    """Write an instance label volume beside the phases.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (Z, Y, X)
+        Instances, 0 is background.
+    name : str
+        Name of the store.
+    subject : Subject
+        The sample it belongs to.
+    """
+    desk = subject.desk
+    path = desk.draft(name)
+    block = clipped(desk.block, desk.shape)
+    sink = io.ome_zarr.create(
+        path, desk.shape, labels.dtype, desk.spacing, kind="labels", block=block
+    )
+    for part in desk.grid:
+        sink[part.core] = labels[part.core]
+    io.ome_zarr.finish(path)
+    desk.publish(name)

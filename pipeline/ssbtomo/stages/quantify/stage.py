@@ -1,0 +1,189 @@
+"""Quantify: every measure on the segmentation and on its variants, with ranges."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ssbtomo import io
+from ssbtomo.model import MEASURES, Quantify as Section
+from ssbtomo.results import Measurement, with_ranges
+from ssbtomo.stages.desk import Desk, Facts, write_json
+from ssbtomo.stages.quantify.connection import measure_connection
+from ssbtomo.stages.quantify.contacts import measure_contacts
+from ssbtomo.stages.quantify.crack_network import measure_cracks
+from ssbtomo.stages.quantify.fractions import measure_fractions
+from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
+from ssbtomo.stages.quantify.subject import Findings, Subject
+from ssbtomo.stages.quantify.transport import measure_transport
+from ssbtomo.stages.segment import variant_store
+
+__all__ = ["Quantify", "thaw"]
+
+_MEASURE: dict[str, Callable[[Subject], Findings]] = {
+    "fractions": measure_fractions,
+    "contacts": measure_contacts,
+    "connectivity": measure_connection,
+    "transport": measure_transport,
+    "particles": measure_particles,
+    "pores": measure_pores,
+    "cracks": measure_cracks,
+}
+#: Bytes per voxel of the measures that still hold the whole volume.
+_BYTES = {
+    "fractions": 0.0, "contacts": 0.0, "connectivity": 7.0, "transport": 32.0,
+    "particles": 20.0, "pores": 16.0, "cracks": 20.0,
+}  # fmt: skip
+_SAYS = {
+    "fractions": "Volume fractions are voxel counts.",
+    "contacts": "Contact areas are sums of voxel faces weighted by the local normal of the "
+    "interface [@ohser2009], per volume of the region; triple lines are sums of voxel edges "
+    "weighted by the local tangent.",
+    "connectivity": "Phases were called connected over shared voxel faces.",
+    "transport": "Effective conductivities were solved with finite volumes on the voxel grid "
+    "with the potential fixed on the two outer faces and no flux through the sides; the "
+    "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
+    "[@cooper2016taufactor].",
+    "particles": "Particles were separated by a seeded watershed [@vincent1991watershed] on the "
+    "Euclidean distance map and are given as equivalent-sphere diameters by volume.",
+    "pores": "Pore sizes are local thicknesses [@hildebrand1997thickness].",
+    "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
+    "divided by their surface.",
+}
+_CITED = {
+    "contacts": ("ohser2009",),
+    "transport": ("cooper2016taufactor",),
+    "particles": ("vincent1991watershed",),
+    "pores": ("hildebrand1997thickness",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantify:
+    """Measure the phases.
+
+    Each group of measures on each segmentation is one part, kept when it is done: a
+    killed run goes on with the next.
+
+    Parameters
+    ----------
+    section : ssbtomo.model.Quantify
+        The recipe's section.
+    axis : str
+        Transport axis.
+    """
+
+    name: ClassVar[str] = "quantify"
+    version: ClassVar[int] = 1
+
+    section: Section
+    axis: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that decides the stage's result beside its inputs."""
+        return {**self.section.model_dump(mode="json"), "axis": self.axis}
+
+    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+        """Memory at the stage's peak, beside the blocks in flight."""
+        return 2 + max(_BYTES[group] for group in self.section.measures)
+
+    def __call__(self, desk: Desk) -> Facts:
+        """Measure the segmentation and its variants, and merge them into ranges."""
+        variants = desk.facts["segment"]["variants"]
+        base, tables = self._all(desk, None)
+        shifted = {variant: self._all(desk, variant)[0] for variant in variants}
+        values = with_ranges(base, list(shifted.values()))
+        return {
+            "measurements": [_plain(item) for item in values],
+            "tables": tables,
+            "sensitivity": list(_sensitivity(base, shifted)),
+        }
+
+    def _all(self, desk: Desk, variant: str | None) -> tuple[list[Measurement], dict[str, Any]]:
+        path = desk.store("phases") if variant is None else variant_store(desk, variant)
+        subject = Subject(io.ome_zarr.open_array(path), desk, full=variant is None)
+        measured: list[Measurement] = []
+        tables: dict[str, Any] = {}
+        for group in (g for g in MEASURES if g in self.section.measures):
+            desk.check_cancelled()
+            part = self._part(desk, variant or "base", group)
+            if not part.is_file():
+                found = _MEASURE[group](subject)
+                write_json(part, _frozen(found, desk.name))
+            content = json.loads(part.read_text("utf-8"))
+            measured += [thaw(item) for item in content["measurements"]]
+            for name, rows in content["tables"].items():
+                _extend(tables.setdefault(name, {}), rows)
+        return measured, tables
+
+    def _part(self, desk: Desk, variant: str, group: str) -> Path:
+        """Name the file of one part by all that decides it."""
+        decides = [self.version, self.parameters, desk.facts["segment"]["fingerprint"]]
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+        return desk.work / "quantify" / digest / f"{variant}-{group}.json"
+
+    def methods(self, facts: Facts) -> str:  # noqa: ARG002 - of the protocol
+        """Say what the step did, as sentences for a paper."""
+        return " ".join(_SAYS[group] for group in MEASURES if group in self.section.measures)
+
+    def references(self) -> tuple[str, ...]:
+        """Keys of the works that the sentences cite."""
+        return tuple(key for group in self.section.measures for key in _CITED.get(group, ()))
+
+
+def _plain(item: Measurement) -> dict[str, Any]:
+    content = asdict(item)
+    for key in ("value", "low", "high"):
+        content[key] = repr(float(content[key]))  # exact, and JSON has no inf
+    return content
+
+
+def _frozen(found: Findings, sample: str) -> dict[str, Any]:
+    measured = [_plain(replace(item, sample=sample)) for item in found.measurements]
+    tables = {
+        name: {key: np.asarray(column).tolist() for key, column in rows.items()}
+        for name, rows in found.tables.items()
+    }
+    return {"measurements": measured, "tables": tables}
+
+
+def thaw(content: Mapping[str, Any]) -> Measurement:
+    """Return a measurement from the plain values that a stage keeps.
+
+    Parameters
+    ----------
+    content : mapping
+        Its fields, numbers as texts.
+
+    Returns
+    -------
+    Measurement
+        The same, whole.
+    """
+    numbers = {key: float(content[key]) for key in ("value", "low", "high")}
+    return Measurement(**{**content, **numbers, "warnings": tuple(content["warnings"])})
+
+
+def _extend(table: dict[str, list[Any]], rows: Mapping[str, list[Any]]) -> None:
+    for key, column in rows.items():
+        table.setdefault(key, []).extend(column)
+
+
+def _sensitivity(
+    base: list[Measurement], shifted: Mapping[str, list[Measurement]]
+) -> Iterator[dict[str, Any]]:
+    for variant, measured in {"base": base, **shifted}.items():
+        for item in measured:
+            if math.isfinite(item.value):
+                yield {
+                    "quantity": item.quantity, "subject": item.subject, "axis": item.axis,
+                    "variant": variant, "value": item.value,
+                }  # fmt: skip

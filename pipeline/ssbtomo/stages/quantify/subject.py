@@ -1,0 +1,137 @@
+"""What is measured: a labelled volume with its phases, and what a measure returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.blocks import Grid, Source
+from ssbtomo.errors import PhaseMissingError
+from ssbtomo.model import Phase, Quantify
+from ssbtomo.results import Measurement
+from ssbtomo.stages.desk import Desk
+from ssbtomo.units import AXES, Spacing
+
+__all__ = ["Findings", "Subject"]
+
+Rows = Mapping[str, Sequence[Any] | NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a group of measures found.
+
+    Parameters
+    ----------
+    measurements : list of Measurement
+        The numbers.
+    tables : mapping of str to columns
+        Per-object tables by name.
+    """
+
+    measurements: list[Measurement] = field(default_factory=list)
+    tables: dict[str, Rows] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A labelled volume: label ``i`` is the recipe's phase number ``i``.
+
+    Parameters
+    ----------
+    labels : Source
+        Labels of shape (Z, Y, X), uint8.
+    desk : Desk
+        The sample it belongs to.
+    full : bool
+        Whether tables, maps and fields are wanted too: true for the chosen
+        segmentation, false for its variants.
+    """
+
+    labels: Source
+    desk: Desk
+    full: bool
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases, darkest first."""
+        return self.desk.sample.phases
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the phases; the position is the label."""
+        return [phase.name for phase in self.phases]
+
+    @property
+    def settings(self) -> Quantify:
+        """What the recipe asks for."""
+        return self.desk.sample.quantify
+
+    @property
+    def spacing(self) -> Spacing:
+        """Voxel edges along (Z, Y, X) in µm."""
+        return self.desk.spacing
+
+    @property
+    def grid(self) -> Grid:
+        """The volume cut into blocks."""
+        return self.desk.grid
+
+    @property
+    def axis(self) -> str:
+        """Name of the transport axis."""
+        return AXES[self.desk.axis]
+
+    @property
+    def volume_um3(self) -> float:
+        """Volume of the region."""
+        return float(np.prod(self.desk.shape)) * float(np.prod(self.spacing))
+
+    def label_of(self, name: str) -> int:
+        """Return the label of a phase.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the recipe.
+
+        Returns
+        -------
+        int
+            The label.
+        """
+        return self.names.index(name)
+
+    def whole(self) -> NDArray[np.uint8]:
+        """Read the labels as one array: for the measures that still need it whole."""
+        return np.asarray(self.labels[:, :, :])
+
+    def mask(self, name: str) -> NDArray[np.bool_]:
+        """Read one phase as a mask.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the recipe.
+
+        Returns
+        -------
+        ndarray of bool, shape (Z, Y, X)
+            Where the phase is.
+
+        Raises
+        ------
+        PhaseMissingError
+            If it is nowhere.
+        """
+        mask: NDArray[np.bool_] = self.whole() == self.label_of(name)
+        if not mask.any():
+            raise PhaseMissingError(
+                f"{self.desk.name}: the phase {name!r} does not occur in the segmentation",
+                hint="check the phases and the thresholds in the report",
+            )
+        return mask

@@ -1,0 +1,77 @@
+"""Tortuosity factor, effective conductivity and MacMullin number of each phase."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from ssbtomo.kernels.transport import TransportResult, solve
+from ssbtomo.results import Measurement
+from ssbtomo.stages.desk import folder_name, write_json
+from ssbtomo.stages.quantify.subject import Findings, Subject
+from ssbtomo.units import AXES
+
+__all__ = ["measure_transport"]
+
+_ESTIMATOR = "finite volumes, potential fixed on the outer faces; tau = fraction / effective"
+
+
+def measure_transport(subject: Subject) -> Findings:
+    """Solve conduction through each phase along each axis that the recipe names.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is measured.
+
+    Returns
+    -------
+    Findings
+        ``tortuosity_factor``, ``effective_conductivity_ratio`` and ``macmullin_number``.
+    """
+    labels = subject.whole()
+    asked = subject.settings.tortuosity_phases or subject.names
+    tasks = [(name, axis) for name in asked for axis in subject.settings.tortuosity_axes]
+    measured = []
+    for done, (name, axis) in enumerate(tasks, start=1):
+        subject.desk.check_cancelled()
+        label = subject.label_of(name)
+        if not (labels == label).any():
+            continue
+        result = solve(
+            labels, subject.spacing, AXES.index(axis), {label: 1.0},
+            field_slice=subject.full and axis == subject.axis,
+            cancelled=subject.desk.cancelled,
+        )  # fmt: skip
+        if result.field is not None:
+            _keep_field(result, name, axis, subject)
+        measured += _numbers(result, name, axis)
+        subject.desk.tell(done, len(tasks))
+    return Findings(measured)
+
+
+def _numbers(result: TransportResult, name: str, axis: str) -> list[Measurement]:
+    values = {
+        "tortuosity_factor": result.tau,
+        "effective_conductivity_ratio": result.effective,
+        "macmullin_number": result.macmullin,
+    }
+    return [
+        Measurement(quantity, name, float(value), "1", _ESTIMATOR, axis, warnings=result.warnings)
+        for quantity, value in values.items()
+    ]
+
+
+def _keep_field(result: TransportResult, name: str, axis: str, subject: Subject) -> None:
+    """Write the mid-slice of the potential for the report; rows run along the axis."""
+    folder = subject.desk.root / "fields" / folder_name(subject.desk.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"potential-{folder_name(name)}-{axis}"
+    across = 2 if axis != "x" else 1
+    spacing = [subject.spacing[AXES.index(axis)], subject.spacing[across]]
+    draft = folder / f".{stem}.tmp.npy"
+    np.save(draft, np.asarray(result.field, dtype=np.float32))
+    draft.replace(folder / f"{stem}.npy")
+    about = {"phase": name, "axis": axis, "spacing_um": spacing}
+    write_json(folder / f"{stem}.json", json.loads(json.dumps(about)))
