@@ -24,7 +24,19 @@ from ssbtomo.units import Spacing, check_spacing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ArrayFile", "Level", "Multiscale", "create", "finish", "multiscale", "open_array"]
+    from ssbtomo.volume import Volume
+
+__all__ = [
+    "ArrayFile",
+    "Level",
+    "Multiscale",
+    "create",
+    "finish",
+    "multiscale",
+    "open_array",
+    "read",
+    "stem",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,7 @@ def create(  # noqa: PLR0913 - a store is made in one call
         own["phases"] = dict(phases)
     if colors:
         own["colors"] = dict(colors)
-    meta = group_attributes(_stem(place), edges, [(1, 1, 1)], kind, own)
+    meta = group_attributes(stem(place), edges, [(1, 1, 1)], kind, own)
     with disk_errors(place):
         place.mkdir(parents=True, exist_ok=True)
     array = create_array(str(place), 0, size, dtype, tuple(int(n) for n in block))
@@ -201,7 +213,7 @@ def finish(path: str | Path, engine: Engine | None = None) -> None:
         level = build_level(level, step, kind, engine or SERIAL)
         z, y, x = (a * b for a, b in zip(factors[-1], step, strict=True))
         factors.append((z, y, x))
-    _write_group(place, group_attributes(_stem(place), spacing, factors, kind, own))
+    _write_group(place, group_attributes(stem(place), spacing, factors, kind, own))
 
 
 def multiscale(path: str | Path) -> Multiscale:
@@ -244,8 +256,40 @@ def multiscale(path: str | Path) -> Multiscale:
     )
 
 
-def _stem(place: Path) -> str:
-    return place.name.removesuffix(".zarr").removesuffix(".ome")
+def read(path: str | Path, dataset: str | None = None) -> Volume:
+    """Open an OME-Zarr image as a volume; the same as `ssbtomo.io.open_volume`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the image.
+    dataset : str, optional
+        An image inside the folder, or which channel or time to take.
+
+    Returns
+    -------
+    Volume
+        Lazy voxels.
+    """
+    from ssbtomo.io.registry import open_volume
+
+    return open_volume(path, dataset=dataset)
+
+
+def stem(path: Path) -> str:
+    """Return the name of a store without its endings.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the store.
+
+    Returns
+    -------
+    str
+        For example ``"phases"`` of ``phases.ome.zarr``.
+    """
+    return path.name.removesuffix(".zarr").removesuffix(".ome")
 
 
 def _clear(place: Path) -> None:
