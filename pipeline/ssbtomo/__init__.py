@@ -24,10 +24,25 @@ _HOME = {
     "SsbtomoError": ("ssbtomo.errors", "SsbtomoError"),
 }
 _MODULES = ("measure", "segment", "testing", "io", "errors", "events", "units")
-__all__ = ["__version__", *_HOME, *_MODULES]
+__all__ = [
+    "Results",
+    "SsbtomoError",
+    "Volume",
+    "__version__",
+    "errors",
+    "events",
+    "io",
+    "load",
+    "measure",
+    "open",
+    "run",
+    "segment",
+    "testing",
+    "units",
+]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         module, attribute = _HOME[name]
         return getattr(import_module(module), attribute)

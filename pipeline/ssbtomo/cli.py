@@ -30,7 +30,9 @@ app = typer.Typer(
 )
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
-Scan = Annotated[Path, typer.Argument(metavar="SCAN", help="TIFF, folder, HDF5, npy, raw, OME-Zarr.")]
+Scan = Annotated[
+    Path, typer.Argument(metavar="SCAN", help="TIFF, folder, HDF5, npy, raw, OME-Zarr.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Results folder.")]
 Scheduler = Annotated[
@@ -65,7 +67,7 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001 - handled by its callback
+    version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=lambda value: _version(wanted=value)),
     ] = False,
@@ -76,7 +78,9 @@ def _root(
 @app.command()
 def demo(
     out: Out = Path("demo_results"),
-    sample: Annotated[str, typer.Option(help="Which sample: cathode_ct or cathode_fibsem.")] = "cathode_ct",
+    sample: Annotated[
+        str, typer.Option(help="Which sample: cathode_ct or cathode_fibsem.")
+    ] = "cathode_ct",
     scheduler: Scheduler = None,
     workers: Workers = None,
     quiet: QuietFlag = False,
@@ -94,7 +98,9 @@ def demo(
 @app.command()
 def init(
     scan: Scan,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The recipe to write.")] = Path("recipe.yaml"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The recipe to write.")] = Path(
+        "recipe.yaml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
 ) -> None:
     """Write a commented recipe from what the scan tells."""
@@ -153,7 +159,7 @@ def check(recipe: RecipePath, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def run(  # noqa: PLR0913 - one parameter per flag
+def run(
     recipe: RecipePath,
     out: Out = Path("results"),
     scheduler: Scheduler = None,
@@ -187,7 +193,8 @@ def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -
 @app.command()
 def explain(
     word: Annotated[
-        str, typer.Argument(help="A quantity, a recipe key such as denoise.sigma, recipe, or schema.")
+        str,
+        typer.Argument(help="A quantity, a recipe key such as denoise.sigma, recipe, or schema."),
     ] = "",
 ) -> None:
     """Define a quantity or a recipe key; without a word, list them."""
@@ -196,7 +203,7 @@ def explain(
     typer.echo(explained(word))
 
 
-def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **how: Any) -> Any:  # noqa: ANN401
+def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **how: Any) -> Any:
     from ssbtomo import runner
     from ssbtomo.model.sections import memory_bytes
     from ssbtomo.talk import talker

@@ -26,7 +26,8 @@ def beside_truth(results: Results) -> str:
     samples: Any = results.run["samples"]
     truth = {(s["name"], key): value for s in samples for key, value in s["truth"].items()}
     rows = [("quantity", "subject", "axis", "value", "low", "high", "unit", "truth", "error")]
-    for item in results.table.itertuples():
+    rows_of: Any = results.table.itertuples()
+    for item in rows_of:
         known = truth.get((item.sample, f"{item.quantity}|{item.subject}|{item.axis}"))
         rows.append(
             (item.quantity, item.subject, item.axis, _short(item.value), _short(item.low),

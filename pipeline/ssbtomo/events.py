@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from ssbtomo.errors import CancelledError
 
-__all__ = ["Event", "Listener", "Progress", "StageDone", "StageSkipped", "StageStarted", "Warned", "check_cancelled"]
+__all__ = [
+    "Event",
+    "Listener",
+    "Progress",
+    "StageDone",
+    "StageSkipped",
+    "StageStarted",
+    "Warned",
+    "check_cancelled",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +81,6 @@ def check_cancelled(cancel: threading.Event | None) -> None:
         If `cancel` is set.
     """
     if cancel is not None and cancel.is_set():
-        raise CancelledError("the run was cancelled", hint="start it again to go on where it stopped")
+        raise CancelledError(
+            "the run was cancelled", hint="start it again to go on where it stopped"
+        )

@@ -57,7 +57,9 @@ def explain(word: str = "") -> str:
     near = difflib.get_close_matches(word, [*GLOSSARY, *keys], 1)
     raise RecipeError(
         f"{word!r} is neither a quantity nor a recipe key",
-        hint=f"did you mean {near[0]!r}?" if near else "`ssbtomo explain` lists what can be explained",
+        hint=f"did you mean {near[0]!r}?"
+        if near
+        else "`ssbtomo explain` lists what can be explained",
     )
 
 
@@ -77,7 +79,7 @@ def _keys() -> Iterator[tuple[str, str]]:
         yield from _field(name, Recipe.model_fields[name])
 
 
-def _field(key: str, field: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - pydantic's own
+def _field(key: str, field: Any) -> Iterator[tuple[str, str]]:
     model = _model_of(field.annotation)
     if model is not None:
         for name, inner in model.model_fields.items():
@@ -87,7 +89,7 @@ def _field(key: str, field: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 -
     yield key, f"{key} ({default})\n    {field.description or ''}"
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401
+def _shown(value: Any) -> str:
     if value is None or value is PydanticUndefined or value == "":
         return "none"
     if isinstance(value, tuple | list):
@@ -95,7 +97,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401
     return str(value)
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401
+def _model_of(annotation: Any) -> type[BaseModel] | None:
     for kind in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind

@@ -188,9 +188,12 @@ class Results:
         import pandas as pd
 
         text = {name: str for name in COLUMNS if name not in {"value", "low", "high"}}
-        frame = pd.read_csv(self.path / "results.csv", dtype=text, keep_default_na=False,
-                            na_values={"value": ["nan"], "low": ["nan", ""], "high": ["nan", ""]})
-        return frame
+        return pd.read_csv(
+            self.path / "results.csv",
+            dtype=text,
+            keep_default_na=False,
+            na_values={"value": ["nan"], "low": ["nan", ""], "high": ["nan", ""]},
+        )
 
     def objects(self, name: str) -> pd.DataFrame:
         """Read a per-object table, such as ``"particles"`` or ``"cracks"``.

@@ -71,7 +71,7 @@ class Volume:
         return int(z), int(y), int(x)
 
     @property
-    def dtype(self) -> Any:  # noqa: ANN401 - NumPy's own word
+    def dtype(self) -> Any:
         """Type of a voxel."""
         return self.data.dtype
 
@@ -115,7 +115,9 @@ class Volume:
 
     def __repr__(self) -> str:
         z, y, x = self.shape
-        lines = [f"Volume {self.name!r}: {z} x {y} x {x} voxels (Z, Y, X), {self.dtype}, {_bytes(self.data.nbytes)}"]
+        lines = [
+            f"Volume {self.name!r}: {z} x {y} x {x} voxels (Z, Y, X), {self.dtype}, {_bytes(self.data.nbytes)}"
+        ]
         if self.spacing is None:
             lines.append("  voxel size: unknown (physical quantities need one)")
         else:
@@ -123,22 +125,26 @@ class Volume:
             size = " x ".join(
                 format_length(n * edge) for n, edge in zip(self.shape, self.spacing, strict=True)
             )
-            lines.append(f"  voxel size: {edges} (from: {self.spacing_origin}); field of view {size}")
+            lines.append(
+                f"  voxel size: {edges} (from: {self.spacing_origin}); field of view {size}"
+            )
         if self.modality:
             lines.append(f"  modality: {self.modality}")
         if self.phases:
             lines.append("  phases: " + ", ".join(f"{k} = {v}" for k, v in self.phases.items()))
         if self.conditions:
-            lines.append("  conditions: " + ", ".join(f"{k}: {v}" for k, v in self.conditions.items()))
+            lines.append(
+                "  conditions: " + ", ".join(f"{k}: {v}" for k, v in self.conditions.items())
+            )
         lines.extend(f"  note: {note}" for note in self.notes)
         if self.source:
             lines.append(f"  source: {self.source}")
         return "\n".join(lines)
 
 
-def _bytes(count: int) -> str:
+def _bytes(count: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"
-        count = count / 1000  # type: ignore[assignment]
+        count = count / 1000
     return f"{count:.3g} TB"

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 from ssbtomo.errors import SsbtomoError, TaskError
 from ssbtomo.events import check_cancelled
 
-__all__ = ["Engine", "Scheduler", "Sink", "Source", "SERIAL"]
+__all__ = ["SERIAL", "Engine", "Scheduler", "Sink", "Source"]
 
 Scheduler = Literal["synchronous", "threads", "processes"] | str
 Item = TypeVar("Item")
@@ -29,17 +29,17 @@ class Source(Protocol):
         """Voxels along each axis."""
 
     @property
-    def dtype(self) -> Any:  # noqa: ANN401
+    def dtype(self) -> Any:
         """Type of a voxel."""
 
-    def __getitem__(self, window: Any) -> Any:  # noqa: ANN401
+    def __getitem__(self, window: Any) -> Any:
         """Read a box of voxels."""
 
 
 class Sink(Source, Protocol):
     """What blocks are written to; a task writes only whole shards that it owns."""
 
-    def __setitem__(self, window: Any, values: Any) -> None:  # noqa: ANN401
+    def __setitem__(self, window: Any, values: Any) -> None:
         """Write a box of voxels."""
 
 

@@ -105,7 +105,9 @@ class Grid:
     def __iter__(self) -> Iterator[Block]:
         for index in product(*map(range, self.counts)):
             start = tuple(i * b for i, b in zip(index, self.block, strict=True))
-            stop = tuple(min(a + b, n) for a, b, n in zip(start, self.block, self.shape, strict=True))
+            stop = tuple(
+                min(a + b, n) for a, b, n in zip(start, self.block, self.shape, strict=True)
+            )
             yield Block(index, start, stop, self.shape)  # type: ignore[arg-type]
 
     @property

@@ -19,13 +19,25 @@ _HOME = {
     "size_distribution": "sizes",
     "cracks": "crack_network",
 }
-__all__ = sorted(_HOME)
+__all__ = [
+    "connectivity",
+    "contact_areas",
+    "coverage",
+    "cracks",
+    "particles",
+    "size_distribution",
+    "tortuosity",
+    "triple_lines",
+    "volume_fractions",
+]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"ssbtomo.measure.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'ssbtomo.measure' has no attribute {name!r}; it has {', '.join(__all__)}")
+    raise AttributeError(
+        f"module 'ssbtomo.measure' has no attribute {name!r}; it has {', '.join(__all__)}"
+    )
 
 
 def __dir__() -> list[str]:

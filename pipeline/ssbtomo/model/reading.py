@@ -25,20 +25,22 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise _Mark("aliases (*name) are not used in recipes", event.start_mark.line)
+            line = self.peek_event().start_mark.line  # type: ignore[no-untyped-call]
+            raise _MarkError("aliases (*name) are not used in recipes", line)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise _Mark(f"{key.value}: the key is given twice -> keep one", key.start_mark.line)
+                raise _MarkError(
+                    f"{key.value}: the key is given twice -> keep one", key.start_mark.line
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
-class _Mark(Exception):
+class _MarkError(Exception):
     def __init__(self, text: str, line: int) -> None:
         super().__init__(text)
         self.text, self.line = text, line
@@ -102,16 +104,18 @@ def read_recipe(path: Path) -> tuple[list[str], Recipe | None]:
     try:
         text = _text(path)
         root = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        data = yaml.load(text, Loader=_Loader)
     except RecipeError as error:
         return [str(error)], None
-    except _Mark as mark:
+    except _MarkError as mark:
         return [f"{path.name}:{mark.line + 1}: {mark.text}"], None
     except yaml.YAMLError as error:
         spot = getattr(error, "problem_mark", None)
         line = spot.line + 1 if spot else 1
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return [f"{path.name}:{line}: not YAML: {what} -> check indentation, colons and quotes"], None
+        return [
+            f"{path.name}:{line}: not YAML: {what} -> check indentation, colons and quotes"
+        ], None
     found = list(_misfits(path, root, data))
     known = {k: v for k, v in data.items() if k in _TOP} if isinstance(data, dict) else {}
     if not {"sample", "samples"} & set(known):
@@ -128,16 +132,24 @@ def _text(path: Path) -> str:
         if path.is_dir():
             raise RecipeError(f"{path} is a folder, not a recipe", hint="give a YAML file")
         if path.stat().st_size > _LARGEST:
-            raise RecipeError(f"{path.name} has {path.stat().st_size} bytes", hint="a recipe is a page of YAML; is this the scan?")
+            raise RecipeError(
+                f"{path.name} has {path.stat().st_size} bytes",
+                hint="a recipe is a page of YAML; is this the scan?",
+            )
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in _siblings(path)], 1)
         hint = f"did you mean {near[0]!r}?" if near else "make one with: ssbtomo init SCAN"
         raise RecipeError(f"there is no recipe {path}", hint=hint) from None
     except UnicodeDecodeError:
-        raise RecipeError(f"{path.name} is not a text file in UTF-8", hint="is this the scan? `ssbtomo init SCAN` makes a recipe for it") from None
+        raise RecipeError(
+            f"{path.name} is not a text file in UTF-8",
+            hint="is this the scan? `ssbtomo init SCAN` makes a recipe for it",
+        ) from None
     except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}", hint="check the path") from None
+        raise RecipeError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path"
+        ) from None
 
 
 def _siblings(path: Path) -> Iterator[Path]:
@@ -166,10 +178,14 @@ def _sayings(path: Path, root: yaml.Node | None, error: ValidationError) -> Iter
     places = [problem["loc"] for problem in error.errors()]
     for problem in error.errors():
         here = problem["loc"]
-        if problem["type"] == "too_short" and any(p[: len(here)] == here and p != here for p in places):
+        if problem["type"] == "too_short" and any(
+            p[: len(here)] == here and p != here for p in places
+        ):
             continue  # its items are already complained about
         where = list(problem["loc"])
-        where = [step for step in where if not (isinstance(step, str) and step.startswith("function-"))]
+        where = [
+            step for step in where if not (isinstance(step, str) and step.startswith("function-"))
+        ]
         shown = _as_written(root, where)
         line = _line(root, shown) + 1
         key = ".".join(map(str, shown)) or "recipe"
@@ -197,9 +213,7 @@ def _depth(node: yaml.Node | None, steps: Sequence[str | int]) -> int:
 
 def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
     if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if name.value == key:
-                return value
+        return next((value for name, value in node.value if name.value == key), None)
     return None
 
 
@@ -220,7 +234,9 @@ def _line(node: yaml.Node | None, where: Sequence[str | int]) -> int:
                 return line
             key, node = named[str(step)]
             line = key.start_mark.line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        elif (
+            isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value)
+        ):
             node = node.value[step]
             line = node.start_mark.line
         else:
@@ -235,15 +251,13 @@ def _say(problem: dict[str, Any], where: Sequence[str | int]) -> str:
     if kind == "extra_forbidden":
         return "unknown key" + _meant(str(where[-1]), _known_keys(where[:-1]))
     text = str(problem["msg"]).removeprefix("Value error, ").replace("\n  -> ", " -> ")
-    if kind == "value_error" and "->" in text:
-        return text
-    if kind == "too_short":
-        return f"too few items -> give at least {problem['ctx']['min_length']}"
-    if kind == "too_long":
-        return f"too many items -> give at most {problem['ctx']['max_length']}"
+    if kind in {"too_short", "too_long"}:
+        least, most = problem["ctx"].get("min_length"), problem["ctx"].get("max_length")
+        few = f"too few items -> give at least {least}"
+        return few if kind == "too_short" else f"too many items -> give at most {most}"
     if kind in {"literal_error", "greater_than", "less_than", "greater_than_equal",
                 "less_than_equal", "string_pattern_mismatch"}:  # fmt: skip
-        return f"{text[0].lower()}{text[1:]}, got {given!r}"
+        text = f"{text}, got {given!r}"
     return text[0].lower() + text[1:]
 
 

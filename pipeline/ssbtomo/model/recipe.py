@@ -108,9 +108,7 @@ class Sample(SampleRecipe):
         description="Voxel edges along (Z, Y, X), each with its unit: '25 nm'. Needed where the "
         "file has none; it overrules the file.",
     )
-    modality: str = Field(
-        default="", pattern=r"^(xct|fib-sem|)$", description="xct or fib-sem."
-    )
+    modality: str = Field(default="", pattern=r"^(xct|fib-sem|)$", description="xct or fib-sem.")
     dataset: str | None = Field(default=None, description="HDF5, npz: path inside the file.")
     truth: str | None = Field(
         default=None, description="JSON with known values, shown beside the results (phantoms)."
@@ -131,11 +129,11 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _hand_down(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the YAML holds
+    def _hand_down(cls, data: Any) -> Any:
         return hand_down(data)
 
 
-def hand_down(data: Any) -> Any:  # noqa: ANN401
+def hand_down(data: Any) -> Any:
     """Give each sample the recipe's sections, with its own keys laid over them.
 
     Parameters
@@ -163,7 +161,7 @@ def hand_down(data: Any) -> Any:  # noqa: ANN401
     return top
 
 
-def _over(common: Mapping[str, Any], sample: Any) -> Any:  # noqa: ANN401
+def _over(common: Mapping[str, Any], sample: Any) -> Any:
     if not isinstance(sample, Mapping):
         return sample
     merged = {**common, **sample}

@@ -42,7 +42,7 @@ _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
 
 
-def _length(value: Any) -> float:  # noqa: ANN401 - whatever the YAML holds
+def _length(value: Any) -> float:
     if isinstance(value, bool | int | float):
         raise UnitError(
             f"{value!r} is not a length with a unit",
@@ -220,7 +220,9 @@ class Run(Section):
 class Report(Section):
     """What the report shows."""
 
-    title: str = Field(default="", max_length=200, description="Title; made from the samples if empty.")
+    title: str = Field(
+        default="", max_length=200, description="Title; made from the samples if empty."
+    )
     figures: tuple[Literal["svg", "png"], ...] = Field(
         default=("svg", "png"), description="Formats of the figure files."
     )

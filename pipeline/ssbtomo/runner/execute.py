@@ -42,7 +42,7 @@ from ssbtomo.stages.stage import Stage, fingerprint
 __all__ = ["run"]
 
 
-def run(  # noqa: PLR0913 - the options of the command line
+def run(
     recipe: str | Path | Recipe,
     out: str | Path,
     *,
@@ -127,7 +127,9 @@ class _Work:
                 self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block
             )
             digest = hash_of(job.source)
-            stages = [story for stage in chain(job.sample) for story in [self._stage(stage, desk, digest)]]
+            stages = [
+                story for stage in chain(job.sample) for story in [self._stage(stage, desk, digest)]
+            ]
             self.facts[job.name] = desk.facts
             self._warn(desk)
             self.stories.append(_story(planned, desk, digest, stages, self.home))
@@ -241,7 +243,8 @@ def _story(
         "transport_axis": sample.transport_axis,
         "stack_check": seen["stack_check"],
         "truth": {
-            f"{row['quantity']}|{row['subject']}|{row.get('axis', '')}": row["value"] for row in truth
+            f"{row['quantity']}|{row['subject']}|{row.get('axis', '')}": row["value"]
+            for row in truth
         },
         "stages": stages,
     }

@@ -72,7 +72,8 @@ def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
 
 
 def _matching(pattern: Path) -> list[Path]:
-    files = sorted(glob.glob(str(pattern)), key=lambda text: (len(text), text))
+    found = glob.glob(str(pattern))  # noqa: PTH207 - absolute patterns
+    files = sorted(found, key=lambda text: (len(text), text))
     if not files:
         raise FormatError(
             f"no file fits the pattern {pattern}", hint="check the folder and the ending"

@@ -53,7 +53,7 @@ def write_tables(folder: Path, tables: Mapping[str, Mapping[str, list[Any]]]) ->
         _replace(folder / "tables" / f"{name}.csv", _safe_csv(pd.DataFrame(dict(columns))))
 
 
-def _safe_csv(frame: Any) -> str:  # noqa: ANN401 - a data frame
+def _safe_csv(frame: Any) -> str:
     """Return CSV in which no text can be taken for a formula by a spreadsheet."""
     text = frame.select_dtypes(include=["object", "string"]).columns
     frame = frame.assign(**{name: frame[name].map(_no_formula) for name in text})

@@ -18,8 +18,8 @@ __all__ = ["Denoise"]
 _CITED = {
     "gaussian": (),
     "median": (),
-    "nlm": ("buades2005nlm",),
-    "tv": ("chambolle2004tv",),
+    "nlm": ("buades2005",),
+    "tv": ("chambolle2004",),
     "none": (),
 }
 
@@ -44,7 +44,7 @@ class Denoise:
         """All that decides the stage's result beside its inputs."""
         return self.section.model_dump(mode="json")
 
-    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+    def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 0.0
 

@@ -68,7 +68,7 @@ class Ingest:
         keys = {"voxel_size", "dataset", "modality"}
         return self.sample.model_dump(mode="json", include=keys)
 
-    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+    def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 0.0
 
@@ -115,14 +115,14 @@ class Ingest:
 
     def references(self) -> tuple[str, ...]:
         """Keys of the works that the sentence cites."""
-        return ("moore2021omezarr",)
+        return ("moore2021",)
 
 
-def _plain(data: da.Array) -> da.Array:
+def _plain(data: Any) -> Any:
     """Return the voxels in a type that stores hold: bool becomes 0 and 1, doubles singles."""
     if data.dtype == np.bool_:
         return data.astype(np.uint8)
-    if data.dtype == np.float64 or data.dtype == np.float16:
+    if data.dtype in {np.dtype(np.float64), np.dtype(np.float16)}:
         return data.astype(np.float32)
     return data.astype(data.dtype.newbyteorder("="))
 

@@ -31,15 +31,15 @@ class Reconstruct:
         """All that decides the stage's result beside its inputs."""
         return self.section.model_dump(mode="json")
 
-    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+    def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 0.0
 
-    def __call__(self, desk: Desk) -> Facts:  # noqa: ARG002
+    def __call__(self, desk: Desk) -> Facts:
         """Do nothing: the volume is what was ingested."""
         return {}
 
-    def methods(self, facts: Facts) -> str:  # noqa: ARG002
+    def methods(self, facts: Facts) -> str:
         """Say nothing: nothing was done."""
         return ""
 

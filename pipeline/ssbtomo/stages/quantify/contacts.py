@@ -44,9 +44,7 @@ def measure_contacts(subject: Subject) -> Findings:
     return Findings(measured)
 
 
-def _pairs(
-    areas: InterfaceAreas, thin: dict[int, str], subject: Subject
-) -> Iterator[Measurement]:
+def _pairs(areas: InterfaceAreas, thin: dict[int, str], subject: Subject) -> Iterator[Measurement]:
     for (a, b), area in areas.area_um2.items():
         warnings = [thin[k] for k in (a, b) if k in thin]
         check = areas.crofton_um2[a, b]
@@ -94,9 +92,7 @@ def _triples(
         )  # fmt: skip
 
 
-def _thin_phases(
-    areas: InterfaceAreas, counts: np.ndarray, subject: Subject
-) -> dict[int, str]:
+def _thin_phases(areas: InterfaceAreas, counts: np.ndarray, subject: Subject) -> dict[int, str]:
     """Name the phases whose mean chord, 4V/S, is below three voxels."""
     voxel = float(np.prod(subject.spacing))
     limit = 3 * voxel ** (1 / 3)

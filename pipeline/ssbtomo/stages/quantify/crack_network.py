@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssbtomo.kernels.cracks import split_cracks
 from ssbtomo.kernels.crack_table import crack_table
+from ssbtomo.kernels.cracks import split_cracks
 from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.sizes import store_labels
 from ssbtomo.stages.quantify.subject import Findings, Subject
@@ -49,8 +49,12 @@ def measure_cracks(subject: Subject) -> Findings:
     if area > 0:
         measured.append(
             Measurement(
-                "crack_aperture_mean", name, volume / area, "um",
-                f"{how}; volume / area (2V/S)", warnings=warnings,
-            )  # fmt: skip
+                "crack_aperture_mean",
+                name,
+                volume / area,
+                "um",
+                f"{how}; volume / area (2V/S)",
+                warnings=warnings,
+            )
         )
     return Findings(measured, {"cracks": rows} if subject.full else {})

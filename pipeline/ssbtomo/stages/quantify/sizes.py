@@ -13,7 +13,7 @@ from ssbtomo.kernels.particles import particle_table, separate, weighted_percent
 from ssbtomo.kernels.thickness import size_distribution
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import clipped
-from ssbtomo.stages.quantify.subject import Findings, Subject
+from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
 __all__ = ["measure_particles", "measure_pores", "store_labels"]
 
@@ -61,7 +61,9 @@ def measure_particles(subject: Subject) -> Findings:
 def _particle_numbers(rows: Mapping[str, NDArray[Any]], name: str) -> Iterator[Measurement]:
     cut = rows["touches_border"].astype(bool)
     share = float(rows["volume_um3"][cut].sum() / rows["volume_um3"].sum())
-    warnings = (f"{share:.0%} of the volume is in particles cut by the border",) if share > 0.2 else ()
+    warnings = (
+        (f"{share:.0%} of the volume is in particles cut by the border",) if share > 0.2 else ()
+    )
     how = "seeded watershed on the distance map"
     yield Measurement("particle_count", name, float(cut.size), "1", how, warnings=warnings)
     for percent in _PERCENTILES:
@@ -95,11 +97,15 @@ def measure_pores(subject: Subject) -> Findings:
         warnings = (f"below 3 voxels ({limit:.3g} um)",) if size < limit else ()
         measured.append(
             Measurement(
-                f"pore_diameter_d{percent}", name, float(size), "um",
-                "local thickness (largest inscribed sphere), by volume", warnings=warnings,
-            )  # fmt: skip
+                f"pore_diameter_d{percent}",
+                name,
+                float(size),
+                "um",
+                "local thickness (largest inscribed sphere), by volume",
+                warnings=warnings,
+            )
         )
-    rows = {
+    rows: Rows = {
         "subject": [name] * len(found.diameter_um),
         "kind": ["pore"] * len(found.diameter_um),
         "diameter_um": found.diameter_um,

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ssbtomo import io
-from ssbtomo.model import MEASURES, Quantify as Section
+from ssbtomo.model import MEASURES
+from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement, with_ranges
 from ssbtomo.stages.desk import Desk, Facts, write_json
 from ssbtomo.stages.quantify.connection import measure_connection
@@ -50,18 +51,18 @@ _SAYS = {
     "transport": "Effective conductivities were solved with finite volumes on the voxel grid "
     "with the potential fixed on the two outer faces and no flux through the sides; the "
     "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
-    "[@cooper2016taufactor].",
-    "particles": "Particles were separated by a seeded watershed [@vincent1991watershed] on the "
+    "[@cooper2016].",
+    "particles": "Particles were separated by a seeded watershed [@vincent1991] on the "
     "Euclidean distance map and are given as equivalent-sphere diameters by volume.",
-    "pores": "Pore sizes are local thicknesses [@hildebrand1997thickness].",
+    "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
 }
 _CITED = {
     "contacts": ("ohser2009",),
-    "transport": ("cooper2016taufactor",),
-    "particles": ("vincent1991watershed",),
-    "pores": ("hildebrand1997thickness",),
+    "transport": ("cooper2016",),
+    "particles": ("vincent1991",),
+    "pores": ("hildebrand1997",),
 }
 
 
@@ -91,7 +92,7 @@ class Quantify:
         """All that decides the stage's result beside its inputs."""
         return {**self.section.model_dump(mode="json"), "axis": self.axis}
 
-    def bytes_per_voxel(self, itemsize: int) -> float:  # noqa: ARG002 - of the protocol
+    def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 2 + max(_BYTES[group] for group in self.section.measures)
 
@@ -130,7 +131,7 @@ class Quantify:
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
         return desk.work / "quantify" / digest / f"{variant}-{group}.json"
 
-    def methods(self, facts: Facts) -> str:  # noqa: ARG002 - of the protocol
+    def methods(self, facts: Facts) -> str:
         """Say what the step did, as sentences for a paper."""
         return " ".join(_SAYS[group] for group in MEASURES if group in self.section.measures)
 

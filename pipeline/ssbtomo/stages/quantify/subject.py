@@ -16,7 +16,7 @@ from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import Desk
 from ssbtomo.units import AXES, Spacing
 
-__all__ = ["Findings", "Subject"]
+__all__ = ["Findings", "Rows", "Subject"]
 
 Rows = Mapping[str, Sequence[Any] | NDArray[Any]]
 

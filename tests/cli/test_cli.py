@@ -1,0 +1,73 @@
+"""The command line: light, few flags, exit codes that tell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from ssbtomo.cli import app
+
+COMMANDS = ["demo", "init", "info", "check", "run", "report", "explain"]
+
+
+def ssbtomo(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "ssbtomo.cli", *map(str, words)],
+        capture_output=True, text=True, check=False, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    ["porespy", "napari", "matplotlib", "pandas", "dask", "zarr", "numba", "skimage", "scipy"],
+)
+@pytest.mark.parametrize("module", ["ssbtomo", "ssbtomo.cli"])
+def test_importing_stays_light(module, heavy):
+    code = f"import sys, {module}; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_command_is_there_and_has_at_most_ten_flags():
+    commands = get_command(app).commands
+    assert sorted(commands) == sorted(COMMANDS)
+    for command in commands.values():
+        assert len([p for p in command.params if p.param_type_name == "option"]) <= 10
+
+
+def test_help_names_the_exit_codes():
+    told = ssbtomo("--help")
+    assert told.returncode == 0
+    assert "130 interrupted" in told.stdout
+
+
+def test_wrong_usage_is_two():
+    assert ssbtomo("run").returncode == 2
+    assert ssbtomo("fly").returncode == 2
+
+
+def test_a_problem_is_one_and_goes_to_stderr(tmp_path):
+    told = ssbtomo("run", tmp_path / "none.yaml", "-o", tmp_path / "out")
+    assert told.returncode == 1
+    assert "there is no recipe" in told.stderr
+    assert told.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_lists_problems_as_json(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("sample: {path: a.tif}\nphases: [{name: x}]\nfoo: 1\n")
+    told = ssbtomo("check", recipe, "--json")
+    assert told.returncode == 1
+    assert len(json.loads(told.stdout)["problems"]) == 2
+
+
+def test_explain_defines_quantities_and_keys():
+    assert "unit" in ssbtomo("explain", "tortuosity_factor").stdout
+    assert "standard deviation" in ssbtomo("explain", "denoise.sigma").stdout
+    assert json.loads(ssbtomo("explain", "schema").stdout)["title"] == "ssbtomo recipe"
+    told = ssbtomo("explain", "tortosity_factor")
+    assert (told.returncode, "did you mean 'tortuosity_factor'" in told.stderr) == (1, True)
