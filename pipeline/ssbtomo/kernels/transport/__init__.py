@@ -1,0 +1,13 @@
+"""Tortuosity and effective conductivity of voxel volumes.
+
+`solve` is the door; the rest are its parts: `cells` (labels to codes), `operator` (face
+conductances), `sweeps` and `multigrid` (the preconditioner), `currents` and `gradients`
+(the iteration).
+"""
+
+from __future__ import annotations
+
+from ssbtomo.kernels.transport.result import TransportResult
+from ssbtomo.kernels.transport.solve import solve
+
+__all__ = ["TransportResult", "solve"]

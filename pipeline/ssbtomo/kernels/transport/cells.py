@@ -1,0 +1,211 @@
+"""From labels or fractions to codes: which voxels conduct, how well, and which are joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.transport.operator import MASK, OPEN, SERIES
+
+__all__ = ["Medium", "check_conductivities", "from_fractions", "from_labels", "joined_to_both"]
+
+_SLAB = 16
+"""Planes that are handled at a time, to keep temporary arrays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """What the codes of the voxels mean.
+
+    Parameters
+    ----------
+    table : ndarray of float64, shape (256,)
+        Half the conducting fraction, or the resistance of half a voxel, of each code.
+    mode : int
+        `MASK`, `OPEN` or `SERIES`.
+    scale : float
+        Conductivity that the table counts as 1.
+    fraction : float
+        Volume fraction of what conducts, clusters without connection included.
+    mean : float
+        Volume average of the conductivity.
+    """
+
+    table: NDArray[np.float64]
+    mode: int
+    scale: float
+    fraction: float
+    mean: float
+
+
+def from_labels(labels: NDArray[Any], conductivities: Mapping[int, float]) -> tuple[NDArray[np.uint8], Medium]:
+    """Give each label its conductivity; labels without one do not conduct.
+
+    Parameters
+    ----------
+    labels : ndarray of int or bool, shape (Z, Y, X)
+        Phase labels.
+    conductivities : mapping of int to float
+        Conductivity of the labels, in any one unit; not negative.
+
+    Returns
+    -------
+    codes : ndarray of uint8, shape (Z, Y, X)
+        One code per distinct conductivity, 0 where nothing conducts.
+    medium : Medium
+        What they mean.
+
+    Raises
+    ------
+    InputDataError
+        If a conductivity is negative or not finite, or there are more than 255.
+    """
+    check_conductivities(conductivities)
+    values = sorted({float(value) for value in conductivities.values() if value > 0})
+    scale = values[-1] if values else 1.0
+    codes = np.zeros(labels.shape, np.uint8)
+    counts = np.zeros(len(values) + 1, np.int64)
+    for part in _slabs(labels.shape[0]):
+        for label, value in conductivities.items():
+            if value > 0:
+                chosen = labels[part] == label
+                codes[part][chosen] = 1 + values.index(float(value))
+                counts[1 + values.index(float(value))] += np.count_nonzero(chosen)
+    series = len(values) > 1
+    table = np.full(256, np.inf if series else 0.0)
+    relative = np.array(values) / scale
+    table[1 : len(values) + 1] = 0.5 / relative if series else 0.5
+    fraction = int(counts.sum()) / labels.size
+    mean = float(counts[1:] @ np.array(values)) / labels.size
+    return codes, Medium(table, SERIES if series else MASK, scale, fraction, mean)
+
+
+def check_conductivities(conductivities: Mapping[int, float]) -> None:
+    """Refuse conductivities that no medium has.
+
+    Parameters
+    ----------
+    conductivities : mapping of int to float
+        Conductivity of the labels.
+
+    Raises
+    ------
+    InputDataError
+        If a conductivity is negative or not finite, or there are more than 255.
+    """
+    for label, value in conductivities.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise InputDataError(
+                f"the conductivity of phase {label} is {value!r}",
+                hint="give a finite number, zero for an insulator",
+            )
+    if len(set(conductivities.values())) > 255:
+        raise InputDataError(
+            f"there are {len(set(conductivities.values()))} different conductivities, at most 255 fit",
+            hint="round them to fewer values",
+        )
+
+
+def from_fractions(fractions: NDArray[Any], conductivity: float) -> tuple[NDArray[np.uint8], Medium]:
+    """Take the conducting share of each voxel from class probabilities.
+
+    Fractions are sorted into 255 bins, each with the mean of what it holds; what is below
+    half a bin does not conduct.
+
+    Parameters
+    ----------
+    fractions : ndarray of float in [0, 1] or uint8 in [0, 255], shape (Z, Y, X)
+        Share of each voxel that conducts.
+    conductivity : float
+        Conductivity of what conducts.
+
+    Returns
+    -------
+    codes : ndarray of uint8, shape (Z, Y, X)
+        One code per bin, 0 where nothing conducts.
+    medium : Medium
+        What they mean.
+
+    Raises
+    ------
+    InputDataError
+        If a fraction is not a number from 0 to 1.
+    """
+    full = 255.0 if fractions.dtype == np.uint8 else 1.0
+    codes = np.empty(fractions.shape, np.uint8)
+    counts = np.zeros(256, np.int64)
+    sums = np.zeros(256)
+    for part in _slabs(fractions.shape[0]):
+        values = fractions[part] / full
+        low, high = float(values.min()), float(values.max())
+        if not (low >= 0 and high <= 1):
+            raise InputDataError(
+                f"the fractions hold values from {low:g} to {high:g}",
+                hint="give the conducting share of each voxel, from 0 to 1, or uint8 from 0 to 255",
+            )
+        codes[part] = np.rint(values * 255)
+        flat = codes[part].ravel()
+        counts += np.bincount(flat, minlength=256)
+        sums += np.bincount(flat, values.ravel(), minlength=256)
+    table = 0.5 * sums / np.maximum(counts, 1)
+    table[0] = 0.0
+    fraction = float(2 * (table @ counts)) / fractions.size
+    return codes, Medium(table, OPEN, conductivity, fraction, fraction * conductivity)
+
+
+def joined_to_both(codes: NDArray[np.uint8], axis: int, *, periodic: bool) -> bool:
+    """Remove the clusters that do not join both electrodes.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (Z, Y, X)
+        Codes of the voxels; set to 0 in clusters (of face neighbours) that are removed.
+    axis : int
+        The transport axis.
+    periodic : bool
+        Whether opposite sides are joined.
+
+    Returns
+    -------
+    bool
+        Whether anything is left.
+    """
+    import cc3d
+
+    clusters = cc3d.connected_components(codes, connectivity=6, binary_image=True)
+    group = _groups(clusters, [a for a in range(3) if a != axis] if periodic else [])
+    faces = np.moveaxis(clusters, axis, 0)
+    first, last = np.unique(group[faces[0]]), np.unique(group[faces[-1]])
+    keep = np.isin(group, np.intersect1d(first, last))
+    keep[0] = False
+    for part in _slabs(codes.shape[0]):
+        codes[part] *= keep[clusters[part]]
+    return bool(keep.any())
+
+
+def _groups(clusters: NDArray[Any], axes: list[int]) -> NDArray[np.int64]:
+    """Return for each cluster the number of the group that it forms across joined sides."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = int(clusters.max()) + 1
+    pairs = [np.zeros((2, 0), np.int64)]
+    for axis in axes:
+        sides = np.moveaxis(clusters, axis, 0)
+        near, far = sides[0].ravel(), sides[-1].ravel()
+        both = (near > 0) & (far > 0)
+        pairs.append(np.unique(np.stack([near[both], far[both]]).astype(np.int64), axis=1))
+    near, far = np.concatenate(pairs, axis=1)
+    graph = coo_array((np.ones(near.size, np.int8), (near, far)), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def _slabs(planes: int) -> Iterator[slice]:
+    """Yield slices of a few planes."""
+    return (slice(z, z + _SLAB) for z in range(0, planes, _SLAB))

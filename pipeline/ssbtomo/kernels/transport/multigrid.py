@@ -1,0 +1,198 @@
+"""Geometric multigrid as a preconditioner: a hierarchy of grids and a W-cycle over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.kernels.transport.operator import STORED, Operator
+from ssbtomo.kernels.transport.sweeps import FROM_COARSE, FROM_GUESS, FROM_ZERO, assemble, coarsen, restrict, smooth
+
+__all__ = ["Multigrid"]
+
+_DIRECT = 400
+"""Grids of at most so many cells are solved directly."""
+_ALONE = 32**3
+"""Grids of at most so many cells are worked on by one thread: starting more costs more."""
+_NEARLY = 1.5
+"""Axes whose cells are at most so much longer than the shortest are coarsened together."""
+
+Shape = tuple[int, int, int]
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One grid of the hierarchy.
+
+    Parameters
+    ----------
+    op : Operator
+        Its conduction operator.
+    shape : tuple of int
+        Its cells along (Z, Y, X).
+    edges : tuple of ndarray of float64
+        Widths of its cells along each axis.
+    """
+
+    op: Operator
+    shape: Shape
+    edges: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+    @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+class Multigrid:
+    """A W-cycle of red-black sweeps: a symmetric, positive preconditioner in float32.
+
+    Coarse cells are boxes of two fine cells along each axis whose cells are not much longer
+    than the shortest (so that anisotropic voxels become cubes first); a coarse conductance
+    is the sum over the fine faces between two boxes, for the longer distance between them.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+    shape : tuple of int
+        Its cells along (Z, Y, X).
+    spacing : tuple of float
+        Edges of a cell; only their ratios matter.
+    """
+
+    def __init__(self, op: Operator, shape: Shape, spacing: tuple[float, float, float]) -> None:
+        z, y, x = (np.full(n, edge) for n, edge in zip(shape, spacing, strict=True))
+        self.levels = [Level(op, shape, (z, y, x))]
+        while self.levels[-1].cells > _DIRECT and max(self.levels[-1].shape) > 1:
+            self.levels.append(_coarser(self.levels[-1]))
+        padded = [tuple(n + 2 for n in level.shape) for level in self.levels]
+        self._right = [np.zeros(p, np.float32) for p in padded[1:]]
+        self._field = [np.zeros(p, np.float32) for p in padded[1:]]
+        self._inverse = _inverse(self.levels[-1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the coarse grids take."""
+        ops = [level.op for level in self.levels[1:]]
+        arrays = [array for op in ops for array in (op.gz, op.gy, op.gx)]
+        return sum(a.nbytes for a in [*arrays, *self._right, *self._field, self._inverse])
+
+    def apply(self, right: Field, field: Field) -> float:
+        """Write the approximate solution for a right-hand side.
+
+        Parameters
+        ----------
+        right : ndarray of float32, padded
+            Right-hand side.
+        field : ndarray of float32, padded
+            The solution, written; what it held does not matter.
+
+        Returns
+        -------
+        float
+            The sum of right-hand side × solution.
+        """
+        if len(self.levels) == 1:
+            self._solve_directly(right, field)
+            return float(np.einsum("kji,kji->", right, field, dtype=np.float64))
+        return self._cycle(0, right, field, FROM_ZERO)
+
+    def _cycle(self, index: int, right: Field, field: Field, start: int) -> float:
+        if index == len(self.levels) - 1:
+            self._solve_directly(right, field)
+            return 0.0
+        level, below = self.levels[index], self.levels[index + 1]
+        coarse_right, coarse_field = self._right[index], self._field[index]
+        with _threads(level.cells) as slabs:
+            smooth(level.op, right, field, coarse_field, (start, 1), slabs)
+            restrict(level.op, right, field, coarse_right)
+            self._cycle(index + 1, coarse_right, coarse_field, FROM_ZERO)
+            if 3 * below.cells <= level.cells and index + 2 < len(self.levels):
+                self._cycle(index + 1, coarse_right, coarse_field, FROM_GUESS)
+            return float(smooth(level.op, right, field, coarse_field, (FROM_COARSE, 0), slabs))
+
+    def _solve_directly(self, right: Field, field: Field) -> None:
+        inner = right[1:-1, 1:-1, 1:-1]
+        field[1:-1, 1:-1, 1:-1] = (self._inverse @ inner.ravel()).reshape(inner.shape)
+
+
+@contextmanager
+def _threads(cells: int) -> Iterator[int]:
+    """Let small grids be worked on by one thread; yield the number of slabs."""
+    before = numba.get_num_threads()
+    wanted = 1 if cells <= _ALONE else before
+    if wanted == before:
+        yield wanted
+        return
+    numba.set_num_threads(wanted)
+    try:
+        yield wanted
+    finally:
+        numba.set_num_threads(before)
+
+
+def _coarser(level: Level) -> Level:
+    """Return the next coarser grid."""
+    halved = _axes_to_halve(level)
+    merged = [_merge(edges, half) for edges, half in zip(level.edges, halved, strict=True)]
+    shape = (merged[0].size, merged[1].size, merged[2].size)
+    wraps = tuple(int(wrap and n > 1) for wrap, n in zip(level.op.wraps, shape, strict=True))
+    ratios = []
+    for axis in range(3):
+        fine = _distances(level.edges[axis], electrodes=axis == level.op.axis)
+        step = 2 if halved[axis] else 1
+        at = np.minimum(np.arange(shape[axis] + 1) * step, level.shape[axis])
+        coarse = _distances(merged[axis], electrodes=axis == level.op.axis)
+        ratios.append(fine[at] / coarse)
+        if level.op.wraps[axis] and not wraps[axis]:
+            ratios[axis][:] = 0.0
+    z, y, x = (np.zeros(tuple(n + 2 for n in shape), np.float32) for _ in range(3))
+    coarsen(level.op, level.shape, (ratios[0], ratios[1], ratios[2]), (z, y, x))
+    op = level.op._replace(
+        mode=STORED,
+        codes=np.zeros((1, 1, 1), np.uint8),
+        gz=z,
+        gy=y,
+        gx=x,
+        wraps=np.array(wraps, np.int64),
+    )
+    return Level(op, shape, (merged[0], merged[1], merged[2]))
+
+
+def _axes_to_halve(level: Level) -> tuple[bool, ...]:
+    """Tell along which axes cells are merged: those where they couple most strongly."""
+    longest = [float(edges.max()) for edges in level.edges]
+    shortest = min(edge for edge, n in zip(longest, level.shape, strict=True) if n > 1)
+    return tuple(
+        n > 1 and edge <= _NEARLY * shortest for edge, n in zip(longest, level.shape, strict=True)
+    )
+
+
+def _merge(edges: NDArray[np.float64], half: bool) -> NDArray[np.float64]:  # noqa: FBT001
+    """Return the widths of cells merged two by two."""
+    return np.add.reduceat(edges, np.arange(0, edges.size, 2)) if half else edges
+
+
+def _distances(edges: NDArray[np.float64], *, electrodes: bool) -> NDArray[np.float64]:
+    """Return the distance across each face; to the outer face itself on electrodes."""
+    ends = (edges[:1] / 2, edges[-1:] / 2) if electrodes else ((edges[:1] + edges[-1:]) / 2,) * 2
+    return np.concatenate([ends[0], (edges[1:] + edges[:-1]) / 2, ends[1]])
+
+
+def _inverse(level: Level) -> NDArray[np.float32]:
+    """Return the inverse of the coarsest operator; zero for cells that do not conduct."""
+    matrix = np.zeros((level.cells, level.cells))
+    for axis in range(3):
+        assemble(level.op, level.shape, axis, matrix)
+    dead = np.flatnonzero(np.diagonal(matrix) <= 0)
+    matrix[dead, dead] = 1.0
+    inverse = np.linalg.inv(matrix)
+    inverse[dead, dead] = 0.0
+    return np.ascontiguousarray((inverse + inverse.T) / 2, np.float32)

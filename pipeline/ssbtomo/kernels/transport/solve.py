@@ -1,0 +1,286 @@
+"""Steady conduction through a voxel volume: tortuosity factor and effective conductivity."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.errors import AxisError, ConvergenceError, InputDataError
+from ssbtomo.kernels.transport.cells import Medium, check_conductivities, from_fractions, from_labels, joined_to_both
+from ssbtomo.kernels.transport.currents import count_faces
+from ssbtomo.kernels.transport.gradients import Iteration, Outcome, iterate
+from ssbtomo.kernels.transport.multigrid import Multigrid
+from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator
+from ssbtomo.kernels.transport.result import TransportResult
+from ssbtomo.units import AXES
+
+__all__ = ["solve"]
+
+Spacing = tuple[float, float, float]
+_USABLE = 1e-3
+"""A solve that stalls with a larger estimated error is an error, not a warning."""
+
+
+def solve(
+    labels: NDArray[Any],
+    spacing: Spacing,
+    axis: int,
+    conductivities: Mapping[int, float],
+    *,
+    fractions: NDArray[Any] | None = None,
+    periodic: bool = False,
+    tolerance: float = 1e-6,
+    keep_field: bool = False,
+    progress: Callable[[int, float, float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> TransportResult:
+    """Solve for the current that a potential drop drives through a volume.
+
+    Finite volumes on the voxels [1]_: the two outer voxel *faces* across the axis are held
+    at fixed potentials (a full block has a tortuosity factor of exactly 1), the sides are
+    insulating or joined. Two voxels of different conductivity conduct like two half voxels
+    in series, which is exact for laminates. With `fractions` a face conducts over its open
+    area, the mean of the two voxels' fractions: that removes most of the first-order error
+    of the voxel staircase, which makes binary images read about 4 % too low an effective
+    conductivity at 13 to 20 voxels across a feature.
+
+    Conjugate gradients with a multigrid preconditioner [2]_. Sums are made plane by plane
+    in a fixed order, so that the result does not depend on the number of threads. About 25
+    bytes per voxel of the box.
+
+    Parameters
+    ----------
+    labels : ndarray of int or bool, shape (Z, Y, X)
+        Phase labels.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X); only their ratios matter.
+    axis : {0, 1, 2}
+        The transport axis.
+    conductivities : mapping of int to float
+        Conductivity of each label, in any one unit; labels that are not named are
+        insulators.
+    fractions : ndarray of float in [0, 1] or of uint8 in [0, 255], shape (Z, Y, X), optional
+        Conducting share of each voxel, in place of `labels`; one conductivity then.
+    periodic : bool
+        Whether opposite sides are joined.
+    tolerance : float
+        Relative error of the effective conductivity at which to stop.
+    keep_field : bool
+        Whether to return the potential of every voxel. Its middle slice comes always.
+    progress : callable, optional
+        Called as ``progress(iteration, residual, effective)`` after each iteration; the
+        effective conductivity is an upper bound that falls.
+    cancelled : callable, optional
+        Asked before each iteration; ``True`` ends the solve.
+
+    Returns
+    -------
+    TransportResult
+        Tortuosity factor, effective conductivity, and how far to trust them.
+
+    Raises
+    ------
+    AxisError
+        If `axis` is not 0, 1 or 2.
+    InputDataError
+        If shapes differ or conductivities or fractions are out of range.
+    ConvergenceError
+        If the iteration stalls far from the solution.
+    CancelledError
+        If `cancelled` says so.
+
+    References
+    ----------
+    .. [1] S. V. Patankar, *Numerical Heat Transfer and Fluid Flow*, Hemisphere, 1980, ch. 4.
+    .. [2] O. Tatebe, "The multigrid preconditioned conjugate gradient method", 6th Copper
+       Mountain Conf. on Multigrid Methods, NASA CP-3224, 1993.
+
+    Examples
+    --------
+    >>> solve(np.ones((4, 3, 2), np.uint8), (0.1, 0.1, 0.1), 0, {1: 2.0}).effective
+    2.0
+    """
+    start = time.perf_counter()
+    if axis not in {0, 1, 2}:
+        raise AxisError(f"there is no axis {axis!r}", hint="0, 1 or 2 stand for z, y, x")
+    codes, medium = _encode(labels, conductivities, fractions)
+    if not joined_to_both(codes, axis, periodic=periodic):
+        return _blocked(medium, axis, time.perf_counter() - start)
+    shape = codes.shape
+    op = _operator(codes, medium, axis, (spacing, periodic))
+    del codes
+    per_energy = medium.scale / float(op.weights[axis] * math.prod(shape))
+
+    def tell(iteration: int, residual: float, energy: float) -> None:
+        if progress is not None:
+            progress(iteration, residual, energy * per_energy)
+
+    deviation = np.zeros(op.codes.shape)
+    grid = Multigrid(op, shape, spacing)
+    outcome = iterate(op, grid, deviation, Iteration(tolerance, tell, cancelled))
+    del grid
+    effective = float(outcome.energy * per_energy)
+    tau, doubts = _judge(outcome, medium.mean / effective, effective)
+    return TransportResult(
+        tau=tau,
+        effective=effective,
+        macmullin=medium.scale / effective,
+        fraction=medium.fraction,
+        flux_spread=outcome.spread,
+        energy_bounds=(None, effective),
+        iterations=outcome.iterations,
+        seconds=time.perf_counter() - start,
+        bytes_per_voxel=outcome.nbytes / math.prod(shape),
+        warnings=doubts,
+        field=_potential(op, deviation, (slice(None),) * 3) if keep_field else None,
+        field_slice=_middle(op, deviation),
+        field_slice_axes=_slice_axes(axis),
+    )
+
+
+def _encode(
+    labels: NDArray[Any], conductivities: Mapping[int, float], fractions: NDArray[Any] | None
+) -> tuple[NDArray[np.uint8], Medium]:
+    """Return a code per voxel and what the codes mean."""
+    given = labels if fractions is None else fractions
+    if given.ndim != 3 or given.size == 0:
+        raise AxisError(f"the shape {given.shape} is not that of a volume (Z, Y, X)")
+    if fractions is None:
+        return from_labels(labels, conductivities)
+    if fractions.shape != labels.shape:
+        raise InputDataError(
+            f"the labels have the shape {labels.shape}, the fractions {fractions.shape}",
+            hint="give one fraction per voxel",
+        )
+    check_conductivities(conductivities)
+    values = {float(value) for value in conductivities.values() if value > 0}
+    if len(values) != 1:
+        raise InputDataError(
+            f"fractions go with one conductivity, but there are {sorted(values)}",
+            hint="solve without fractions for several conducting phases",
+        )
+    return from_fractions(fractions, values.pop())
+
+
+def _operator(
+    codes: NDArray[np.uint8], medium: Medium, axis: int, how: tuple[Spacing, bool]
+) -> Operator:
+    """Return the operator of the finest grid, with its ghost layer."""
+    spacing, periodic = how
+    wraps = tuple(int(periodic and a != axis and n > 1) for a, n in enumerate(codes.shape))
+    padded = _pad(codes, axis, wraps)
+    mode = OPEN if medium.mode == MASK and codes.shape[axis] == 1 else medium.mode
+    if mode == MASK:
+        counted = np.zeros_like(padded)
+        count_faces(padded, axis, counted)
+        padded = counted
+        _fill_ghosts(padded, axis, wraps)
+    table = medium.table
+    if medium.mode == MASK:
+        table = np.full(256, 0.5)
+        table[0] = 0.0
+    inverse = 1 / np.square(np.array(spacing, np.float64))
+    dummy = np.zeros((1, 1, 1), np.float32)
+    return Operator(
+        mode, axis, padded, table, inverse / inverse.max(), dummy, dummy, dummy, np.array(wraps, np.int64)
+    )
+
+
+def _pad(codes: NDArray[np.uint8], axis: int, wraps: tuple[int, ...]) -> NDArray[np.uint8]:
+    padded = np.zeros(tuple(n + 2 for n in codes.shape), np.uint8)
+    padded[1:-1, 1:-1, 1:-1] = codes
+    _fill_ghosts(padded, axis, wraps)
+    return padded
+
+
+def _fill_ghosts(padded: NDArray[np.uint8], axis: int, wraps: tuple[int, ...]) -> None:
+    """Mirror the codes at the electrodes; wrap them where sides are joined."""
+    for a in range(3):
+        faces = np.moveaxis(padded, a, 0)
+        if a == axis:
+            faces[0], faces[-1] = faces[1], faces[-2]
+        elif wraps[a]:
+            faces[0], faces[-1] = faces[-2], faces[1]
+
+
+def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:
+    """Return the result where no path joins the two faces."""
+    reason = (
+        f"not percolating: no path of conducting voxels joins the two {AXES[axis]} faces"
+        if medium.fraction > 0
+        else "not percolating: no voxel conducts"
+    )
+    return TransportResult(
+        tau=math.inf,
+        effective=0.0,
+        macmullin=math.inf,
+        fraction=medium.fraction,
+        flux_spread=0.0,
+        energy_bounds=(0.0, 0.0),
+        iterations=0,
+        seconds=seconds,
+        bytes_per_voxel=6.0,
+        warnings=(reason,),
+        field_slice_axes=_slice_axes(axis),
+    )
+
+
+def _judge(outcome: Outcome, tau: float, effective: float) -> tuple[float, tuple[str, ...]]:
+    """Return the tortuosity factor and reasons to doubt it, or refuse it."""
+    if not outcome.converged and not outcome.error <= _USABLE:
+        raise ConvergenceError(
+            f"the transport solve stalled after {outcome.iterations} iterations: relative residual "
+            f"{outcome.residual:.1e}, effective conductivity at most {effective:.6g}",
+            hint="look at the phase in the viewer: is it joined by single voxels, or are the "
+            "conductivities many orders of magnitude apart?",
+        )
+    if not tau >= 1 - 1e-9:
+        raise ConvergenceError(
+            f"the transport solve gave a tortuosity factor of {tau!r}, below 1",
+            hint="this is an error of the program; please report it with the volume",
+        )
+    doubts = ()
+    if not outcome.converged:
+        doubts = (
+            f"stopped after {outcome.iterations} iterations with a relative residual of "
+            f"{outcome.residual:.1e}; estimated error of tau {outcome.error:.1e}",
+        )
+    return max(tau, 1.0), doubts
+
+
+def _slice_axes(axis: int) -> tuple[int, int]:
+    """Return the axes of rows and columns of the middle slice."""
+    return axis, 1 if axis == 2 else 2
+
+
+def _middle(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the middle slice that contains the transport axis, its rows along the axis."""
+    shape = [n - 2 for n in deviation.shape]
+    across = ({0, 1, 2} - set(_slice_axes(op.axis))).pop()
+    where = [slice(None)] * 3
+    where[across] = slice(shape[across] // 2, shape[across] // 2 + 1)
+    field = np.squeeze(_potential(op, deviation, tuple(where)), across)
+    return np.ascontiguousarray(field.T) if op.axis == 2 else field
+
+
+def _potential(
+    op: Operator, deviation: NDArray[np.float64], where: tuple[slice, ...]
+) -> NDArray[np.float32]:
+    """Return the potential in a box: 1 to 0, NaN where no current flows."""
+    size = deviation.shape[op.axis] - 2
+    linear = np.expand_dims(
+        1 - (np.arange(size) + 0.5) / size, [a for a in range(3) if a != op.axis]
+    )
+    inner = (slice(1, -1),) * 3
+    box = deviation[inner][where]
+    field = np.empty(box.shape, np.float32)
+    live = op.codes[inner][where] > 0
+    height = np.broadcast_to(linear, deviation[inner].shape)[where]
+    for plane, part, conducts, drop in zip(field, box, live, height, strict=True):
+        plane[...] = np.where(conducts, drop + part / size, np.nan)
+    return field
