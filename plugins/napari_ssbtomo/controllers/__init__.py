@@ -1,0 +1,1 @@
+"""What the plugin does, without a window: opening, running, measuring, tabling."""

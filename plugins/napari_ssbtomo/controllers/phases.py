@@ -1,0 +1,81 @@
+"""Phases in a labels layer: their names on hover, their colours as in the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+__all__ = ["colored", "layer_phases", "named"]
+
+#: Layers with more voxels than this are not searched for labels while the window waits.
+_SEARCHED = 2**24
+
+
+def colored(phases: Mapping[str, int], colors: Mapping[str, str]) -> Any:
+    """Return the colour map of a phase layer.
+
+    Parameters
+    ----------
+    phases : mapping of str to int
+        Phase names and their labels.
+    colors : mapping of str to str
+        Phase names and their colours, ``#rrggbb``.
+
+    Returns
+    -------
+    napari.utils.DirectLabelColormap
+        One colour per phase; labels that are no phase are transparent.
+    """
+    from napari.utils import DirectLabelColormap
+
+    shown: dict[int | None, str] = {None: "transparent"}
+    shown.update({label: colors[name] for name, label in phases.items() if name in colors})
+    return DirectLabelColormap(color_dict=shown)
+
+
+def named(phases: Mapping[str, int]) -> pd.DataFrame:
+    """Return layer features that tell the phase under the cursor.
+
+    Parameters
+    ----------
+    phases : mapping of str to int
+        Phase names and their labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``index`` (the label) and ``phase`` (the name).
+    """
+    import pandas as pd
+
+    return pd.DataFrame({"index": list(phases.values()), "phase": list(phases)})
+
+
+def layer_phases(layer: Any) -> dict[str, int]:
+    """Return the phases of a labels layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        A layer of the plugin, which knows its phases, or any other.
+
+    Returns
+    -------
+    dict of str to int
+        Names and labels. A layer without names gives ``"label 1"`` and so on, as found
+        in its voxels (its coarsest level, if it has several); nothing if it is too large
+        to be searched at once.
+    """
+    known = layer.metadata.get("ssbtomo", {}).get("phases")
+    if known:
+        return dict(known)
+    coarse = layer.data[-1] if layer.multiscale else layer.data
+    if coarse.size > _SEARCHED:
+        return {}
+    import numpy as np
+
+    return {f"label {value}": int(value) for value in np.unique(np.asarray(coarse))}

@@ -1,0 +1,43 @@
+"""Sample data: composite cathodes made on this machine, with known answers."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_ssbtomo.controllers.opening import LayerData
+
+__all__ = ["cathode_fibsem", "cathode_xct"]
+
+
+def cathode_xct() -> list[LayerData]:
+    """Make a composite cathode as X-ray CT sees it.
+
+    Returns
+    -------
+    list of LayerData
+        The grey volume; its metadata name the recipe that goes with it.
+    """
+    return _sample("cathode_xct")
+
+
+def cathode_fibsem() -> list[LayerData]:
+    """Make a composite cathode as FIB-SEM sees it, with anisotropic voxels.
+
+    Returns
+    -------
+    list of LayerData
+        The grey volume; its metadata name the recipe that goes with it.
+    """
+    return _sample("cathode_fibsem")
+
+
+def _sample(name: str) -> list[LayerData]:
+    from ssbtomo.testing.samples import write_sample
+
+    from napari_ssbtomo.controllers.opening import recipe_layers
+
+    folder = Path(tempfile.mkdtemp(prefix=f"ssbtomo-{name}-"))
+    return recipe_layers(write_sample(name, folder))

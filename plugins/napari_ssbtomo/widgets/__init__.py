@@ -1,0 +1,1 @@
+"""The docks: thin magicgui containers around the controllers."""

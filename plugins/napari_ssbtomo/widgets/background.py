@@ -1,0 +1,64 @@
+"""One task at a time in a thread of napari's; its news arrive in the window's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+__all__ = ["Background"]
+
+Steps = Callable[[], Generator[Any, None, Any]]
+
+
+class Background:
+    """Run a generator away from the window, and hand on what it yields and returns.
+
+    Parameters
+    ----------
+    on_news : callable
+        Takes each yielded value.
+    on_end : callable
+        Takes the returned value.
+    """
+
+    def __init__(self, on_news: Callable[[Any], None], on_end: Callable[[Any], None]) -> None:
+        self._on_news = on_news
+        self._on_end = on_end
+        self._worker: Any = None
+        self._stopped = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task is at work."""
+        return self._worker is not None
+
+    def start(self, steps: Steps) -> None:
+        """Start a task.
+
+        Parameters
+        ----------
+        steps : callable
+            Generator function without arguments; it returns its errors.
+        """
+        from napari.qt.threading import create_worker
+
+        self._worker = create_worker(
+            steps,
+            _start_thread=True,
+            _connect={"yielded": self._news, "returned": self._end},
+        )
+
+    def stop(self) -> None:
+        """Listen no more, and let the task end at its next step: the dock is gone."""
+        self._stopped = True
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _news(self, news: Any) -> None:
+        if not self._stopped:
+            self._on_news(news)
+
+    def _end(self, end: Any) -> None:
+        self._worker = None
+        if not self._stopped:
+            self._on_end(end)

@@ -1,0 +1,103 @@
+"""A tiny results folder, and windows where there is a display."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ssbtomo.io import ome_zarr
+from ssbtomo.results import Measurement, Results, table
+
+SPACING = (0.1, 0.05, 0.05)
+SHAPE = (12, 16, 20)
+PHASES = [
+    {"name": "void", "role": "void", "color": "#3a3a3a"},
+    {"name": "electrolyte", "role": "electrolyte", "color": "#56b4e9"},
+    {"name": "active", "role": "active", "color": "#e69f00"},
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a window where there is none."""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return
+    reason = 'no display: run under xvfb-run -a -s "-screen 0 1280x1024x24"'
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("gui"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def layers_along_z() -> np.ndarray:
+    """Void, electrolyte and active, a third of the volume each."""
+    return np.repeat(np.arange(3, dtype=np.uint8), 4)[:, None, None] * np.ones(SHAPE, np.uint8)
+
+
+def store(path: Path, data: np.ndarray, *, kind: str = "image", **more: object) -> Path:
+    """Write a finished OME-Zarr store."""
+    array = ome_zarr.create(
+        path, data.shape, data.dtype, SPACING, kind=kind, block=data.shape, **more
+    )
+    array[:, :, :] = data
+    ome_zarr.finish(path)
+    return path
+
+
+def write_results(folder: Path, samples: tuple[str, ...] = ("cathode",)) -> Path:
+    """Write what a run writes: volumes, tables, run.json, results.csv, report.html."""
+    for name in samples:
+        _write_volumes(folder / "volumes" / name)
+    (folder / "tables").mkdir(parents=True)
+    _write_table(folder, "particles", "particle,diameter_um", ["7,2.5", "9,1.5"], samples)
+    _write_table(folder, "cracks", "crack,aperture_um", ["3,0.25"], samples)
+    about = [{"name": name, "phases": PHASES, "spacing_um": SPACING} for name in samples]
+    (folder / "run.json").write_text(json.dumps({"state": "done", "samples": about}))
+    void = Measurement("volume_fraction", "void", 1 / 3, "1", "voxel count", low=0.3, high=0.4)
+    frame = table([void] * len(samples)).assign(sample=samples)
+    frame.to_csv(folder / "results.csv", index=False)
+    (folder / "report.html").write_text("<h1>report</h1>")
+    return folder
+
+
+def _write_volumes(place: Path) -> None:
+    labels = layers_along_z()
+    store(place / "image.ome.zarr", (labels * 80 + 5).astype(np.uint8))
+    store(
+        place / "phases.ome.zarr",
+        labels,
+        kind="labels",
+        phases={phase["name"]: i for i, phase in enumerate(PHASES)},
+        colors={phase["name"]: phase["color"] for phase in PHASES},
+        attributes={"roles": {phase["name"]: phase["role"] for phase in PHASES}},
+    )
+    store(place / "particles.ome.zarr", (labels == 2).astype(np.int32) * 7, kind="labels")
+    store(place / "cracks.ome.zarr", (labels == 0).astype(np.int32) * 3, kind="labels")
+
+
+def _write_table(
+    folder: Path, name: str, header: str, rows: list[str], samples: tuple[str, ...]
+) -> None:
+    lines = [f"{sample},{row}" for sample in samples for row in rows]
+    (folder / "tables" / f"{name}.csv").write_text("\n".join([f"sample,{header}", *lines]))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> SimpleNamespace:
+    """What the tiny results hold, and how more of them are written."""
+    return SimpleNamespace(
+        spacing=SPACING,
+        phases=PHASES,
+        labels=layers_along_z(),
+        store=store,
+        write_results=write_results,
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    """A results folder with one sample."""
+    return Results.load(write_results(tmp_path / "results"))
