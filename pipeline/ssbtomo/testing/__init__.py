@@ -1,1 +1,39 @@
-"""testing."""
+"""Known answers for users and for our own tests: shapes, formulas, phantoms, strategies.
+
+`phantoms` of solid-state-battery electrodes come with the truth that made them, `shapes` are
+small labelled volumes whose areas, lengths and conductivities are known in closed form,
+`analytic` holds the formulas, and `strategies` draws volumes for Hypothesis (which must be
+installed for it; ``pip install ssbtomo[test]``).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = ("analytic", "samples", "shapes", "strategies")
+_HOME = {
+    "CathodeDesign": "cathode",
+    "CtOptics": "optics",
+    "FibSemOptics": "optics",
+    "KnownShape": "answers",
+    "Phantom": "answers",
+    "Truth": "answers",
+    "composite_cathode": "cathode",
+    "write_sample": "samples",
+}
+_NAMES = (*_HOME, *_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"ssbtomo.testing.{name}")
+    if name in _HOME:
+        return getattr(import_module(f"ssbtomo.testing.{_HOME[name]}"), name)
+    raise AttributeError(
+        f"module 'ssbtomo.testing' has no attribute {name!r}; it has {', '.join(sorted(_NAMES))}"
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted(_NAMES)
