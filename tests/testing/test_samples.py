@@ -78,7 +78,7 @@ def test_a_recipe_is_ready(tmp_path):
 
     recipe = load_recipe(FOLDER / "cathode_ct" / "recipe.yaml")
     assert recipe.samples[0].path == "cathode_ct.tif"
-    assert [phase.name for phase in recipe.samples[0].phases][0] == "void"
+    assert recipe.samples[0].phases[0].name == "void"
 
 
 def test_low_contrast_differs_in_grey_only():

@@ -35,7 +35,7 @@ known = {
     "cut": lambda s: shapes.ball_cut_by_plane(SIDE, s, radius=2.0, normal=TILTED, height=0.4),
     "penny": lambda s: shapes.penny(SIDE, s, radius=1.8, width=0.6, normal=TILTED),
     "crossing": lambda s: shapes.crossing_pennies(
-        SIDE, s, radius=1.8, width=0.5, normals=((2, 1, 0.3), (-1, 2, 0))
+        SIDE, s, radius=1.8, width=0.5, normals=((0.6, 0.5, -0.7), (0.5, -0.6, 0))
     ),
 }
 
