@@ -1,0 +1,146 @@
+"""The figures of the report, declared: what each shows, what it needs, who draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ssbtomo.report.figures import cracks, distributions, interfaces, sensitivity, slices, transport
+from ssbtomo.report.figures.style import Drawn
+from ssbtomo.report.folder import SampleView
+
+__all__ = ["FIGURES", "FigureSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSpec:
+    """One figure of a sample.
+
+    Parameters
+    ----------
+    name : str
+        Ends the names of its files.
+    title : str
+        Its heading.
+    caption : str
+        What a reader sees, and how it was obtained.
+    needs : str
+        What must be in the results folder; said where it is not.
+    draw : callable
+        Draws it, or returns ``None`` if there is nothing to draw.
+    phases : bool
+        Whether the phases' colours need a legend beside it.
+    raster : bool
+        Whether it is mostly pixels: the page then shows the PNG.
+    """
+
+    name: str
+    title: str
+    caption: str
+    needs: str
+    draw: Callable[[SampleView], Drawn | None]
+    phases: bool = False
+    raster: bool = False
+
+
+FIGURES: tuple[FigureSpec, ...] = (
+    FigureSpec(
+        "orthoslices",
+        "Slices",
+        "Three orthogonal slices through the middle of the volume, to one scale.",
+        "grey volume",
+        slices.draw_grey,
+        raster=True,
+    ),
+    FigureSpec(
+        "outlines",
+        "Segmentation",
+        "The same slices; each phase is outlined in its colour, on its own side of the border.",
+        "labels beside the grey volume",
+        slices.draw_outlines,
+        phases=True,
+        raster=True,
+    ),
+    FigureSpec(
+        "histogram",
+        "Grey values",
+        "Histogram of the volume that was segmented. Lines: thresholds between the phases; bands: the shifts behind "
+        "every range; dots: mean and standard deviation of each phase.",
+        "histogram",
+        distributions.draw_histogram,
+    ),
+    FigureSpec(
+        "profiles",
+        "Phase profile",
+        "Share of each phase, layer by layer along the transport axis.",
+        "profiles along the transport axis",
+        distributions.draw_profiles,
+    ),
+    FigureSpec(
+        "contact-matrix",
+        "Contact areas",
+        "Area over which two phases touch, per volume of the region; below it, its range.",
+        "contact areas",
+        interfaces.draw_contact_matrix,
+    ),
+    FigureSpec(
+        "tortuosity",
+        "Tortuosity factors",
+        "Tortuosity factor of each phase and axis. Thin line: its range.",
+        "tortuosity factors",
+        transport.draw_tortuosity,
+    ),
+    FigureSpec(
+        "potential",
+        "Potential",
+        "Steady potential in a slice through the middle; grey is not conducting. Crowded colours mark the bottlenecks.",
+        "potential field",
+        transport.draw_potential,
+        raster=True,
+    ),
+    FigureSpec(
+        "particle-sizes",
+        "Particle sizes",
+        "Share of the particle volume in particles finer than a diameter.",
+        "particle sizes",
+        distributions.size_figure("particle"),
+    ),
+    FigureSpec(
+        "pore-sizes",
+        "Pore sizes",
+        "Share of the pore volume that spheres larger than a diameter cannot reach.",
+        "pore sizes",
+        distributions.size_figure("pore"),
+    ),
+    FigureSpec(
+        "crack-map",
+        "Cracks",
+        "Depth of crack along the line of sight.",
+        "cracks",
+        cracks.draw_crack_map,
+        raster=True,
+    ),
+    FigureSpec(
+        "crack-rose",
+        "Crack orientation",
+        "Angle between a crack's normal and the transport axis, weighted by area: at 0° a crack lies across the "
+        "transport, at 90° along it.",
+        "cracks",
+        cracks.draw_crack_rose,
+    ),
+    FigureSpec(
+        "crack-sizes",
+        "Crack apertures",
+        "Mean aperture 2V/S of each crack against its one-sided area.",
+        "cracks",
+        cracks.draw_crack_sizes,
+    ),
+    FigureSpec(
+        "sensitivity",
+        "Sensitivity",
+        "What moving the thresholds does to the headline numbers; the shift is in percent of the distance between the "
+        "neighbouring phases' mean greys. A steep line hangs on the segmentation; at most nine, the steepest, are drawn.",
+        "re-segmentations with shifted thresholds",
+        sensitivity.draw_sensitivity,
+    ),
+)

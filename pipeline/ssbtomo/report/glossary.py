@@ -1,0 +1,245 @@
+"""What each quantity means: the one place that the report and `ssbtomo explain` print."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["GLOSSARY", "TERMS", "Definition"]
+
+
+class Definition(NamedTuple):
+    """What a reader needs in order to judge a quantity.
+
+    Parameters
+    ----------
+    title : str
+        The quantity's name in plain words.
+    definition : str
+        What it is.
+    unit : str
+        ASCII unit, as in the results table.
+    estimator : str
+        How it is obtained from voxels.
+    bias : str
+        In which direction, and when, the number is off.
+    source : str
+        Where the definition or the estimator comes from.
+    """
+
+    title: str
+    definition: str
+    unit: str
+    estimator: str
+    bias: str
+    source: str
+
+
+_VOXELS = "Counting voxels of the segmented volume."
+_PARTIAL = "Unbiased for a right segmentation; follows the thresholds, hence the range."
+_AREA = (
+    "Sum over the voxel faces between the two phases of face area times |n·e|, the component along "
+    "the face's normal e of the locally estimated interface normal n."
+)
+_AREA_BIAS = (
+    "Bare face counts read 3/2 too large for randomly oriented surfaces; the weights remove that. "
+    "Features thinner than about 3 voxels and surface roughness below the voxel size are missed."
+)
+_SOLVE = (
+    "Steady conduction div(sigma grad phi) = 0 through the phase on the voxel grid (finite volumes), "
+    "potential fixed on the two outer faces along the axis, no flux through the sides."
+)
+_SOLVE_BIAS = (
+    "Stepped voxel surfaces lengthen narrow necks: too resistive by a few percent when necks "
+    "are fewer than about 10 voxels wide. Samples shorter than several feature sizes scatter."
+)
+_AREA_SOURCE = (
+    "J. Ohser, K. Schladitz, 3D Images of Materials Structures, 2009, doi:10.1002/9783527628308"
+)
+_TAU_SOURCE = "S. J. Cooper et al., SoftwareX 5 (2016) 203, doi:10.1016/j.softx.2016.09.002"
+_SIZE_SOURCE = "T. Hildebrand, P. Rüegsegger, J. Microsc. 185 (1997) 67, doi:10.1046/j.1365-2818.1997.1340694.x"
+_SHED_SOURCE = "J. T. Gostick, Phys. Rev. E 96 (2017) 023307, doi:10.1103/PhysRevE.96.023307"
+
+
+def _diameter(what: str, percent: int) -> Definition:
+    if what == "particle":
+        return Definition(
+            f"Particle diameter d{percent}",
+            f"Diameter below which particles hold {percent} % of the particle volume, each counted "
+            "with the diameter of the sphere of its volume.",
+            "um",
+            "Touching particles are separated by a watershed on the distance to the phase's surface.",
+            "Particles cut by the border of the volume count as smaller than they are; a watershed may "
+            "split elongated particles and leave widely joined ones together.",
+            _SHED_SOURCE,
+        )
+    return Definition(
+        f"Pore diameter d{percent}",
+        f"Diameter such that {percent} % of the pore volume cannot be covered by larger spheres that "
+        "fit inside the pores.",
+        "um",
+        "Continuous size distribution: openings with spheres of growing radius, from the exact "
+        "Euclidean distance.",
+        "Pores below about 3 voxels are overestimated or missed; the size stands for the widest "
+        "sphere that reaches a place, not for the neck that leads to it.",
+        _SIZE_SOURCE,
+    )
+
+
+#: Quantity, as in the column `quantity` of the results table, and its definition.
+GLOSSARY: dict[str, Definition] = {
+    "volume_fraction": Definition(
+        "Volume fraction",
+        "Volume of the phase divided by the volume of the whole region.",
+        "1",
+        _VOXELS,
+        _PARTIAL,
+        _AREA_SOURCE,
+    ),
+    "porosity": Definition(
+        "Porosity",
+        "Volume of everything whose role is void, pores and cracks alike, divided by the volume of the region.",
+        "1",
+        _VOXELS,
+        _PARTIAL + " Pores below the voxel size are not in it.",
+        _AREA_SOURCE,
+    ),
+    "porosity_open": Definition(
+        "Open porosity",
+        "Part of the porosity that is joined, through void, to a face of the volume.",
+        "1",
+        "Connected components of the void voxels (6 neighbours: through voxel faces).",
+        "In a small volume more pores reach a face than in the material: too large.",
+        _AREA_SOURCE,
+    ),
+    "porosity_closed": Definition(
+        "Closed porosity",
+        "Part of the porosity that is not joined to any face of the volume.",
+        "1",
+        "Connected components of the void voxels (6 neighbours: through voxel faces).",
+        "In a small volume more pores reach a face than in the material: too small.",
+        _AREA_SOURCE,
+    ),
+    "contact_area_per_volume": Definition(
+        "Contact area per volume",
+        "Area over which two phases touch, divided by the volume of the region.",
+        "1/um",
+        _AREA,
+        _AREA_BIAS,
+        _AREA_SOURCE,
+    ),
+    "specific_contact_area": Definition(
+        "Specific contact area",
+        "Contact area of active material and electrolyte divided by the volume of active material. "
+        "A fully covered sphere of diameter d has 6/d.",
+        "1/um",
+        _AREA,
+        _AREA_BIAS,
+        _AREA_SOURCE,
+    ),
+    "coverage": Definition(
+        "Coverage",
+        "Share of a phase's whole interface that touches the named other phase: A(active, electrolyte) / A(active).",
+        "1",
+        _AREA,
+        "Both areas are off in the same direction, so the ratio is steadier than either.",
+        _AREA_SOURCE,
+    ),
+    "triple_line_per_volume": Definition(
+        "Triple-line length per volume",
+        "Length of the lines along which three phases meet, divided by the volume of the region.",
+        "1/um^2",
+        "Voxel edges around which all three phases occur, each with the component of the locally "
+        "estimated line direction along it.",
+        "Blurred edges smear the line: films of the middle phase that are one voxel thick move or erase it.",
+        _AREA_SOURCE,
+    ),
+    "tortuosity_factor": Definition(
+        "Tortuosity factor",
+        "Volume fraction divided by the effective conductivity ratio, tau = epsilon * sigma0 / sigma_eff, "
+        "with the phase's total fraction epsilon. 1 for straight channels; infinite if the phase does not "
+        "join the two faces. (Not the ratio of path lengths, and not squared again.)",
+        "1",
+        _SOLVE,
+        _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
+    "effective_conductivity_ratio": Definition(
+        "Effective conductivity ratio",
+        "Conductivity of the region along the axis, with only this phase conducting, divided by that of the pure phase.",
+        "1",
+        _SOLVE,
+        _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
+    "macmullin_number": Definition(
+        "MacMullin number",
+        "Conductivity of the pure phase divided by the effective one, sigma0 / sigma_eff = tau / epsilon.",
+        "1",
+        _SOLVE,
+        _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
+    "connected_fraction": Definition(
+        "Connected fraction",
+        "Share of the phase's voxels in clusters that join both faces along an axis (z, y, x), or that "
+        "touch the named face (z-min … x-max).",
+        "1",
+        "Connected components of the phase (6 neighbours: through voxel faces).",
+        "Necks thinner than a voxel are cut: too small; noise and blur can bridge gaps: too large.",
+        _AREA_SOURCE,
+    ),
+    "particle_count": Definition(
+        "Number of particles",
+        "Separate particles of the phase, those cut by the border of the volume included.",
+        "1",
+        "Touching particles are separated by a watershed on the distance to the phase's surface.",
+        "Depends on the smoothing of the distance map: too little splits particles.",
+        _SHED_SOURCE,
+    ),
+    **{f"particle_diameter_d{p}": _diameter("particle", p) for p in (10, 50, 90)},
+    **{f"pore_diameter_d{p}": _diameter("pore", p) for p in (10, 50, 90)},
+    "crack_count": Definition(
+        "Number of cracks",
+        "Connected plate-like parts of the void phase.",
+        "1",
+        "The void phase is split into pores and cracks by flatness and extent; connected crack voxels are one crack.",
+        "Crossing cracks count as one; cracks thinner than about 2 voxels break into several.",
+        "Stereology of crack networks: number per volume (P30)",
+    ),
+    "crack_area_per_volume": Definition(
+        "Crack area per volume",
+        "One-sided area of all cracks (their mid-surfaces) divided by the volume of the region.",
+        "1/um",
+        "Half of each crack's interface area, with the same normal-weighted faces as contact areas.",
+        "Cracks narrower than the voxel are missed: too small.",
+        "Stereology of crack networks: area per volume (P32); areas: " + _AREA_SOURCE,
+    ),
+    "crack_volume_fraction": Definition(
+        "Crack volume fraction",
+        "Volume of the cracks divided by the volume of the region.",
+        "1",
+        _VOXELS,
+        "A crack about one voxel wide may read off by its whole width.",
+        "Stereology of crack networks: volume per volume (P33)",
+    ),
+    "crack_aperture_mean": Definition(
+        "Mean crack aperture",
+        "Mean opening of the cracks, twice their volume over their surface area, weighted by area.",
+        "um",
+        "2V/S with the normal-weighted surface area.",
+        "Not resolved below about 3 voxels; such cracks carry a warning.",
+        _AREA_SOURCE,
+    ),
+}
+
+#: Words that the table uses.
+TERMS: dict[str, str] = {
+    "low, high": "The range that a value takes while the grey-value thresholds between the phases are shifted "
+    "as stated in the methods (P. Pietsch et al., Sustainable Energy Fuels 2 (2018) 598, "
+    "doi:10.1039/C7SE00498B). It says what the choice of thresholds does; it is no confidence interval.",
+    "subject": "The phase that a number is about; phases that meet are joined by a bar.",
+    "axis": "The direction of transport (z, y, x), or the face of the volume that is meant (z-min … x-max).",
+    "transport axis": "The direction from separator to collector, or whichever the recipe names.",
+    "∞": "The phase does not join the two faces along the axis: no transport through it.",
+    "n/a": "The number does not exist here; a footnote says why.",
+}
