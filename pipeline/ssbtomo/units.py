@@ -129,6 +129,7 @@ def format_length(micrometre: float, digits: int = 6) -> str:
         For example ``"18.4 nm"``.
     """
     for unit, scale in (("nm", 1e-3), ("µm", 1.0), ("mm", 1e3)):
-        if abs(micrometre) < 1000 * scale or unit == "mm":
-            return f"{micrometre / scale:.{digits}g} {unit}"
+        text = f"{micrometre / scale:.{digits}g}"
+        if abs(float(text)) < 1000 or unit == "mm":
+            return f"{text} {unit}"
     raise AssertionError

@@ -119,14 +119,16 @@ def lazy_array(source: LazyFile, chunks: tuple[int, ...] | None = None) -> da.Ar
             hint="save one channel and one time point as a volume of its own",
         )
     check_type(source.dtype, source.path)
-    array: da.Array = da.from_array(  # type: ignore[no-untyped-call]
+    make: Any = da.from_array  # has no types in some of Dask's versions
+    array = make(
         source,
         chunks=chunks or slab_chunks(source.shape, source.dtype.itemsize),
         name=f"open-{_token(source)}",
         meta=np.empty((0, 0, 0), dtype=source.dtype),
         asarray=True,
     )
-    return _widened(array) if source.dtype == np.bool_ else array
+    widened: da.Array = array.astype(np.uint8) if source.dtype == np.bool_ else array
+    return widened
 
 
 def slab_chunks(shape: tuple[int, ...], itemsize: int, multiple: int = 1) -> tuple[int, ...]:
@@ -172,11 +174,6 @@ def check_type(dtype: np.dtype[Any], where: str) -> None:
             hint="save the volume as integers or floats"
             + ("; take the magnitude or the phase first" if dtype.kind == "c" else ""),
         )
-
-
-def _widened(array: da.Array) -> da.Array:
-    widened: da.Array = array.astype(np.uint8)  # type: ignore[no-untyped-call]
-    return widened
 
 
 def _token(source: LazyFile) -> str:

@@ -144,7 +144,8 @@ def open_volume(
         the file tells none, or to overrule it (the volume's notes then say so).
     dataset : str, optional
         What to take where a file holds several things: the path inside HDF5 or Zarr, the
-        member of an ``.npz``, or ``"c=0"``, ``"t=3"``, ``"series=1"``, joined by commas.
+        member of an ``.npz``, or ``"c=0"``, ``"t=3"``, ``"series=1"``, ``"z=c"`` (the
+        file's channels are its slices), joined by commas.
     name : str, optional
         Name of the sample; from the file name if not given.
     modality : str

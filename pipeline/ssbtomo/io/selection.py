@@ -25,11 +25,14 @@ class Selection:
         Which image of a file with several.
     index : mapping of str to int
         Position along axes that are not Z, Y, X.
+    depth : str
+        The axis that is depth although the file calls it something else; mostly empty.
     """
 
     path: str = ""
     series: int | None = None
     index: Mapping[str, int] = field(default_factory=dict)
+    depth: str = ""
 
 
 def read_selection(text: str | None) -> Selection:
@@ -50,20 +53,23 @@ def read_selection(text: str | None) -> Selection:
     FormatError
         If a part is not understood.
     """
-    path, index = "", {}
+    path, depth, index = "", "", {}
     for part in (text or "").split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             path = key or path
+        elif key.lower() == "z" and len(value) == 1 and value.isalpha():
+            depth = value.lower()
         elif value.isdigit() and (key.lower() == "series" or len(key) == 1):
             index[key.lower()] = int(value)
         else:
             raise FormatError(
                 f"dataset: {part.strip()!r} is not understood",
-                hint="write a path inside the file, or 'c=0', 't=0', 'series=0' joined by commas",
+                hint="write a path inside the file, or 'c=0', 't=0', 'series=0', 'z=c', joined by "
+                "commas",
             )
     series = index.pop("series", None)
-    return Selection(path.strip("/"), series, index)
+    return Selection(path.strip("/"), series, index, depth)
 
 
 def pick_axes(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["READER", "TiffReader", "TiffStack"]
 
 _ENDINGS = {".tif", ".tiff", ".btf", ".tf8", ".tf2"}
-_OTHER_NAMES = {"Q": "z", "I": "z", "R": "z", "T": "z"}  # what programs call the third axis
+_OTHER_NAMES = "QIRT"  # what programs call the third axis
 _open: OrderedDict[tuple[str, int], tuple[tifffile.TiffFile, threading.RLock]] = OrderedDict()
 _lock = threading.Lock()
 
@@ -126,7 +126,8 @@ class TiffReader:
         path : Path
             The file.
         dataset : str or None
-            ``"c=0"``, ``"t=0"``, ``"series=1"`` where the file holds more than a volume.
+            ``"c=0"``, ``"t=0"``, ``"series=1"`` where the file holds more than a volume;
+            ``"z=c"`` where it calls its slices channels.
 
         Returns
         -------
@@ -175,7 +176,7 @@ def _series(tif: tifffile.TiffFile, pages: list[Page], choice: Selection, path: 
 def _volume(tif: tifffile.TiffFile, number: int, choice: Selection, path: Path) -> Volume:
     series = tif.series[number]
     notes = []
-    axes = _axes(series, path)
+    axes = _axes(series, choice.depth, path)
     if series.axes != axes.upper() and "T" in series.axes:
         notes.append("the third axis is labelled time in the file; it is taken as z")
     window = pick_axes(axes, series.shape, choice.index, str(path))
@@ -193,7 +194,7 @@ def _volume(tif: tifffile.TiffFile, number: int, choice: Selection, path: Path) 
     )
 
 
-def _axes(series: tifffile.TiffPageSeries, path: Path) -> str:
+def _axes(series: tifffile.TiffPageSeries, depth: str, path: Path) -> str:
     """Return the axes with one letter each, z among them; refuse colour and single images."""
     axes, shape = series.axes, series.shape
     check_type(series.dtype, str(path))
@@ -209,13 +210,14 @@ def _axes(series: tifffile.TiffPageSeries, path: Path) -> str:
             hint="open the folder that holds all slices, or the multi-page file",
         )
     if "Z" not in axes:
-        other = [axis for axis in axes if axis in _OTHER_NAMES]
+        other = [axis for axis in axes if axis == depth.upper()]
+        other = other or [axis for axis in axes if axis in _OTHER_NAMES]
         if len(other) == 1:
             axes = axes.replace(other[0], "Z")
         elif len(axes) == 3:
             raise AxisError(
                 f"{path}: its third axis is not depth ({', '.join(sizes)})",
-                hint="save the volume with its slices as z",
+                hint=f"if it is, say so: dataset: z={axes[0].lower()}",
             )
     return str(axes).lower()
 

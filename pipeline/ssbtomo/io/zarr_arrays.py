@@ -55,7 +55,8 @@ class ArrayFile:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a voxel."""
-        return np.dtype(self._array().dtype)
+        dtype: np.dtype[Any] = np.dtype(self._array().dtype)
+        return dtype
 
     @property
     def ndim(self) -> int:
