@@ -124,7 +124,7 @@ def check_stack(path: str | Path, *, deep: bool = False, dataset: str | None = N
         except (InputDataError, FormatError) as error:
             problems.append(Problem("error", error.problem, f"slice {number}"))
             continue
-        problems += pixels.look(int(number), values)
+        pixels.look(int(number), values)
     problems += pixels.finish()
     return StackReport(str(place), count, len(chosen), _sorted(problems))
 
@@ -175,7 +175,7 @@ class _Pixels:
         self.before: NDArray[Any] | None = None
         self.looked = 0
 
-    def look(self, number: int, values: NDArray[Any]) -> list[Problem]:
+    def look(self, number: int, values: NDArray[Any]) -> None:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             self.unreal.append(number)
         elif values.min() == values.max():
@@ -186,7 +186,6 @@ class _Pixels:
             self.repeated.append(number)
         self.before = values
         self.looked += 1
-        return []
 
     def _look_at_grey(self, number: int, values: NDArray[Any]) -> None:
         if len(np.unique(values[:: max(values.shape[0] // 64, 1)])) <= _GREY:
