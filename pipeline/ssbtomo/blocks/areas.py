@@ -16,7 +16,7 @@ from ssbtomo.units import Spacing, check_spacing
 __all__ = ["InterfaceAreas", "interface_areas"]
 
 
-def interface_areas(  # noqa: PLR0913
+def interface_areas(
     source: Source,
     spacing: Spacing,
     phases: Sequence[int],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class AreaCounts:
         Unlike neighbours in each direction, doubled.
     lines : ndarray of int64, shape (triples, 3)
         Sum of |t . e| over the edges along each axis, in units of 1 / (2 `FIXED_POINT`).
+    strips : ndarray of int64, shape (pairs, 3, 3)
+        Area that voxel faces lack along triple lines, in the same units.
     by_region : ndarray of int64, shape (regions + 1, pairs, 3)
         Like `normals`, for each object; no rows if none were given.
     """
@@ -48,6 +50,7 @@ class AreaCounts:
     normals: NDArray[np.int64]
     neighbours: NDArray[np.int64]
     lines: NDArray[np.int64]
+    strips: NDArray[np.int64]
     by_region: NDArray[np.int64]
 
     def __add__(self, other: AreaCounts) -> AreaCounts:
@@ -55,6 +58,7 @@ class AreaCounts:
             self.normals + other.normals,
             self.neighbours + other.neighbours,
             self.lines + other.lines,
+            self.strips + other.strips,
             self.by_region + other.by_region,
         )
 
@@ -66,7 +70,8 @@ class InterfaceAreas:
     Parameters
     ----------
     area_um2 : dict
-        For each pair of phases the area by weighted faces: the number to use.
+        For each pair of phases the area by weighted faces: the number to use. A contact of a
+        few faces that triple lines explain has area 0.
     crofton_um2 : dict
         The same by 13-direction Crofton counts: an independent check.
     faces_um2 : dict
@@ -123,7 +128,7 @@ def margin(spacing: Spacing, sigma: float | None = None) -> tuple[int, int, int]
     return halo(spacing, sigma or default_sigma(spacing))
 
 
-def area_counts(  # noqa: PLR0913
+def area_counts(
     labels: NDArray[np.integer],
     phases: Sequence[int],
     spacing: Spacing,
@@ -173,7 +178,8 @@ def area_counts(  # noqa: PLR0913
     """
     pairs = list(combinations(range(len(phases)), 2))
     triples = list(combinations(range(len(phases)), 3))
-    owned = inner or tuple(slice(0, size) for size in labels.shape)
+    depth, height, width = labels.shape
+    owned = inner or (slice(0, depth), slice(0, height), slice(0, width))
     index = _phase_index(labels, phases)
     bounds = np.array([[part.start, part.stop] for part in owned], dtype=np.int64)
     neighbours = count_neighbours(index, bounds, _pair_table(pairs, len(phases)), len(pairs))
@@ -198,8 +204,9 @@ def area_counts(  # noqa: PLR0913
             region_count=region_count,
         )
         vectors[mine, slots[edges[mine, 4]]] = at_edges
-    lines = weigh_edges(edges, vectors, len(triples))
-    return AreaCounts(normals, neighbours, lines, by_region)
+    pairs_of = _pairs_of(pairs, triples)
+    lines, strips = weigh_edges(edges, vectors, pairs_of, len(pairs))
+    return AreaCounts(normals, neighbours, lines, strips, by_region)
 
 
 def areas_from_counts(
@@ -224,7 +231,9 @@ def areas_from_counts(
         Keyed by labels, in the order of `phases`.
     """
     faces = np.prod(spacing) / np.array(spacing)
-    area = counts.normals @ faces / FIXED_POINT
+    edges = np.array(spacing)
+    strips = (counts.strips * np.outer(edges, edges)).sum(axis=(1, 2)) / (2 * FIXED_POINT)
+    area = np.maximum(counts.normals @ faces / FIXED_POINT + strips, 0.0)
     bare = counts.neighbours[:, AXIS_DIRECTIONS] @ faces / 2
     crofton = counts.neighbours @ crofton_factors(spacing)
     length = counts.lines @ np.array(spacing) / (2 * FIXED_POINT)
@@ -271,10 +280,10 @@ def interface_areas(
 
 
 def _phase_index(labels: NDArray[np.integer], phases: Sequence[int]) -> NDArray[np.uint8]:
-    """Number the phases from 0; everything else is numbered ``len(phases)``."""
+    """Give the phases numbers from 0, and ``len(phases)`` to everything else."""
     if len(phases) > _MOST_PHASES:
         raise InputDataError(
-            f"{len(phases)} phases were asked for; areas are measured between {_MOST_PHASES} at most",
+            f"{len(phases)} phases were asked for; at most {_MOST_PHASES} are measured at once",
             hint="these may be particle numbers: segment phases, or pass them as `particles`",
         )
     index = np.full(labels.shape, len(phases), dtype=np.uint8)
@@ -291,13 +300,18 @@ def _pair_table(pairs: list[tuple[int, int]], phases: int) -> NDArray[np.int32]:
 
 
 def _triple_table(triples: list[tuple[int, int, int]], phases: int) -> NDArray[np.int32]:
-    from itertools import permutations
-
     table = np.full((phases + 1,) * 3, -1, dtype=np.int32)
     for row, triple in enumerate(triples):
         for order in permutations(triple):
             table[order] = row
     return table
+
+
+def _pairs_of(
+    pairs: list[tuple[int, int]], triples: list[tuple[int, int, int]]
+) -> NDArray[np.int32]:
+    rows = [[pairs.index((a, b)), pairs.index((b, c)), pairs.index((a, c))] for a, b, c in triples]
+    return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
 
 def _slots(pair: tuple[int, int], triples: list[tuple[int, int, int]]) -> NDArray[np.int64]:

@@ -49,7 +49,7 @@ class Connectivity:
 def components(
     mask: NDArray[np.bool_], connectivity: Neighbours = 6
 ) -> tuple[NDArray[np.uint32], int]:
-    """Number the connected components of a mask.
+    """Label the connected components of a mask.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def components(
         out_dtype=np.uint32,
         binary_image=True,
     )
-    return labels, int(count)
+    return labels.astype(np.uint32, copy=False), int(count)
 
 
 def connectivity(mask: NDArray[np.bool_], neighbours: Neighbours = 6) -> Connectivity:

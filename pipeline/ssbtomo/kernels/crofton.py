@@ -18,7 +18,7 @@ from ssbtomo.units import Spacing
 __all__ = ["AXIS_DIRECTIONS", "DIRECTIONS", "count_neighbours", "crofton_factors"]
 
 DIRECTIONS: tuple[tuple[int, int, int], ...] = tuple(
-    step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)
+    (z, y, x) for z, y, x in product((-1, 0, 1), repeat=3) if (z, y, x) > (0, 0, 0)
 )
 """One of each pair of opposite directions to the 26 neighbours of a voxel."""
 
@@ -88,50 +88,53 @@ def _count(
     counts: NDArray[np.int64],
 ) -> None:
     depth, height, width = index.shape
+    low, high = bounds[2]
     for z in range(bounds[0, 0], bounds[0, 1]):
         for y in range(bounds[1, 0], bounds[1, 1]):
             rim = z == 0 or y == 0 or z == depth - 1 or y == height - 1
-            low, high = bounds[2]
-            first, last = max(low, 1), min(high, width - 1)
-            if rim or first >= last:
-                first = last = high
+            first = high if rim else min(max(low, 1), high)
+            last = high if rim else max(min(high, width - 1), first)
             for x in range(low, first):
-                _count_at_end(index, z, y, x, pair_of, directions, counts)
+                _count_at_end(index, (z, y, x), pair_of, directions, counts)
             for x in range(last, high):
-                _count_at_end(index, z, y, x, pair_of, directions, counts)
+                _count_at_end(index, (z, y, x), pair_of, directions, counts)
             here = index[z, y]
-            for d in range(len(directions) if first < last else 0):
-                dx = directions[d, 2]
+            for d in range(0 if rim else len(directions)):
                 there = index[z + directions[d, 0], y + directions[d, 1]]
-                for x in range(first, last):
-                    if here[x] != there[x + dx]:
-                        counts[pair_of[here[x], there[x + dx]], d] += 2
+                _count_row(here, there, (first, last, directions[d, 2]), pair_of, counts[:, d])
+
+
+@njit(nogil=True, cache=True)
+def _count_row(
+    here: NDArray[np.uint8],
+    there: NDArray[np.uint8],
+    span: tuple[int, int, int],
+    pair_of: NDArray[np.int32],
+    counts: NDArray[np.int64],
+) -> None:
+    for x in range(span[0], span[1]):
+        if here[x] != there[x + span[2]]:
+            counts[pair_of[here[x], there[x + span[2]]]] += 2
 
 
 @njit(nogil=True, cache=True)
 def _count_at_end(
     index: NDArray[np.uint8],
-    z: int,
-    y: int,
-    x: int,
+    at: tuple[int, int, int],
     pair_of: NDArray[np.int32],
     directions: NDArray[np.int64],
     counts: NDArray[np.int64],
 ) -> None:
     """Count at a voxel that may lie at the end of the volume, in both senses."""
-    depth, height, width = index.shape
-    here = index[z, y, x]
+    here = index[at[0], at[1], at[2]]
+    inside = np.empty(3, dtype=np.int64)
     for d in range(len(directions)):
         for sense in (1, -1):
-            far_z, far_y, far_x = (
-                z + sense * directions[d, 0],
-                y + sense * directions[d, 1],
-                x + sense * directions[d, 2],
-            )
-            near_z = min(max(far_z, 0), depth - 1)
-            near_y = min(max(far_y, 0), height - 1)
-            near_x = min(max(far_x, 0), width - 1)
-            inside = near_z == far_z and near_y == far_y and near_x == far_x
-            there = index[near_z, near_y, near_x]
-            if there != here and (sense == 1 or not inside):
-                counts[pair_of[here, there], d] += 2 if inside else 1
+            beyond = False
+            for k in range(3):
+                place = at[k] + sense * directions[d, k]
+                inside[k] = min(max(place, 0), index.shape[k] - 1)
+                beyond |= inside[k] != place
+            there = index[inside[0], inside[1], inside[2]]
+            if there != here and (sense == 1 or beyond):
+                counts[pair_of[here, there], d] += 1 if beyond else 2

@@ -43,6 +43,22 @@ class _Pair(NamedTuple):
     areas: NDArray[np.float64]
 
 
+class _Planes(NamedTuple):
+    """Work space of a sweep along z: a ring of jump planes, and two smoothed planes."""
+
+    jumps: NDArray[np.int8]
+    filled: NDArray[np.uint8]
+    along_z: NDArray[np.int32]
+    smooth: NDArray[np.int32]
+
+
+class _Sums(NamedTuple):
+    """Where weights go: a row for each object, row 0 for none, and a last one for all."""
+
+    objects: NDArray[np.int32]
+    weights: NDArray[np.int64]
+
+
 def halo(spacing: Spacing, sigma: float) -> tuple[int, int, int]:
     """Return how many voxels around a block the normals of its faces depend on.
 
@@ -90,7 +106,7 @@ def _radius(sigma: float) -> int:
 
 def _quantised(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """Round symmetric weights to integers of the right sum; they stay symmetric."""
-    counts = np.rint(weights / weights.sum() * _TAP_SUM).astype(np.int64)
+    counts: NDArray[np.int64] = np.rint(weights / weights.sum() * _TAP_SUM).astype(np.int64)
     middle = len(counts) // 2
     rest = _TAP_SUM - int(counts.sum())
     if len(counts) % 2:
@@ -100,7 +116,7 @@ def _quantised(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     return counts
 
 
-def weigh_pair(  # noqa: PLR0913
+def weigh_pair(
     index: NDArray[np.uint8],
     pair: tuple[int, int],
     inner: Window,
@@ -147,28 +163,23 @@ def weigh_pair(  # noqa: PLR0913
     held: about 1 byte per voxel for a block of 128 voxels and more.
     """
     taps = [smoothing_taps(sigma / edge) for edge in spacing]
-    setting = _Pair(
-        pair[0],
-        pair[1],
-        np.array([[part.start, part.stop] for part in inner], dtype=np.int64),
-        *taps,
-        min(spacing) / np.array(spacing),
-    )
+    bounds = np.array([[part.start, part.stop] for part in inner], dtype=np.int64)
+    areas = min(spacing) / np.array(spacing)
+    setting = _Pair(pair[0], pair[1], bounds, taps[0], taps[1], taps[2], areas)
     rows = region_count + 1 if regions is not None else 0
     objects = regions if regions is not None else np.zeros((1, 1, 1), dtype=np.int32)
-    sums = np.zeros((rows + 1, 3), dtype=np.int64)
+    sums = _Sums(objects, np.zeros((rows + 1, 3), dtype=np.int64))
     normals = np.zeros((len(edges), 3))
-    _sweep(index, setting, edges, objects, sums, normals)
-    return sums[-1], normals, sums[:-1]
+    _sweep(index, setting, sums, edges, normals)
+    return sums.weights[-1], normals, sums.weights[:-1]
 
 
 @njit(nogil=True, cache=True)
 def _sweep(
     index: NDArray[np.uint8],
     pair: _Pair,
+    sums: _Sums,
     edges: NDArray[np.int32],
-    objects: NDArray[np.int32],
-    sums: NDArray[np.int64],
     normals: NDArray[np.float64],
 ) -> None:
     """Walk along z with a ring of jump planes; smooth a plane, then weigh the one before."""
@@ -176,22 +187,24 @@ def _sweep(
     reach, pad = pair.taps_z.shape[1] // 2, pair.taps_x.shape[1] // 2
     low, high = pair.bounds[0]
     need = _needed_rows(index, pair, edges)
-    jumps = np.zeros((3, 2 * reach + 1, height, width), dtype=np.int8)
-    filled = np.zeros((3, 2 * reach + 1, height), dtype=np.uint8)
-    along_z = np.zeros((3, height, width), dtype=np.int32)
-    smooth = np.zeros((2, 3, height, width + 2 * pad), dtype=np.int32)
+    planes = _Planes(
+        np.zeros((3, 2 * reach + 1, height, width), dtype=np.int8),
+        np.zeros((3, 2 * reach + 1, height), dtype=np.uint8),
+        np.zeros((3, height, width), dtype=np.int32),
+        np.zeros((2, 3, height, width + 2 * pad), dtype=np.int32),
+    )
     known, item = low - reach - 1, 0
     for z in range(low, high + 1):
         if z < depth and need[z].any():
             known = max(known, z - reach - 1)
             while known < z + reach:
                 known += 1
-                _find_jumps(index, pair, known, jumps, filled)
-            _smooth_plane(jumps, filled, z, pair, need[z], along_z, smooth[z % 2])
+                _find_jumps(index, pair, known, planes)
+            _smooth_plane(planes, z, pair, need[z])
         if z > low and need[z - 1].any():
-            _weigh_plane(index, z - 1, pair, smooth, objects, sums)
+            _weigh_plane(index, z - 1, pair, planes.smooth, sums)
             while item < len(edges) and edges[item, 0] < z:
-                _edge_normal(edges[item], pair, smooth, normals[item])
+                _edge_normal(edges[item], pair, planes.smooth, normals[item])
                 item += 1
 
 
@@ -223,18 +236,11 @@ def _needed_rows(
 
 
 @njit(nogil=True, cache=True)
-def _find_jumps(
-    index: NDArray[np.uint8],
-    pair: _Pair,
-    z: int,
-    jumps: NDArray[np.int8],
-    filled: NDArray[np.uint8],
-) -> None:
+def _find_jumps(index: NDArray[np.uint8], pair: _Pair, z: int, planes: _Planes) -> None:
     """Write the signed faces after each voxel of plane `z` into its slot of the ring."""
-    depth, height, width = index.shape
-    slot = z % jumps.shape[1]
-    for axis in range(3):
-        filled[axis, slot] = 0
+    depth, height, _ = index.shape
+    slot = z % planes.jumps.shape[1]
+    planes.filled[:, slot] = 0
     if z < 0 or z >= depth:
         return
     for y in range(height):
@@ -243,32 +249,23 @@ def _find_jumps(
             if (axis == 0 and z + 1 == depth) or (axis == 1 and y + 1 == height):
                 continue
             after = index[z + 1, y] if axis == 0 else index[z, y + 1] if axis == 1 else here[1:]
-            row = jumps[axis, slot, y]
-            found = 0
+            row = planes.jumps[axis, slot, y]
+            found = np.uint8(0)
             for x in range(len(after)):
                 out = (here[x] == pair.first) & (after[x] == pair.second)
                 back = (here[x] == pair.second) & (after[x] == pair.first)
                 row[x] = np.int8(out) - np.int8(back)
                 found |= np.uint8(out) | np.uint8(back)
-            filled[axis, slot, y] = found
+            planes.filled[axis, slot, y] = found
 
 
 @njit(nogil=True, cache=True)
-def _smooth_plane(
-    jumps: NDArray[np.int8],
-    filled: NDArray[np.uint8],
-    z: int,
-    pair: _Pair,
-    need: NDArray[np.uint8],
-    along_z: NDArray[np.int32],
-    smooth: NDArray[np.int32],
-) -> None:
+def _smooth_plane(planes: _Planes, z: int, pair: _Pair, need: NDArray[np.uint8]) -> None:
     """Smooth the jumps along z and y, for the needed rows of one plane."""
-    height, width = along_z.shape[1:]
-    reach, span = pair.taps_z.shape[1] // 2, pair.taps_y.shape[1] // 2
-    pad = (smooth.shape[2] - width) // 2
+    height, width = planes.along_z.shape[1:]
+    span, pad = pair.taps_y.shape[1] // 2, pair.taps_x.shape[1] // 2
     for axis in range(3):
-        taps_z, taps_y = pair.taps_z[1 if axis == 0 else 0], pair.taps_y[1 if axis == 1 else 0]
+        taps_y = pair.taps_y[1 if axis == 1 else 0]
         known = np.zeros(height, dtype=np.uint8)
         done = 0
         for y in range(height):
@@ -276,38 +273,30 @@ def _smooth_plane(
                 continue
             done = max(done, y - span)
             while done < min(y + span + 1, height):
-                known[done] = _sum_planes(
-                    jumps[axis], filled[axis], z - reach, done, taps_z, along_z[axis]
-                )
+                known[done] = _sum_planes(planes, pair, axis, z, done)
                 done += 1
-            target = smooth[axis, y, pad : pad + width]
+            target = planes.smooth[z % 2, axis, y, pad : pad + width]
             target[:] = 0
             for t in range(2 * span + 1):
                 near = y + t - span
                 if 0 <= near < height and known[near] and taps_y[t]:
-                    _add(target, along_z[axis, near], taps_y[t])
+                    _add(target, planes.along_z[axis, near], taps_y[t])
 
 
 @njit(nogil=True, cache=True)
-def _sum_planes(
-    jumps: NDArray[np.int8],
-    filled: NDArray[np.uint8],
-    start: int,
-    y: int,
-    taps: NDArray[np.int64],
-    along_z: NDArray[np.int32],
-) -> int:
+def _sum_planes(planes: _Planes, pair: _Pair, axis: int, z: int, y: int) -> int:
     """Smooth one row of jumps along z; say whether there was any."""
-    slots = jumps.shape[0]
-    target = along_z[y]
+    slots = planes.jumps.shape[1]
+    taps = pair.taps_z[1 if axis == 0 else 0]
+    target = planes.along_z[axis, y]
     found = 0
     for t in range(len(taps)):
-        slot = (start + t) % slots
-        if filled[slot, y] and taps[t]:
+        slot = (z - len(taps) // 2 + t) % slots
+        if planes.filled[axis, slot, y] and taps[t]:
             if not found:
                 target[:] = 0
             found = 1
-            _add(target, jumps[slot, y], taps[t])
+            _add(target, planes.jumps[axis, slot, y], taps[t])
     return found
 
 
@@ -319,10 +308,8 @@ def _add(target: NDArray[np.int32], row: NDArray[np.integer], weight: int) -> No
 
 
 @njit(nogil=True, cache=True)
-def _normal_at(
-    smooth: NDArray[np.int32], y: int, x: int, pair: _Pair
-) -> tuple[float, float, float]:
-    """Smooth along x, at one voxel; component along each axis, scaled by the face's area."""
+def _normal_at(smooth: NDArray[np.int32], y: int, x: int, pair: _Pair) -> tuple[int, int, int]:
+    """Smooth along x, at one voxel; in units of the face across each axis."""
     taps, own = pair.taps_x[0], pair.taps_x[1]
     by_z, by_y, by_x = 0, 0, 0
     for t in range(len(taps)):
@@ -334,58 +321,51 @@ def _normal_at(
 
 @njit(nogil=True, cache=True)
 def _weigh_plane(
-    index: NDArray[np.uint8],
-    z: int,
-    pair: _Pair,
-    smooth: NDArray[np.int32],
-    objects: NDArray[np.int32],
-    sums: NDArray[np.int64],
+    index: NDArray[np.uint8], z: int, pair: _Pair, smooth: NDArray[np.int32], sums: _Sums
 ) -> None:
     """Add the weight of each owned face of the pair in one plane."""
     shape = index.shape
-    bounds = pair.bounds
-    at = np.zeros(3, dtype=np.int64)
-    at[0] = z
-    for y in range(bounds[1, 0], bounds[1, 1]):
-        at[1] = y
-        for x in range(bounds[2, 0], bounds[2, 1]):
+    objects, weights = sums
+    for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
+        for x in range(pair.bounds[2, 0], pair.bounds[2, 1]):
             here = index[z, y, x]
-            if here != pair.first and here != pair.second:
+            if here != pair.first and here != pair.second:  # noqa: PLR1714 - Numba: 2x as fast
                 continue
-            at[2] = x
             other = pair.first + pair.second - here
             for axis in range(3):
-                dz, dy, dx = axis == 0, axis == 1, axis == 2
-                if at[axis] + 1 == shape[axis] or index[z + dz, y + dy, x + dx] != other:
+                dz, dy, dx = int(axis == 0), int(axis == 1), int(axis == 2)
+                if z + dz == shape[0] or y + dy == shape[1] or x + dx == shape[2]:
+                    continue
+                if index[z + dz, y + dy, x + dx] != other:
                     continue
                 near = _normal_at(smooth[z % 2], y, x, pair)
                 far = _normal_at(smooth[(z + dz) % 2], y + dy, x + dx, pair)
-                weight = _face_weight(near, far, axis, at, shape, pair)
-                sums[-1, axis] += weight
-                if len(sums) > 1:
-                    sums[objects[z, y, x], axis] += weight
-                    if objects[z + dz, y + dy, x + dx] != objects[z, y, x]:
-                        sums[objects[z + dz, y + dy, x + dx], axis] += weight
+                normal = (near[0] + far[0], near[1] + far[1], near[2] + far[2])
+                weight = _face_weight(normal, axis, (z, y, x), shape, pair.areas)
+                weights[-1, axis] += weight
+                if len(weights) > 1:
+                    before, after = objects[z, y, x], objects[z + dz, y + dy, x + dx]
+                    weights[before, axis] += weight
+                    weights[after, axis] += weight if after != before else 0
 
 
 @njit(nogil=True, cache=True)
 def _face_weight(
-    near: tuple[float, float, float],
-    far: tuple[float, float, float],
+    normal: tuple[int, int, int],
     axis: int,
-    at: NDArray[np.int64],
+    at: tuple[int, int, int],
     shape: tuple[int, int, int],
-    pair: _Pair,
+    areas: NDArray[np.float64],
 ) -> int:
     """Return |n . e| of a face, in fixed point.
 
     In the outermost layer of voxels the interface goes on to the end of the volume, half a
-    voxel beyond the last face across it; faces along the end stand for that part too.
+    voxel beyond the last face across it; the faces along the end stand for that part too.
     """
     total = 0.0
     squares = np.empty(3)
     for k in range(3):
-        squares[k] = ((near[k] + far[k]) * pair.areas[k]) ** 2
+        squares[k] = (normal[k] * areas[k]) ** 2
         total += squares[k]
     if total == 0.0:
         return FIXED_POINT

@@ -10,11 +10,16 @@ from ssbtomo.kernels.normals import FIXED_POINT
 
 __all__ = ["find_edges", "weigh_edges"]
 
+_LEAST_SINE = 0.3
+
 
 def find_edges(
     index: NDArray[np.uint8], bounds: NDArray[np.int64], triple_of: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """List the voxel edges at which three or more phases meet, once per triple.
+
+    Where two of the four voxels around an edge are of one phase and lie across, its
+    interfaces pass the edge in pairs, and no line ends or begins there: not listed.
 
     Parameters
     ----------
@@ -38,13 +43,21 @@ def find_edges(
 
 
 def weigh_edges(
-    edges: NDArray[np.int32], normals: NDArray[np.float64], triples: int
-) -> NDArray[np.int64]:
-    """Sum |t . e| over the edges of each triple, per axis, as integers.
+    edges: NDArray[np.int32],
+    normals: NDArray[np.float64],
+    pairs_of: NDArray[np.int32],
+    pairs: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sum |t . e| over the edges of each triple, and the area that voxels lose along them.
 
     The tangent t is perpendicular to the normals of the three interfaces that meet. Bare
     edges are 50 to 65 % too long; weighted, a circle is within 3 % from a radius of 10
     voxels on.
+
+    Where three phases meet, a line of voxels can miss the corner of the one in the middle
+    and step from the first to the third at once. Voxel faces therefore lack a strip of the
+    two interfaces of that corner, a fraction of a voxel wide, and show one too many of the
+    third interface. The width of the strip follows from the three normals.
 
     Parameters
     ----------
@@ -53,37 +66,88 @@ def weigh_edges(
     normals : ndarray of float64, shape (n, 3, 3)
         For each edge the normals from the first to the second phase of its triple, from the
         second to the third, and from the first to the third, of any length.
-    triples : int
-        Number of triples.
+    pairs_of : ndarray of int32, shape (triples, 3)
+        Numbers of the same three pairs, for each triple.
+    pairs : int
+        Number of pairs.
 
     Returns
     -------
-    ndarray of int64, shape (triples, 3)
+    lengths : ndarray of int64, shape (triples, 3)
         Units of 1 / (2 `FIXED_POINT`) voxel edges along each axis.
+    strips : ndarray of int64, shape (pairs, 3, 3)
+        Area to be added to each pair, in the same units, for each axis of the edge and of
+        the line of voxels; its scale is the product of their two spacings.
     """
-    totals = np.zeros((triples, 3), dtype=np.int64)
-    _weigh(edges, normals, totals)
-    return totals
+    lengths = np.zeros((len(pairs_of), 3), dtype=np.int64)
+    strips = np.zeros((pairs, 3, 3), dtype=np.int64)
+    _weigh(edges, normals, pairs_of, lengths, strips)
+    return lengths, strips
 
 
 @njit(nogil=True, cache=True)
 def _weigh(
-    edges: NDArray[np.int32], normals: NDArray[np.float64], totals: NDArray[np.int64]
+    edges: NDArray[np.int32],
+    normals: NDArray[np.float64],
+    pairs_of: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    strips: NDArray[np.int64],
 ) -> None:
-    tangent = np.empty(3)
+    tangent, across = np.empty(3), np.empty((3, 3))
     for item in range(len(edges)):
-        first, second, third = normals[item]
+        axis, triple, share = edges[item, 3:6]
+        whole = _unit_normals(normals[item], across)
         for k in range(3):
-            i, j = (k + 1) % 3, (k + 2) % 3
-            tangent[k] = (
-                (first[i] * second[j] - first[j] * second[i])
-                - (second[i] * third[j] - second[j] * third[i])
-                - (third[i] * first[j] - third[j] * first[i])
-            )
+            tangent[k] = 0.0
+            for first in range(3):
+                second, i, j = (first + 1) % 3, (k + 1) % 3, (k + 2) % 3
+                tangent[k] += (
+                    across[first, i] * across[second, j] - across[first, j] * across[second, i]
+                )
         length = np.sqrt(tangent[0] ** 2 + tangent[1] ** 2 + tangent[2] ** 2)
-        axis = edges[item, 3]
         weight = abs(tangent[axis]) / length if length > 0 else 1.0
-        totals[edges[item, 4], axis] += int(np.rint(weight * FIXED_POINT)) * edges[item, 5]
+        lengths[triple, axis] += int(np.rint(weight * FIXED_POINT)) * share
+        if whole:
+            for k in range(3):
+                _add_strips(across, k, weight * share, pairs_of[triple], strips[:, axis, k])
+
+
+@njit(nogil=True, cache=True)
+def _unit_normals(normals: NDArray[np.float64], across: NDArray[np.float64]) -> bool:
+    """Write unit normals that turn one way around the line; say whether all three exist."""
+    whole = True
+    for pair in range(3):
+        length = np.sqrt(normals[pair, 0] ** 2 + normals[pair, 1] ** 2 + normals[pair, 2] ** 2)
+        whole &= length > 0
+        scale = (1.0 if pair < 2 else -1.0) / length if length > 0 else 0.0
+        for k in range(3):
+            across[pair, k] = normals[pair, k] * scale
+    return whole
+
+
+@njit(nogil=True, cache=True)
+def _add_strips(
+    across: NDArray[np.float64],
+    k: int,
+    weight: float,
+    pairs: NDArray[np.int32],
+    strips: NDArray[np.int64],
+) -> None:
+    """Add the strips that lines of voxels along axis `k` miss, per length of the line."""
+    for far in range(3):
+        one, two = (far + 1) % 3, (far + 2) % 3
+        if across[one, k] * across[two, k] <= 0 or across[one, k] * across[far, k] > 0:
+            continue
+        cosine = (
+            across[one, 0] * across[two, 0]
+            + across[one, 1] * across[two, 1]
+            + across[one, 2] * across[two, 2]
+        )
+        sine = max(np.sqrt(max(1.0 - cosine * cosine, 0.0)), _LEAST_SINE)
+        missed = across[one, k] * across[two, k] / (2.0 * sine) * weight * FIXED_POINT
+        strips[pairs[one]] += int(np.rint(missed * abs(across[one, k])))
+        strips[pairs[two]] += int(np.rint(missed * abs(across[two, k])))
+        strips[pairs[far]] -= int(np.rint(missed * abs(across[far, k])))
 
 
 @njit(nogil=True, cache=True)
@@ -110,8 +174,7 @@ def _list_edges(
                     around[2] = index[z, y + over_y, x + over_x]
                     around[3] = index[z + up_z, y + up_y + over_y, x + over_x]
                     if around[0] == around[3] or around[1] == around[2]:
-                        if around[0] == around[3] and around[1] == around[2]:
-                            continue
+                        continue
                     count = _add_triples(around, triple_of, (z, y, x, axis), count, out)
     return count
 
