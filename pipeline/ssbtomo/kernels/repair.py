@@ -1,0 +1,252 @@
+"""Undo the partial-volume error: false films of the middle phase on dark | bright edges.
+
+The blurred edge between a dark and a bright phase takes the grey value of what lies between.
+Here only plateaus (voxels whose gradient is lower than that of any edge that could have their
+grey value) keep the class of their grey value. They grow in order of the gradient until they
+meet on its ridges, and last each surface settles where the grey value is half-way between the
+plateaus on its two sides. All limits follow from the image: the grey values of the plateaus and
+the width of the edges are measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ssbtomo.kernels.plateaus import GRADIENT_LEVELS, GREY_BINS
+
+__all__ = ["flood", "gradient_levels", "nearby_phases", "plant_seeds", "settle"]
+
+Volume8 = NDArray[np.uint8]
+
+_GROWN = 128
+
+
+@njit(nogil=True, cache=True)
+def gradient_levels(smooth, steps, unit, out):  # type: ignore[no-untyped-def]
+    """Write the gradient magnitude of a smoothed volume as integer levels.
+
+    Parameters
+    ----------
+    smooth : ndarray of float32, shape (Z, Y, X)
+        The smoothed volume.
+    steps : tuple of float32
+        Half the finest voxel edge over the edge along each axis: anisotropic voxels count.
+    unit : float32
+        Levels per grey value and finest voxel edge.
+    out : ndarray of uint16
+        Filled with 0 to 4095, above which all is 4095. Central differences; one-sided at the faces.
+    """
+    nz, ny, nx = smooth.shape
+    top = np.float32(4095)
+    for z in range(nz):
+        above, below = smooth[max(z - 1, 0)], smooth[min(z + 1, nz - 1)]
+        for y in range(ny):
+            before, after = smooth[z, max(y - 1, 0)], smooth[z, min(y + 1, ny - 1)]
+            for x in range(nx):
+                a = (below[y, x] - above[y, x]) * steps[0]
+                b = (after[x] - before[x]) * steps[1]
+                c = (smooth[z, y, min(x + 1, nx - 1)] - smooth[z, y, max(x - 1, 0)]) * steps[2]
+                out[z, y, x] = np.uint16(min(np.sqrt(a * a + b * b + c * c) * unit, top))
+
+
+@njit(nogil=True, cache=True)
+def plant_seeds(smooth, levels, bins, tables, out):  # type: ignore[no-untyped-def]
+    """Mark the voxels that certainly belong to the class of their grey value.
+
+    Parameters
+    ----------
+    smooth : ndarray of float32, shape (Z, Y, X)
+        The smoothed volume.
+    levels : ndarray of uint16, shape (Z, Y, X)
+        As from `gradient_levels`.
+    bins : tuple of float32
+        Lower edge of the first grey bin, and width of each.
+    tables : tuple of ndarray
+        As from `seed_tables`: class per bin, from 1, and gradient below which a voxel is a seed.
+    out : ndarray of uint8
+        Filled with the class, or 0.
+    """
+    low, width = bins
+    classes, limits = tables
+    nz, ny, nx = smooth.shape
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                place = min(max(int((smooth[z, y, x] - low) / width), 0), GREY_BINS - 1)
+                out[z, y, x] = classes[place] if levels[z, y, x] < limits[place] else 0
+
+
+@njit(nogil=True, cache=True)
+def flood(levels, labels, follow):  # type: ignore[no-untyped-def]
+    """Grow seeds over a volume, flattest voxels first.
+
+    Parameters
+    ----------
+    levels : ndarray of uint16, shape (Z, Y, X)
+        Height of each voxel, below 4096.
+    labels : ndarray of uint8, shape (Z, Y, X)
+        Seeds from 1 to 127, else 0. What is grown becomes the label of its seed plus 128; what no
+        seed reaches through faces stays 0.
+    follow : ndarray of int32, shape (Z * Y * X,)
+        Room for the queues; its content does not matter.
+
+    Notes
+    -----
+    Seeded watershed: a voxel takes the label of the neighbour that reaches it first. Voxels
+    leave the queue by height, and those of one height in the order they came, which starts
+    with the voxel's index: a total order, so the answer is one. Time grows with the number of
+    voxels. 7 bytes per voxel with the arrays it is given.
+
+    References
+    ----------
+    .. [1] F. Meyer, "Topographic distance and watershed lines", 1994,
+       doi:10.1016/0165-1684(94)90060-4.
+    """
+    heads = np.full(GRADIENT_LEVELS, -1, np.int32)
+    tails = np.full(GRADIENT_LEVELS, -1, np.int32)
+    height, label = levels.reshape(-1), labels.reshape(-1)
+    queues = (follow, heads, tails)
+    for voxel in range(label.size):
+        if 0 < label[voxel] < _GROWN:
+            _reach(voxel, 0, labels.shape, (height, label), queues)
+    for level in range(GRADIENT_LEVELS):
+        while heads[level] >= 0:
+            voxel = heads[level]
+            heads[level] = follow[voxel]
+            _reach(voxel, level, labels.shape, (height, label), queues)
+
+
+@njit(nogil=True, cache=True)
+def _reach(voxel, level, shape, volume, queues):  # type: ignore[no-untyped-def]
+    _, label = volume
+    planes, rows, columns = shape
+    plane = rows * columns
+    z, rest = voxel // plane, voxel % plane
+    y, x = rest // columns, rest % columns
+    grown = label[voxel] | _GROWN
+    if z > 0:
+        _enter(voxel - plane, level, grown, volume, queues)
+    if y > 0:
+        _enter(voxel - columns, level, grown, volume, queues)
+    if x > 0:
+        _enter(voxel - 1, level, grown, volume, queues)
+    if x < columns - 1:
+        _enter(voxel + 1, level, grown, volume, queues)
+    if y < rows - 1:
+        _enter(voxel + columns, level, grown, volume, queues)
+    if z < planes - 1:
+        _enter(voxel + plane, level, grown, volume, queues)
+
+
+@njit(nogil=True, cache=True)
+def _enter(voxel, level, grown, volume, queues):  # type: ignore[no-untyped-def]
+    height, label = volume
+    if label[voxel] != 0:
+        return
+    label[voxel] = grown
+    follow, heads, tails = queues
+    at = max(level, height[voxel])
+    follow[voxel] = -1
+    if heads[at] < 0:
+        heads[at] = voxel
+    else:
+        follow[tails[at]] = voxel
+    tails[at] = voxel
+
+
+def nearby_phases(labels: Volume8, radius: tuple[int, int, int]) -> Volume8:
+    """Return which phases occur around each voxel, as bits.
+
+    Parameters
+    ----------
+    labels : ndarray of uint8, shape (Z, Y, X)
+        Phases from 1 to 7, plus 128 or not; 0 is none.
+    radius : tuple of int
+        Half-size of the box in voxels along (Z, Y, X).
+
+    Returns
+    -------
+    ndarray of uint8
+        Bit p is set if phase p occurs in the box. 2 bytes per voxel.
+    """
+    table = np.zeros(256, np.uint8)
+    for phase in range(1, 8):
+        table[[phase, phase + _GROWN]] = 1 << phase
+    found = table[labels]
+    for axis, reach in enumerate(radius):
+        view = np.moveaxis(found, axis, 0)
+        if reach:
+            _spread(np.moveaxis(found.copy(), axis, 0), min(reach, view.shape[0] - 1), view)
+    return found
+
+
+def _spread(before: Volume8, reach: int, out: Volume8) -> None:
+    size = before.shape[0]
+    for step in range(1, reach + 1):
+        out[: size - step] |= before[step:]
+        out[step:] |= before[: size - step]
+
+
+@njit(nogil=True, cache=True)
+def settle(smooth, labels, nearby, boundaries, out):  # type: ignore[no-untyped-def]
+    """Move surfaces by at most one voxel to where the grey value says they are.
+
+    Parameters
+    ----------
+    smooth : ndarray of float32, shape (Z, Y, X)
+        The smoothed volume.
+    labels : ndarray of uint8, shape (Z, Y, X)
+        Seeds from 1, grown voxels plus 128, as from `flood`.
+    nearby : ndarray of uint8, shape (Z, Y, X)
+        As from `nearby_phases`.
+    boundaries : ndarray of float32, shape (n + 1, n + 1)
+        Grey value at the surface between phases i < j, from 1.
+    out : ndarray of uint8
+        Filled with the labels after one step; must not be `labels`.
+
+    Returns
+    -------
+    int
+        Voxels that changed.
+
+    Notes
+    -----
+    Seeds stay. A grown voxel at a surface is decided only where no third phase is nearby, as
+    the blur of a third phase would make its grey value lie. All voxels are decided from the
+    same state, so the order does not matter.
+    """
+    nz, ny, nx = labels.shape
+    changed = 0
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                label = labels[z, y, x]
+                out[z, y, x] = label
+                own = label - _GROWN
+                others = nearby[z, y, x] & ~(1 << own) if own > 0 else 0
+                if others == 0 or others & (others - 1):
+                    continue
+                other = 0
+                while others > 1:
+                    others >>= 1
+                    other += 1
+                dark = smooth[z, y, x] < boundaries[min(own, other), max(own, other)]
+                if dark != (own < other) and _touches(labels, z, y, x, other):
+                    out[z, y, x] = other + _GROWN
+                    changed += 1
+    return changed
+
+
+@njit(nogil=True, cache=True)
+def _touches(labels, z, y, x, phase):  # type: ignore[no-untyped-def]
+    nz, ny, nx = labels.shape
+    return (
+        (z > 0 and labels[z - 1, y, x] & 127 == phase)
+        or (z < nz - 1 and labels[z + 1, y, x] & 127 == phase)
+        or (y > 0 and labels[z, y - 1, x] & 127 == phase)
+        or (y < ny - 1 and labels[z, y + 1, x] & 127 == phase)
+        or (x > 0 and labels[z, y, x - 1] & 127 == phase)
+        or (x < nx - 1 and labels[z, y, x + 1] & 127 == phase)
+    )

@@ -1,0 +1,404 @@
+"""Segment a whole volume in memory, and again with shifted thresholds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.errors import AxisError, InputDataError
+from ssbtomo.kernels.cleanup import remove_small
+from ssbtomo.kernels.histogram import Histogram
+from ssbtomo.kernels.mixture import gaussian_mixture
+from ssbtomo.kernels.thresholds import Classes, check_classes, classes_between, classify, multi_otsu
+from ssbtomo.segment.surfaces import Surfaces, find_surfaces, stop_if
+from ssbtomo.units import Spacing, check_spacing
+
+__all__ = ["Method", "Segmentation", "Segmenter", "check_image", "segment_volume"]
+
+Method = Literal["multi-otsu", "gaussian-mixture", "thresholds"]
+Shift = tuple[int, float]
+Progress = Callable[[int, int], None]
+Floats = NDArray[np.float64]
+
+_PARTS = 6
+_SEPARABLE = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """Labels, and what they rest on.
+
+    Parameters
+    ----------
+    labels : ndarray of uint8, shape (Z, Y, X)
+        0 for the darkest phase.
+    thresholds : tuple of float
+        Grey values at the surfaces between neighbouring phases, as used (shift included).
+    histogram_thresholds : tuple of float
+        What the histogram alone said, before repair and shift.
+    class_means, class_sds, class_weights : tuple of float
+        Grey value, deviation and share of each phase: Gaussians fitted to the
+        histogram for the deviations, plateaus for the means if repaired.
+    separability : tuple of float
+        d' of neighbours: distance of their means over their deviation.
+    variance_share : float
+        Otsu's eta: variance between the classes over that of the image.
+    method : str
+        How the thresholds were found.
+    repaired : bool
+        Whether partial-volume films were removed.
+    edge_width_voxels : float
+        Blur of the edges as measured by the repair; NaN without it.
+    warnings : tuple of str
+        What a reader of the numbers must know.
+    bytes_per_voxel : float
+        Largest working memory beside the image, by the sizes of the arrays.
+    """
+
+    labels: NDArray[np.uint8]
+    thresholds: tuple[float, ...]
+    histogram_thresholds: tuple[float, ...]
+    class_means: tuple[float, ...]
+    class_sds: tuple[float, ...]
+    class_weights: tuple[float, ...]
+    separability: tuple[float, ...]
+    variance_share: float
+    method: str
+    repaired: bool
+    edge_width_voxels: float
+    warnings: tuple[str, ...]
+    bytes_per_voxel: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmenter:
+    """A volume that is prepared once and segmented for any shift of its thresholds.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Z, Y, X)
+        Grey values.
+    classes : Classes
+        What the histogram says: thresholds, and the classes they make.
+    fitted : Classes
+        Gaussians fitted to the histogram, for the deviations.
+    method : str
+        How the thresholds were found.
+    surfaces : Surfaces or None
+        The repaired volume; ``None`` without repair.
+    smallest_object : int
+        Pieces of fewer voxels go to the phase around them.
+    noise : float or None
+        Standard deviation of the noise of the image, if it is known.
+    """
+
+    image: NDArray[Any]
+    classes: Classes
+    fitted: Classes
+    method: str
+    surfaces: Surfaces | None
+    smallest_object: int = 0
+    noise: float | None = None
+
+    @classmethod
+    def prepare(  # noqa: PLR0913 - the parameters of the recipe's section
+        cls,
+        image: NDArray[Any],
+        spacing: Spacing,
+        classes: int,
+        *,
+        method: Method = "multi-otsu",
+        thresholds: Sequence[float] | None = None,
+        repair: bool = True,
+        smallest_object: int = 0,
+        histogram: Histogram | None = None,
+        noise: float | None = None,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Segmenter:
+        """Do what does not depend on the shift; see `segment_volume` for the parameters.
+
+        Returns
+        -------
+        Segmenter
+            Holds 6 bytes per voxel beside the image if it repairs.
+        """
+        grey = check_image(image)
+        spacing = check_spacing(spacing)
+        counts = histogram or Histogram.of(grey)
+        found = _find_classes(counts, classes, method, thresholds)
+        done = 0
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            if progress is not None:
+                progress(min(done, _PARTS - 1), _PARTS)
+            stop_if(cancelled)
+
+        surfaces = find_surfaces(grey, spacing, found, step) if repair else None
+        fitted = found if method == "gaussian-mixture" else gaussian_mixture(counts, classes)
+        if progress is not None:
+            progress(_PARTS, _PARTS)
+        return cls(grey, found, fitted, method, surfaces, smallest_object, noise)
+
+    @property
+    def means(self) -> Floats:
+        """Grey value of each phase: of its plateau if repaired, else of its class."""
+        return self.classes.means if self.surfaces is None else self.surfaces.plateaus.means
+
+    def places(self, shift: Shift | None = None) -> Floats:
+        """Return where each surface lies between the grey values of its two phases.
+
+        Parameters
+        ----------
+        shift : tuple of (int, float), optional
+            Threshold, and share of the distance between the neighbouring means to move it by.
+
+        Returns
+        -------
+        ndarray of float64
+            0 at the darker mean, 1 at the brighter. With repair half-way, where a symmetric
+            blur leaves a flat surface, unless the user gave the thresholds.
+
+        Raises
+        ------
+        InputDataError
+            If there is no such threshold, or the shift would pass a mean.
+        """
+        if self.surfaces is not None and self.method != "thresholds":
+            places = np.full(self.means.size - 1, 0.5)
+        else:
+            places = (self.classes.thresholds - self.means[:-1]) / np.diff(self.means)
+        if shift is not None:
+            threshold, share = shift
+            if threshold not in range(places.size) or not abs(share) < 0.5:
+                raise InputDataError(
+                    f"the shift {shift} needs a threshold from 0 to {places.size - 1} and a share "
+                    "between -0.5 and 0.5",
+                    hint="0.05 moves a threshold by 5 % of the distance between the means",
+                )
+            places[threshold] += share
+        return places
+
+    def labels(self, shift: Shift | None = None) -> NDArray[np.uint8]:
+        """Label the volume.
+
+        Parameters
+        ----------
+        shift : tuple of (int, float), optional
+            As for `places`.
+
+        Returns
+        -------
+        ndarray of uint8
+            0 for the darkest phase. 4 bytes per voxel while it runs; 12 if it removes
+            small objects.
+        """
+        places = self.places(shift)
+        if self.surfaces is not None:
+            labels = self.surfaces.labels(places)
+        else:
+            labels = classify(self.image, self._thresholds(places))
+        return remove_small(labels, self.smallest_object) if self.smallest_object > 1 else labels
+
+    def segment(self, shift: Shift | None = None) -> Segmentation:
+        """Label the volume and say what the labels rest on.
+
+        Parameters
+        ----------
+        shift : tuple of (int, float), optional
+            As for `places`.
+
+        Returns
+        -------
+        Segmentation
+            The warnings name phases that overlap in grey value or have no plateau.
+        """
+        separability = self._separability()
+        return Segmentation(
+            labels=self.labels(shift),
+            thresholds=_floats(self._thresholds(self.places(shift))),
+            histogram_thresholds=_floats(self.classes.thresholds),
+            class_means=_floats(self.means),
+            class_sds=_floats(self.fitted.sds),
+            class_weights=_floats(self.classes.weights),
+            separability=_floats(separability),
+            variance_share=self.classes.variance_share,
+            method=self.method,
+            repaired=self.surfaces is not None,
+            edge_width_voxels=(
+                math.nan if self.surfaces is None else self.surfaces.plateaus.edge_width
+            ),
+            warnings=tuple(self._warnings(separability)),
+            bytes_per_voxel=12.0 if self.surfaces is not None or self.smallest_object > 1 else 2.0,
+        )
+
+    def _thresholds(self, places: Floats) -> Floats:
+        thresholds: Floats = self.means[:-1] + places * np.diff(self.means)
+        return thresholds
+
+    def _separability(self) -> Floats:
+        return self.fitted.separability
+
+    def _warnings(self, separability: Floats) -> list[str]:
+        texts = [
+            f"phases {k} and {k + 1} (from dark) overlap in grey value: d' = {value:.2g}, below "
+            f"{_SEPARABLE:g}; their boundary is uncertain"
+            for k, value in enumerate(separability)
+            if value < _SEPARABLE
+        ]
+        if self.noise and self.surfaces is None:
+            contrast = np.diff(self.means).min() / self.noise
+            if contrast < 3:
+                texts.append(
+                    f"the smallest contrast between phases is {contrast:.2g} times the noise; "
+                    "thresholds alone will speckle: denoise first, or set repair: true"
+                )
+        lost = () if self.surfaces is None else self.surfaces.lost
+        texts += [
+            f"phase {k} (from dark) has no region wider than the blur; the repair took all its "
+            "voxels for edges between other phases"
+            for k in lost
+        ]
+        return texts
+
+
+def segment_volume(  # noqa: PLR0913 - the parameters of the recipe's section
+    image: NDArray[Any],
+    spacing: Spacing,
+    classes: int,
+    *,
+    method: Method = "multi-otsu",
+    thresholds: Sequence[float] | None = None,
+    repair: bool = True,
+    smallest_object: int = 0,
+    shift: Shift | None = None,
+    histogram: Histogram | None = None,
+    noise: float | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Segmentation:
+    """Segment a grey volume into phases, from dark to bright.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Z, Y, X)
+        Grey values; never written to.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    classes : int
+        Number of phases, 2 to 5.
+    method : {"multi-otsu", "gaussian-mixture", "thresholds"}
+        How the histogram is split.
+    thresholds : sequence of float, optional
+        For the method of that name: ascending grey values.
+    repair : bool
+        Whether to remove the films that blur makes of middle phases on dark | bright edges.
+    smallest_object : int
+        Pieces of fewer voxels go to the phase around them; 0 keeps all.
+    shift : tuple of (int, float), optional
+        ``(k, s)`` moves threshold k by s times the distance between the means beside it.
+    histogram : Histogram, optional
+        Of the whole volume, if it is known already.
+    noise : float, optional
+        Standard deviation of the noise, if it is known.
+    progress : callable, optional
+        Told (done, total).
+    cancelled : callable, optional
+        Returns whether to stop.
+
+    Returns
+    -------
+    Segmentation
+        Labels, thresholds, and what they rest on.
+
+    Raises
+    ------
+    AxisError
+        If the image is not (Z, Y, X).
+    InputDataError
+        If the image is constant, holds NaN or infinities, or cannot give so many classes.
+    CancelledError
+        If `cancelled` says so.
+
+    Notes
+    -----
+    At most 12 bytes per voxel beside the image. For ranges, `Segmenter.prepare` once and
+    `Segmenter.labels` per shift is several times faster.
+    """
+    return Segmenter.prepare(
+        image,
+        spacing,
+        classes,
+        method=method,
+        thresholds=thresholds,
+        repair=repair,
+        smallest_object=smallest_object,
+        histogram=histogram,
+        noise=noise,
+        progress=progress,
+        cancelled=cancelled,
+    ).segment(shift)
+
+
+def check_image(image: Any) -> NDArray[Any]:
+    """Return a grey volume as a NumPy array, or say why it is none.
+
+    Parameters
+    ----------
+    image : array_like
+        NumPy or Dask array.
+
+    Returns
+    -------
+    ndarray, shape (Z, Y, X)
+        The same voxels.
+
+    Raises
+    ------
+    AxisError
+        If it has not three axes, or looks like colour.
+    InputDataError
+        If its values are not real numbers.
+    """
+    grey = np.asarray(image)
+    colour = grey.ndim == 4 and grey.shape[-1] in (3, 4)
+    if grey.ndim != 3 or 0 in grey.shape:
+        raise AxisError(
+            f"the image has shape {grey.shape}{', which looks like colour' if colour else ''}; "
+            "segmentation needs one grey value per voxel in (Z, Y, X)",
+            hint="pick one channel or time point before segmenting it",
+        )
+    if grey.dtype.kind not in "uifb":
+        raise InputDataError(f"the image has voxels of type {grey.dtype}, not real numbers")
+    return grey
+
+
+def _find_classes(
+    histogram: Histogram, classes: int, method: str, thresholds: Sequence[float] | None
+) -> Classes:
+    check_classes(histogram, classes)
+    if method == "multi-otsu":
+        return multi_otsu(histogram, classes)
+    if method == "gaussian-mixture":
+        return gaussian_mixture(histogram, classes)
+    if method != "thresholds":
+        raise InputDataError(
+            f"{method!r} is no segmentation method",
+            hint="use multi-otsu, gaussian-mixture or thresholds",
+        )
+    if thresholds is None or len(thresholds) != classes - 1:
+        raise InputDataError(
+            f"{classes} classes need {classes - 1} thresholds, and {thresholds} was given"
+        )
+    return classes_between(histogram, thresholds)
+
+
+def _floats(values: Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
