@@ -22,7 +22,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage of a sample begins."""
+    """A stage of a sample begins.
+
+    Parameters
+    ----------
+    sample, stage : str
+        Names; the sample is empty for the report.
+    """
 
     sample: str
     stage: str
@@ -30,7 +36,15 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` units of the running stage are finished."""
+    """`done` of `total` units of the running stage are finished.
+
+    Parameters
+    ----------
+    sample, stage : str
+        Names.
+    done, total : int
+        Units of work.
+    """
 
     sample: str
     stage: str
@@ -40,7 +54,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """A stage of a sample ended, after so many seconds."""
+    """A stage of a sample ended, after so many seconds.
+
+    Parameters
+    ----------
+    sample, stage : str
+        Names.
+    seconds : float
+        Wall time.
+    """
 
     sample: str
     stage: str
@@ -49,7 +71,13 @@ class StageDone:
 
 @dataclass(frozen=True, slots=True)
 class StageSkipped:
-    """A stage was finished by an earlier run with the same inputs."""
+    """A stage was finished by an earlier run with the same inputs.
+
+    Parameters
+    ----------
+    sample, stage : str
+        Names.
+    """
 
     sample: str
     stage: str
@@ -57,7 +85,13 @@ class StageSkipped:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something a reader of the numbers must know."""
+    """Something a reader of the numbers must know.
+
+    Parameters
+    ----------
+    sample, text : str
+        Name of the sample, and what to know.
+    """
 
     sample: str
     text: str

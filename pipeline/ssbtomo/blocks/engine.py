@@ -43,7 +43,7 @@ class Sink(Source, Protocol):
         """Write a box of voxels."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Engine:
     """Runs tasks and yields their results in the order of the tasks.
 

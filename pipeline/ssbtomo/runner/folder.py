@@ -30,6 +30,11 @@ def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
     jobs : sequence of Job
         The samples: a folder belongs to them.
 
+    Yields
+    ------
+    None
+        While the folder is held.
+
     Raises
     ------
     OutputError
@@ -62,6 +67,11 @@ def explained(folder: Path) -> Iterator[None]:
     ----------
     folder : pathlib.Path
         Where the run writes.
+
+    Yields
+    ------
+    None
+        While errors are explained.
 
     Raises
     ------

@@ -76,5 +76,11 @@ def environment() -> dict[str, object]:
 
 
 def peak_memory() -> int:
-    """Return the largest resident memory of this process so far, in bytes."""
+    """Read the largest resident memory of this process so far.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

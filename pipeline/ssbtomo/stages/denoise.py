@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ssbtomo import io
-from ssbtomo.blocks.filters import denoise, noise_level
+from ssbtomo.blocks.filters import denoise, estimate_noise
 from ssbtomo.model import Denoise as Section
 from ssbtomo.stages.desk import Desk, Facts, clipped
 from ssbtomo.units import format_length
@@ -53,7 +53,7 @@ class Denoise:
         if self.section.method == "none":
             return {}
         source = io.ome_zarr.open_array(desk.store("image"))
-        noise = noise_level(source, desk.grid, desk.engine)
+        noise = estimate_noise(source, desk.engine)
         path = desk.draft("volume")
         dtype = source.dtype if self.section.method == "median" else np.dtype(np.float32)
         block = clipped(desk.block, desk.shape)
@@ -63,7 +63,7 @@ class Denoise:
         denoise(
             source, sink, desk.grid, desk.engine, self.section.method,
             on_block=lambda _: desk.tell(next(done), total),
-            **self._options(desk, noise),
+            noise=noise, **self._options(desk),
         )  # fmt: skip
         io.ome_zarr.finish(path, engine=desk.engine)
         desk.publish("volume")
@@ -72,7 +72,7 @@ class Denoise:
     def _sigma(self, desk: Desk) -> float:
         return self.section.sigma or max(desk.spacing)
 
-    def _options(self, desk: Desk, noise: float) -> dict[str, Any]:
+    def _options(self, desk: Desk) -> dict[str, Any]:
         asked = self.section
         sigma = tuple(self._sigma(desk) / edge for edge in desk.spacing)
         options: dict[str, dict[str, Any]] = {
@@ -81,9 +81,9 @@ class Denoise:
             "nlm": {
                 "patch": asked.patch,
                 "distance": asked.distance,
-                "noise": noise * asked.strength,
+                "strength": asked.strength,
             },
-            "tv": {"weight": noise * asked.strength, "iterations": asked.iterations},
+            "tv": {"strength": asked.strength, "iterations": asked.iterations},
         }
         return options[asked.method]
 
@@ -107,5 +107,5 @@ class Denoise:
         )
 
     def references(self) -> tuple[str, ...]:
-        """Keys of the works that the sentence cites."""
+        """Return the keys of the works that the sentence cites."""
         return _CITED[self.section.method]

@@ -114,7 +114,7 @@ class Ingest:
         )
 
     def references(self) -> tuple[str, ...]:
-        """Keys of the works that the sentence cites."""
+        """Return the keys of the works that the sentence cites."""
         return ("moore2021",)
 
 

@@ -44,5 +44,5 @@ class Reconstruct:
         return ""
 
     def references(self) -> tuple[str, ...]:
-        """Keys of the works that the sentence cites."""
+        """Return the keys of the works that the sentence cites."""
         return ()

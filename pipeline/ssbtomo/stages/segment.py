@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from ssbtomo.errors import PhaseMissingError
 from ssbtomo.model import Phase, Range
 from ssbtomo.model import Segment as Section
 from ssbtomo.palette import phase_colors
-from ssbtomo.segment import Segmenter
+from ssbtomo.segment.volumes import Segmentation, Segmenter
 from ssbtomo.stages.desk import Desk, Facts, clipped
 
 __all__ = ["Segment", "variant_store"]
@@ -107,29 +107,30 @@ class Segment:
         }
 
     def _thresholded(self, desk: Desk, image: NDArray[Any]) -> Facts:
-        segmenter = Segmenter(
+        segmenter = Segmenter.prepare(
             image, desk.spacing, len(self.phases),
             method=self.section.method, thresholds=self.section.thresholds,
             repair=self.section.repair, smallest_object=self.section.smallest_object,
             cancelled=desk.cancelled,
         )  # fmt: skip
-        chosen = segmenter.thresholds
-        shifted = dict(self._variants(chosen, segmenter.class_means))
-        labels = segmenter.labels(chosen)
+        found = segmenter.segment()
+        labels = found.labels
+        shifted = dict(self._variants())
         self._all_present(desk, labels)
         fractions = [float((labels == k).mean()) for k in range(len(self.phases))]
         self._write(desk, labels, None)
-        for done, (variant, thresholds) in enumerate(shifted.items(), start=1):
+        del labels
+        for done, (variant, shift) in enumerate(shifted.items(), start=1):
             desk.check_cancelled()
             desk.tell(done, len(shifted) + 1)
-            self._write(desk, segmenter.labels(thresholds), variant)
+            self._write(desk, segmenter.labels(shift), variant)
         return {
             "variants": list(shifted),
             "stores": ["phases"],
-            "warnings": list(segmenter.warnings),
-            "thresholds": [float(t) for t in chosen],
+            "warnings": list(found.warnings),
+            "thresholds": list(found.thresholds),
             "fractions": fractions,
-            "tables": self._tables(segmenter, image),
+            "tables": self._tables(found, image),
         }
 
     def _all_present(self, desk: Desk, labels: NDArray[np.uint8]) -> None:
@@ -141,18 +142,13 @@ class Segment:
                 hint="list only the phases that the scan shows, from dark to bright",
             )
 
-    def _variants(
-        self, thresholds: Sequence[float], means: Sequence[float]
-    ) -> Iterator[tuple[str, list[float]]]:
+    def _variants(self) -> Iterator[tuple[str, tuple[int, float]]]:
         """Yield each threshold moved down and up by the stated share, alone."""
         if self.range.shift == 0:
             return
-        for k in range(len(thresholds)):
-            step = self.range.shift * (means[k + 1] - means[k])
+        for k in range(len(self.phases) - 1):
             for word, sign in (("down", -1), ("up", 1)):
-                moved = list(map(float, thresholds))
-                moved[k] += sign * step
-                yield f"threshold {k + 1} {word}", moved
+                yield f"threshold {k + 1} {word}", (k, sign * self.range.shift)
 
     def _write(self, desk: Desk, labels: NDArray[np.uint8], variant: str | None) -> None:
         draft = "phases" if variant is None else f"variant-{variant.replace(' ', '-')}"
@@ -170,10 +166,10 @@ class Segment:
             io.ome_zarr.finish(path, engine=desk.engine)
         desk.publish(draft, None if variant is None else variant_store(desk, variant))
 
-    def _tables(self, segmenter: Segmenter, image: NDArray[Any]) -> dict[str, Any]:
-        counts, edges = segmenter.drawn_histogram(_BINS)
+    def _tables(self, found: Segmentation, image: NDArray[Any]) -> dict[str, Any]:
+        counts, edges = _drawn_histogram(image)
         names = [phase.name for phase in self.phases]
-        chosen, means = segmenter.thresholds, segmenter.class_means
+        chosen, means = found.thresholds, found.class_means
         steps = [self.range.shift * (b - a) for a, b in pairwise(means)]
         return {
             "histogram": {
@@ -189,7 +185,7 @@ class Segment:
             "phase_grey": {
                 "phase": names,
                 "mean": [float(v) for v in means],
-                "sd": [float(v) for v in segmenter.class_sds],
+                "sd": [float(v) for v in found.class_sds],
             },
         }
 
@@ -224,11 +220,25 @@ class Segment:
         )
 
     def references(self) -> tuple[str, ...]:
-        """Keys of the works that the sentences cite."""
+        """Return the keys of the works that the sentences cite."""
         keys = {"multi-otsu": ("liao2001",), "gaussian-mixture": ("dempster1977",)}
         repaired = ("vincent1991",) if self.section.repair else ()
         ranged = ("pietsch2018",) if self.range.shift else ()
         return (*keys.get(self.section.method, ()), *repaired, *ranged)
+
+
+def _drawn_histogram(image: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Count grey values in bins that are whole numbers wide for whole numbers."""
+    low, high = float(image.min()), float(image.max())
+    if image.dtype.kind in "iu":
+        width = max(1, -(-int(high - low + 1) // _BINS))
+        edges = np.arange(low - 0.5, high + width + 0.5, width)
+    else:
+        edges = np.linspace(low, high, _BINS + 1)
+    counts = np.zeros(edges.size - 1, np.int64)
+    for part in image:  # slice by slice: a histogram of the whole would copy it as float64
+        counts += np.histogram(part, bins=edges)[0]
+    return counts, edges
 
 
 def _few(values: Any) -> str:

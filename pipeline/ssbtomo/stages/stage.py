@@ -31,7 +31,7 @@ class Stage(Protocol):
         """Say what the step did, as a sentence for a paper."""
 
     def references(self) -> tuple[str, ...]:
-        """Keys of the works that the sentence cites."""
+        """Return the keys of the works that the sentence cites."""
 
 
 def fingerprint(stage: Stage, *inputs: str) -> str:

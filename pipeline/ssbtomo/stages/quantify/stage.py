@@ -136,7 +136,7 @@ class Quantify:
         return " ".join(_SAYS[group] for group in MEASURES if group in self.section.measures)
 
     def references(self) -> tuple[str, ...]:
-        """Keys of the works that the sentences cite."""
+        """Return the keys of the works that the sentences cite."""
         return tuple(key for group in self.section.measures for key in _CITED.get(group, ()))
 
 

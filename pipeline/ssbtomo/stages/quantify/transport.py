@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from ssbtomo.kernels.transport import TransportResult, solve
@@ -41,10 +39,9 @@ def measure_transport(subject: Subject) -> Findings:
             continue
         result = solve(
             labels, subject.spacing, AXES.index(axis), {label: 1.0},
-            field_slice=subject.full and axis == subject.axis,
             cancelled=subject.desk.cancelled,
         )  # fmt: skip
-        if result.field is not None:
+        if subject.full and axis == subject.axis and result.field_slice is not None:
             _keep_field(result, name, axis, subject)
         measured += _numbers(result, name, axis)
         subject.desk.tell(done, len(tasks))
@@ -68,10 +65,9 @@ def _keep_field(result: TransportResult, name: str, axis: str, subject: Subject)
     folder = subject.desk.root / "fields" / folder_name(subject.desk.name)
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"potential-{folder_name(name)}-{axis}"
-    across = 2 if axis != "x" else 1
-    spacing = [subject.spacing[AXES.index(axis)], subject.spacing[across]]
+    spacing = [subject.spacing[index] for index in result.field_slice_axes]
     draft = folder / f".{stem}.tmp.npy"
-    np.save(draft, np.asarray(result.field, dtype=np.float32))
+    np.save(draft, np.asarray(result.field_slice, dtype=np.float32))
     draft.replace(folder / f"{stem}.npy")
     about = {"phase": name, "axis": axis, "spacing_um": spacing}
-    write_json(folder / f"{stem}.json", json.loads(json.dumps(about)))
+    write_json(folder / f"{stem}.json", about)
