@@ -221,14 +221,10 @@ def _tables(
 
 def _sensitivity(name: str, rows: list[list[Any]]) -> pd.DataFrame:
     out = []
+    shifts = {"base": 0.0, "threshold 1 down": -0.05, "threshold 1 up": 0.05,
+              "threshold 2 down": -0.03, "threshold 2 up": 0.03}  # fmt: skip
     for index, (_, quantity, subject, axis, value, *_rest) in enumerate(rows):
-        for variant, shift in (
-            ("base", 0.0),
-            ("-0.05", -0.05),
-            ("+0.05", 0.05),
-            ("-0.025", -0.025),
-            ("+0.025", 0.025),
-        ):
+        for variant, shift in shifts.items():
             factor = 1 + shift * (2.2 - 0.4 * (index % 9)) + 3 * shift**2
             out.append(
                 {
@@ -300,7 +296,9 @@ def _sample(name: str, phases: list[str], truth: dict[str, float]) -> dict[str, 
                 "resumed": index == 0,
                 "methods": sentence,
                 "references": keys,
-                "parameters": {"sigma": 0.05},
+                "parameters": {"sigma": 0.05}
+                if "seg" not in stage
+                else {"shift": 0.05, "thresholds": None},
             }
             for index, (stage, sentence, keys) in enumerate(STAGES)
         ],

@@ -46,9 +46,7 @@ def test_the_bibliography_holds_what_is_cited_and_no_more(written: Path):
 def test_an_unknown_key_is_named_not_dropped(results_folder: Build):
     folder = results_folder()
     _edit(folder, lambda about: about["samples"][0]["stages"][0]["references"].append("nobody1900"))
-    assert "nobody1900 (not in ssbtomo's reference list)" in (folder / "methods.md").read_text(
-        "utf-8"
-    )
+    assert "nobody1900 (not in ssbtomo's reference list)" in _methods(folder).markdown
     assert "% nobody1900" in _methods(folder).bibtex
 
 

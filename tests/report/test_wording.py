@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssbtomo.report.figures.sensitivity import shift_of
 from ssbtomo.report.glossary import GLOSSARY
-from ssbtomo.report.wording import number, span, unit_text
+from ssbtomo.report.wording import number, prose, span, unit_text
 
 
 @given(st.floats(1e-3, 9e4))
@@ -49,6 +48,9 @@ def test_a_range_has_the_decimals_of_its_value():
     assert span(0.2981, 12.0, like=0.312) == "0.298–12.000"
     assert span(math.nan, 1.0) == ""
     assert span(8.1, math.inf, like=math.inf) == "8.10–∞"
+    assert span(math.inf, math.inf) == "∞"
+    assert span(0.29981, 0.30012, like=0.3) == "0.2998–0.3001"
+    assert span(0.300001, 0.300002, like=0.3) == "unchanged"
 
 
 @pytest.mark.parametrize(
@@ -66,19 +68,12 @@ def test_units(unit, text):
     assert unit_text(unit) == text
 
 
-@pytest.mark.parametrize(
-    ("variant", "shift"),
-    [
-        ("base", 0.0),
-        ("-0.05", -0.05),
-        ("+0.05", 0.05),
-        ("void|electrolyte +0.025", 0.025),
-        ("phase2 -0.05", -0.05),
-        ("x", None),
-    ],
-)
-def test_shifts_are_read_from_variants(variant, shift):
-    assert shift_of(variant) == shift
+def test_units_in_sentences():
+    assert (
+        prose("the Crofton estimate is 0.0743 1/um, of 3 um")
+        == "the Crofton estimate is 0.0743 µm⁻¹, of 3 µm"
+    )
+    assert prose("number 1/um") == "number 1/um"
 
 
 def test_every_definition_is_whole():

@@ -74,6 +74,11 @@ class SampleView:
         return tuple(p["name"] for p in self.about.get("phases", []))
 
     @property
+    def roles(self) -> dict[str, str]:
+        """Role of each phase."""
+        return {p["name"]: str(p.get("role", "other")) for p in self.about.get("phases", [])}
+
+    @property
     def transport_axis(self) -> str:
         """The axis from separator to collector."""
         return str(self.about.get("transport_axis", "z"))

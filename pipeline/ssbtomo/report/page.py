@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssbtomo.report.figures.sensitivity import HEADLINES
 from ssbtomo.report.folder import RunView, SampleView, records
 from ssbtomo.report.glossary import GLOSSARY, TERMS, Definition
+from ssbtomo.report.headlines import HEADLINES, leading
 from ssbtomo.report.methods import Methods
-from ssbtomo.report.wording import number, span, subject_text, title, unit_text
+from ssbtomo.report.wording import number, prose, span, subject_text, title, unit_text
 from ssbtomo.units import format_length
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class _Notes:
     def mark(self, warnings: str) -> list[int]:
         """Return the numbers of the warnings in a cell of the table."""
         marks = []
-        for text in (part.strip() for part in warnings.split(";")):
+        for text in (prose(part.strip()) for part in warnings.split(";")):
             if text and text not in self.texts:
                 self.texts.append(text)
             if text:
@@ -76,6 +77,7 @@ class _Part:
     lines: list[_Line]
     truth: list[_Deviation]
     notes: _Notes
+    checks: list[str]
 
 
 def render_page(run: RunView, plates: Mapping[str, tuple[Plate, ...]], methods: Methods) -> str:
@@ -115,6 +117,7 @@ def render_page(run: RunView, plates: Mapping[str, tuple[Plate, ...]], methods: 
         facts=_run_facts(run.about),
         general=[str(w["text"]) for w in run.about.get("warnings", []) if not w.get("sample")],
         unit_text=unit_text,
+        parameters=_parameters,
     )
 
 
@@ -130,6 +133,11 @@ def _part(sample: SampleView, plates: tuple[Plate, ...]) -> _Part:
         lines=lines,
         truth=_deviations(sample, lines),
         notes=notes,
+        checks=[
+            text
+            for text in map(str, sample.about.get("stack_check") or [])
+            if text not in sample.warnings
+        ],
     )
 
 
@@ -150,13 +158,9 @@ def _line(row: Any, sample: SampleView, notes: _Notes) -> _Line:
 
 
 def _headlines(sample: SampleView, lines: list[_Line]) -> list[_Line]:
-    """Return the leading numbers: of each axis-wise quantity, those along the transport axis."""
-    chosen = [line for name in HEADLINES for line in lines if line.quantity == name]
-    chosen = [line for line in chosen if line.axis in {"", sample.transport_axis}]
-    porous = {line.subject for line in chosen if line.quantity == "porosity"}
-    return [
-        line for line in chosen if line.quantity != "volume_fraction" or line.subject not in porous
-    ]
+    pairs = zip(records(sample.table), lines, strict=True)
+    chosen = [line for row, line in pairs if leading(row.quantity, row.subject, row.axis, sample)]
+    return sorted(chosen, key=lambda line: HEADLINES.index(line.quantity))
 
 
 def _facts(sample: SampleView) -> list[tuple[str, str]]:
@@ -171,9 +175,8 @@ def _facts(sample: SampleView) -> list[tuple[str, str]]:
         )
     if sample.spacing:
         edges = " × ".join(format_length(edge) for edge in sample.spacing)
-        facts.append(
-            ("Voxel size (Z, Y, X)", f"{edges} (from: {about.get('spacing_origin', 'unknown')})")
-        )
+        origin = str(about.get("spacing_origin", "unknown"))
+        facts.append(("Voxel size (Z, Y, X)", f"{edges}, {_ORIGINS.get(origin, origin)}"))
     if sample.spacing and shape:
         sides = (
             format_length(float(f"{n * d:.4g}")) for n, d in zip(shape, sample.spacing, strict=True)
@@ -187,10 +190,16 @@ def _facts(sample: SampleView) -> list[tuple[str, str]]:
         for k, v in (about.get("conditions") or {}).items()
     ]
     if about.get("path"):
-        facts.append(("Source", str(about["path"])))
+        facts.append(("Source", Path(about["path"]).name))
     return facts
 
 
+_ORIGINS = {
+    "tag": "read from the file",
+    "sidecar": "read from a file beside the scan",
+    "user": "given in the recipe",
+    "unknown": "of unknown origin",
+}
 _MODALITIES = {"xct": "X-ray computed tomography", "fib-sem": "FIB-SEM"}
 
 
@@ -202,18 +211,24 @@ def _deviations(sample: SampleView, lines: list[_Line]) -> list[_Deviation]:
         if known is None:
             continue
         off = 100 * (row.value - known) / known if known else math.nan
-        deviation = f"{off:+.1f} %".replace("-", "−") if math.isfinite(off) else "n/a"
+        deviation = _percent(off)
         ranged = not (math.isnan(row.low) or math.isnan(row.high))
         inside = ("yes" if row.low <= known <= row.high else "no") if ranged else ""
         found.append(
             _Deviation(
                 line,
-                number(known, like=row.value, whole=row.quantity.endswith("_count")),
+                number(known, whole=row.quantity.endswith("_count")),
                 deviation,
                 inside,
             )
         )
     return found
+
+
+def _percent(value: float) -> str:
+    if not math.isfinite(value):
+        return "n/a"
+    return f"{value:+.{0 if abs(value) >= 100 else 1}f} %".replace("-", "−")
 
 
 def _comparison(run: RunView) -> list[tuple[_Line, list[_Line | None]]]:
@@ -255,3 +270,15 @@ def _run_facts(about: dict[str, Any]) -> list[tuple[str, str]]:
         ("Versions", ", ".join(f"{k} {v}" for k, v in about.get("versions", {}).items())),
     ]
     return [(name, str(text)) for name, text in facts if text]
+
+
+def _parameters(stage: dict[str, Any]) -> str:
+    """Write a stage's parameters in one line, without those that are not set."""
+    told = (stage.get("parameters") or {}).items()
+    return ", ".join(f"{key}: {_brief(value)}" for key, value in told if value is not None)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("name", value))
+    return ", ".join(map(_brief, value)) if isinstance(value, list | tuple) else str(value)

@@ -7,10 +7,11 @@ import re
 
 from ssbtomo.report.glossary import GLOSSARY
 
-__all__ = ["number", "span", "subject_text", "title", "unit_text"]
+__all__ = ["number", "prose", "span", "subject_text", "title", "unit_text"]
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER = re.compile(r"\^(-?\d+)")
+_IN_TEXT = re.compile(r"(?<=\d )(1/um|um)(\^\d)?\b")
 _INVERSE = re.compile(r"1/([A-Za-zµ]+)(?:\^(\d+))?")
 
 
@@ -103,11 +104,32 @@ def span(low: float, high: float, *, like: float | None = None, whole: bool = Fa
     Returns
     -------
     str
-        For example ``"0.298–0.327"``, or empty.
+        For example ``"0.298–0.327"``, ``"unchanged"`` if four digits do not tell its ends
+        apart, or empty.
     """
     if math.isnan(low) or math.isnan(high):
         return ""
-    return f"{number(low, like=like, whole=whole)}–{number(high, like=like, whole=whole)}"
+    for digits in (3, 4):
+        ends = [number(end, like=like, whole=whole, digits=digits) for end in (low, high)]
+        if ends[0] != ends[1]:
+            return "–".join(ends)
+    return "∞" if math.isinf(low) else "unchanged"
+
+
+def prose(text: str) -> str:
+    """Write the units in a sentence with their proper signs.
+
+    Parameters
+    ----------
+    text : str
+        Such as a warning.
+
+    Returns
+    -------
+    str
+        The same with µm for um.
+    """
+    return _IN_TEXT.sub(lambda found: unit_text(found[0]), text)
 
 
 def subject_text(subject: str) -> str:

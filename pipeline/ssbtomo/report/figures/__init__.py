@@ -138,8 +138,9 @@ FIGURES: tuple[FigureSpec, ...] = (
     FigureSpec(
         "sensitivity",
         "Sensitivity",
-        "What moving the thresholds does to the headline numbers; the shift is in percent of the distance between the "
-        "neighbouring phases' mean greys. A steep line hangs on the segmentation; at most nine, the steepest, are drawn.",
+        "Change of the headline numbers while one threshold at a time is moved down and up, by the stated "
+        "share of the distance between the mean greys of the two phases below it. Steep lines hang on the "
+        "segmentation; the ten that move most are drawn, two colours for two phases.",
         "re-segmentations with shifted thresholds",
         sensitivity.draw_sensitivity,
     ),

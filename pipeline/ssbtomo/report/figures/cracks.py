@@ -203,7 +203,7 @@ def _axes_in_decades(axes: Axes, table: pd.DataFrame) -> None:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
     if axes.get_yscale() == "linear":
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * float(table["aperture_um"].max()))
 
 
 def _resolution(axes: Axes, sample: SampleView) -> None:

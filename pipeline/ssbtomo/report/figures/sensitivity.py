@@ -1,66 +1,67 @@
-"""How much each headline number moves when the thresholds do."""
+"""How much each headline number moves when one threshold does."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssbtomo.report.figures.style import INK, MUTED, Drawn, canvas
-from ssbtomo.report.folder import SampleView
+from ssbtomo.report.figures.style import INK, MUTED, WIDTH, Drawn, canvas
+from ssbtomo.report.folder import SampleView, records
+from ssbtomo.report.headlines import leading
 from ssbtomo.report.wording import subject_text, title
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["HEADLINES", "draw_sensitivity", "shift_of"]
+__all__ = ["draw_sensitivity"]
 
-#: The quantities that lead the report, in its order.
-HEADLINES = (
-    "porosity",
-    "volume_fraction",
-    "contact_area_per_volume",
-    "specific_contact_area",
-    "coverage",
-    "tortuosity_factor",
-    "particle_diameter_d50",
-    "pore_diameter_d50",
-    "crack_area_per_volume",
-)
-_NUMBER = re.compile(r"[+\-−]?\d*\.?\d+(?:e-?\d+)?")
+_VARIANT = re.compile(r"threshold (\d+) (down|up)")
 _KEY = ["quantity", "subject", "axis"]
-_MOST = 9
-_LONGEST = 40  # signs that fit beside the plot
+_MOST = 10
+_LONGEST = 30  # signs of a line beside the plot
+_MARKERS = "osD^vPX*<>"
+_LEFT, _RIGHT = 0.125, 0.535  # of the width: the panels; the names stand to their right
 
 
-def shift_of(variant: str) -> float | None:
-    """Read the threshold shift out of a variant's name.
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """One number: its change in percent, by threshold and direction."""
 
-    Parameters
-    ----------
-    variant : str
-        Such as ``"base"``, ``"-0.05"`` or ``"void|electrolyte +0.05"``.
+    quantity: str
+    subject: str
+    axis: str
+    change: dict[tuple[int, int], float]
+    colors: tuple[str, str]
+    marker: str
 
-    Returns
-    -------
-    float or None
-        The shift, 0 for the base; ``None`` if the name tells none.
-    """
-    if variant.strip().lower() in {"base", "chosen", "0"}:
-        return 0.0
-    found = _NUMBER.findall(variant)
-    return float(found[-1].replace("−", "-")) if found else None
+    @property
+    def words(self) -> str:
+        """Its name in two lines, the second with its smallest and largest change."""
+        low, high = (f"{limit:+.1f}".replace("-", "−") for limit in self.ends)
+        name = title(self.quantity)
+        of = subject_text(self.subject) + (f", {self.axis}" if self.axis else "")
+        of = of if len(of) <= _LONGEST else of[: _LONGEST - 1] + "…"
+        return f"{name}  {low} … {high} %\n{of}"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Smallest and largest change, 0 included."""
+        values = [0.0, *self.change.values()]
+        return min(values), max(values)
 
 
 def draw_sensitivity(sample: SampleView) -> Drawn | None:
-    """Draw each headline quantity, relative to its value, against the threshold shift.
+    """Draw the change of each headline number against each threshold's shift.
 
     Parameters
     ----------
     sample : SampleView
-        With the table ``sensitivity``.
+        With the table ``sensitivity``; its variants are ``base`` and
+        ``threshold K down`` and ``up``, counted from 1 at the dark end.
 
     Returns
     -------
@@ -68,81 +69,106 @@ def draw_sensitivity(sample: SampleView) -> Drawn | None:
         The figure and the relative values.
     """
     table = sample.tables.get("sensitivity")
-    relative = None if table is None else _relative(table)
+    relative = None if table is None else _relative(table, sample)
     if relative is None or relative.empty:
         return None
-    curves = _chosen(relative)
-    height = 0.2 * len(curves) + 1.9
+    curves = _curves(relative, sample)
+    thresholds = sorted({int(k) for k in relative["threshold"]})
+    height = max(2.6, 0.33 * len(curves) + 0.9)
     figure = canvas(height, layout=None)
-    axes = figure.add_axes((0.12, 0.5 / height, 0.33, 1 - 0.6 / height))
-    ends: list[tuple[float, str, str]] = []
-    for key, rows in curves:
-        color = sample.colors.get(key[1], MUTED)
-        middle = rows.groupby("shift")["relative"].mean()
-        axes.plot(100 * middle.index, middle.to_numpy(), color=color, marker="o", ms=3.5)
-        ends.append((float(middle.iloc[-1]), _label(*key), color))
-    axes.axhline(1, color=MUTED, lw=0.8, ls=(0, (3, 3)), zorder=0)
-    axes.set_xlabel("threshold shift (%)")
-    axes.set_ylabel("value / chosen value")
-    _label_ends(axes, ends, 100 * float(relative["shift"].max()))
-    shown = relative.merge(_keys(curves), on=_KEY)
-    return Drawn(figure, shown.reset_index(drop=True))
-
-
-def _relative(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.assign(shift=[shift_of(v) for v in table["variant"]]).dropna(
-        subset=["shift", "value"]
-    )
-    base = table[table["shift"] == 0].groupby(_KEY)["value"].mean().rename("base")
-    joined = table.join(base, on=_KEY)
-    joined["relative"] = joined["value"] / joined["base"].where(joined["base"] != 0)
-    kept = joined[np.isfinite(joined["relative"]) & joined["quantity"].isin(HEADLINES)]
-    porous = set(kept[kept["quantity"] == "porosity"]["subject"])
-    kept = kept[~(kept["quantity"].eq("volume_fraction") & kept["subject"].isin(porous))]
-    return kept.drop(columns="sample", errors="ignore")
-
-
-def _chosen(table: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
-    """Return the curves, the most sensitive of each quantity first, at most nine."""
-    curves = [(key, rows.sort_values("shift")) for key, rows in table.groupby(_KEY, sort=False)]
-    curves = [c for c in curves if c[1]["shift"].nunique() > 1]
-    spread = {key: float(np.ptp(rows["relative"])) for key, rows in curves}
-    curves.sort(key=lambda curve: -spread[curve[0]])
-    return curves[:_MOST]
-
-
-def _keys(curves: list[tuple[tuple[str, str, str], pd.DataFrame]]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame([key for key, _ in curves], columns=_KEY)
-
-
-def _label(quantity: str, subject: str, axis: str) -> str:
-    words = [title(quantity), subject_text(subject), axis]
-    text = ", ".join(word for word in words if word)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def _label_ends(axes: Axes, ends: list[tuple[float, str, str]], right: float) -> None:
-    """Name each curve beside its right end, evenly spaced, so that no name covers another."""
-    ordered = sorted(ends, key=lambda end: -end[0])
-    for index, (value, label, color) in enumerate(ordered):
-        place = 1 - (index + 0.5) / len(ordered)
-        axes.annotate(
-            f"{value:.2f}  {label}",
-            (right, value),
-            xytext=(1.12, place),
-            textcoords="axes fraction",
-            fontsize=8,
-            va="center",
-            color=INK,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": color,
-                "lw": 0.8,
-                "shrinkA": 1,
-                "shrinkB": 3,
-                "relpos": (0, 0.5),
-            },
+    wide = (_RIGHT - _LEFT) / len(thresholds)
+    limit = 1.15 * max(0.5, *(abs(end) for curve in curves for end in curve.ends))
+    for index, threshold in enumerate(thresholds):
+        axes = figure.add_axes(
+            (_LEFT + index * wide + 0.01, 0.62 / height, wide - 0.02, 1 - 0.72 / height)
         )
+        _panel(axes, curves, threshold)
+        axes.set_ylim(-limit, limit)
+        _name_panel(axes, sample, threshold, first=index == 0)
+    _names(figure.add_axes((_RIGHT + 0.02, 0, 0.97 - _RIGHT, 1)), curves)
+    return Drawn(figure, relative)
+
+
+def _relative(table: pd.DataFrame, sample: SampleView) -> Any:
+    """Return the leading numbers of each variant, relative to the chosen segmentation."""
+    base = table[table["variant"] == "base"].groupby(_KEY)["value"].first().rename("base")
+    told = table["variant"].str.extract(_VARIANT)
+    moved = table.assign(threshold=told[0], direction=told[1]).dropna(subset=["threshold", "value"])
+    moved = moved.join(base, on=_KEY)
+    moved["relative"] = moved["value"] / moved["base"].where(moved["base"] != 0)
+    kept = [
+        bool(np.isfinite(row.relative)) and leading(row.quantity, row.subject, row.axis, sample)
+        for row in records(moved)
+    ]
+    columns = [*_KEY, "threshold", "direction", "value", "base", "relative"]
+    return moved.loc[kept, columns].reset_index(drop=True)
+
+
+def _curves(relative: Any, sample: SampleView) -> list[_Curve]:
+    """Return the numbers that move most, at most ten, the most sensitive first."""
+    changes: dict[tuple[str, str, str], dict[tuple[int, int], float]] = {}
+    for row in records(relative):
+        place = int(row.threshold), 1 if row.direction == "up" else -1
+        key = row.quantity, row.subject, row.axis
+        changes.setdefault(key, {})[place] = 100 * (row.relative - 1)
+    ordered = sorted(changes, key=lambda key: -max(map(abs, changes[key].values())))[:_MOST]
+    return [
+        _Curve(*key, changes[key], _two_colors(key[1], sample), marker)
+        for key, marker in zip(ordered, _MARKERS, strict=False)
+    ]
+
+
+def _two_colors(subject: str, sample: SampleView) -> tuple[str, str]:
+    names = [name for name in subject.split("|") if name in sample.colors]
+    known = [sample.colors[name] for name in names] or [MUTED]
+    return known[0], known[1] if len(known) > 1 else known[0]
+
+
+def _look(curve: _Curve) -> dict[str, Any]:
+    one, other = curve.colors
+    return {
+        "marker": curve.marker, "ms": 7, "fillstyle": "left", "markerfacecolor": one,
+        "markerfacecoloralt": other, "markeredgecolor": "white", "markeredgewidth": 0.5,
+    }  # fmt: skip
+
+
+def _panel(axes: Axes, curves: list[_Curve], threshold: int) -> None:
+    axes.axhline(0, color=MUTED, lw=0.8, ls=(0, (3, 3)), zorder=0)
+    axes.axvline(0, color=MUTED, lw=0.5, zorder=0)
+    for curve in reversed(curves):
+        steps = [(s, curve.change.get((threshold, s))) for s in (-1, 1)]
+        known = sorted([(0, 0.0), *((s, v) for s, v in steps if v is not None)])
+        color = curve.colors[0] if curve.colors[0] == curve.colors[1] else MUTED
+        x, y = zip(*known, strict=True)
+        axes.plot(x, y, color=color, lw=1.2)
+        axes.plot(x[:1] + x[-1:], y[:1] + y[-1:], ls="none", clip_on=False, **_look(curve))
+    axes.set_xlim(-1.3, 1.3)
+
+
+def _name_panel(axes: Axes, sample: SampleView, threshold: int, *, first: bool) -> None:
+    shift = next(
+        (s["parameters"]["shift"] for s in sample.about.get("stages", [])
+         if "shift" in (s.get("parameters") or {})), None,
+    )  # fmt: skip
+    labels = ("down", "up") if shift is None else (f"−{100 * shift:.3g} %", f"+{100 * shift:.3g} %")
+    axes.set_xticks([-1, 1], labels, fontsize=8)
+    table = sample.tables.get("thresholds")
+    between = list(table["between"]) if table is not None else []
+    name = between[threshold - 1] if threshold <= len(between) else f"threshold {threshold}"
+    axes.set_xlabel(name.replace("|", " |\n"), fontsize=8)
+    if first:
+        axes.set_ylabel("change of the value (%)")
+    else:
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+
+
+def _names(axes: Axes, curves: list[_Curve]) -> None:
+    axes.set_axis_off()
+    axes.set_xlim(0, WIDTH * (0.97 - _RIGHT))
+    axes.set_ylim(len(curves), 0)
+    for index, curve in enumerate(curves):
+        first, second = curve.words.split("\n")
+        axes.plot(0.08, index + 0.5, clip_on=False, **_look(curve))
+        axes.text(0.22, index + 0.47, first, fontsize=7.5, va="bottom", color=INK)
+        axes.text(0.22, index + 0.53, second, fontsize=7.5, va="top", color=MUTED)

@@ -21,6 +21,7 @@ __all__ = ["draw_grey", "draw_outlines", "scale_bar"]
 
 _LARGEST = 640
 _DRAWN = 1200  # pixels along the long side of an outlined panel, so that a line stays thin
+_LINE = 3  # pixels of an outline, at least
 _TALLEST = 5.6  # inches
 _GAP = 0.06
 _TITLE = 0.24
@@ -233,7 +234,7 @@ def _outlined(
     times = max(1, round(_DRAWN / max(labels.shape)))
     grey, labels = (np.kron(a, np.ones((times, times), a.dtype)) for a in (grey, labels))
     border = np.zeros(labels.shape, bool)
-    for step in range(1, max(1, round(times / 3)) + 1):
+    for step in range(1, max(_LINE, times // 2) + 1):
         rows, columns = labels[step:] != labels[:-step], labels[:, step:] != labels[:, :-step]
         border[step:] |= rows
         border[:-step] |= rows

@@ -104,7 +104,7 @@ def draw_potential(sample: SampleView) -> Drawn | None:
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(fields) :]:
         axes.set_visible(False)
-    shown = None
+    shown: Any = None
     for axes, field, image in zip(grid.flat, fields, images, strict=False):
         shown = _potential(axes, field, image)
     figure.colorbar(
