@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import (
-    FAST,
+    DEVICE,
+    KERNEL,
     MASK,
     SERIES,
     Operator,
@@ -17,13 +18,16 @@ from ssbtomo.kernels.transport.operator import (
     join,
     stencil,
 )
-from ssbtomo.kernels.transport.sweeps import add_up, is_rim, slab, wrap_plane, wrap_row, wrap_volume
+from ssbtomo.kernels.transport.sweeps import wrap_plane, wrap_row
+from ssbtomo.kernels.transport.team import Slab, is_due
 
 __all__ = ["advance", "count_faces", "direct", "layer_currents"]
 
 
-@njit(nogil=True, cache=True, parallel=True)
-def count_faces(mask: NDArray[np.uint8], axis: int, codes: NDArray[np.uint8]) -> None:
+@njit(**KERNEL)
+def count_faces(
+    mask: NDArray[np.uint8], axis: int, codes: NDArray[np.uint8], near: int, far: int
+) -> None:
     """Pack into one byte how many conducting neighbours each conducting voxel has.
 
     Parameters
@@ -34,13 +38,15 @@ def count_faces(mask: NDArray[np.uint8], axis: int, codes: NDArray[np.uint8]) ->
         The transport axis; a face on an electrode counts twice, being half a voxel away.
     codes : ndarray of uint8, padded
         Written inside: two bits each for Z, Y and X.
+    near, far : int
+        Planes to write, from `near` to ``far - 1``.
     """
-    for k in prange(1, mask.shape[0] - 1):
+    for k in range(near, far):
         for j in range(1, mask.shape[1] - 1):
             _count_row(mask, axis, k, j, codes[k, j])
 
 
-@njit(nogil=True, cache=True)
+@njit(**DEVICE)
 def _count_row(mask: NDArray[np.uint8], axis: int, k: int, j: int, codes: NDArray[np.uint8]) -> None:
     row, up, down, north, south = mask[k, j], mask[k - 1, j], mask[k + 1, j], mask[k, j - 1], mask[k, j + 1]
     nz, ny, nx = mask.shape[0] - 2, mask.shape[1] - 2, mask.shape[2] - 2
@@ -55,7 +61,7 @@ def _count_row(mask: NDArray[np.uint8], axis: int, k: int, j: int, codes: NDArra
         codes[nx] += 16 * row[nx]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _combine(op: Operator, z: NDArray[np.float32], p: NDArray[np.float32], k: int, beta: float) -> None:
     """Set a plane of the search direction to z + beta × direction."""
     share = np.float32(beta)
@@ -67,7 +73,7 @@ def _combine(op: Operator, z: NDArray[np.float32], p: NDArray[np.float32], k: in
     wrap_plane(op.wraps, p, k)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _curvature(op: Operator, p: NDArray[np.float32], k: int) -> float:
     """Return a plane's part of the sum of direction × operator × direction."""
     rows = np.empty((5, p.shape[2]), np.float32)
@@ -83,11 +89,16 @@ def _curvature(op: Operator, p: NDArray[np.float32], k: int) -> float:
     return result
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, parallel=True)
+@njit(**KERNEL)
 def direct(
-    op: Operator, z: NDArray[np.float32], p: NDArray[np.float32], beta: float, slabs: int
-) -> float:
-    """Turn the search direction: p = z + beta p; return p · A p.
+    op: Operator,
+    z: NDArray[np.float32],
+    p: NDArray[np.float32],
+    beta: float,
+    sums: NDArray[np.float64],
+    part: Slab,
+) -> None:
+    """Turn the search direction, p = z + beta p, and sum p · A p, in two steps.
 
     Parameters
     ----------
@@ -99,33 +110,19 @@ def direct(
         The direction, changed in place.
     beta : float
         Share of the old direction.
-    slabs : int
-        Number of slabs, one per thread.
-
-    Returns
-    -------
-    float
-        Curvature along the new direction, added in plane order.
+    sums : ndarray of float64, shape (Z + 2, 1)
+        Each plane's part of the curvature along the new direction, written.
+    part : tuple of int
+        Which planes, and which phase.
     """
-    planes = p.shape[0] - 2
-    parts = np.zeros(planes + 2)
-    for s in prange(slabs):
-        near, far = slab(planes, slabs, s)
-        for k in range(near, far + 1):
-            if k < far:
-                _combine(op, z, p, k, beta)
-            if k - 1 >= near and not is_rim(k - 1, near, far, 1):
-                parts[k - 1] = _curvature(op, p, k - 1)
-    wrap_volume(op.wraps, p)
-    for s in prange(slabs):
-        near, far = slab(planes, slabs, s)
-        for k in range(near, far):
-            if is_rim(k, near, far, 1):
-                parts[k] = _curvature(op, p, k)
-    return add_up(parts)
+    for k in range(part[0], part[1] + 1):
+        if is_due(k, 0, part):
+            _combine(op, z, p, k, beta)
+        if is_due(k - 1, 1, part):
+            sums[k - 1, 0] = _curvature(op, p, k - 1)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _step(op: Operator, x: NDArray[np.float64], p: NDArray[np.float32], k: int, alpha: float) -> None:
     """Move a plane of the potential along the direction."""
     for j in range(1, p.shape[1] - 1):
@@ -136,7 +133,7 @@ def _step(op: Operator, x: NDArray[np.float64], p: NDArray[np.float32], k: int, 
     wrap_plane(op.wraps, x, k)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _face_row(
     op: Operator, axis: int, near: NDArray[np.float64], far: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
@@ -151,7 +148,7 @@ def _face_row(
             out[i] = weight * (near[i] + far[i]) if both else 0.0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _net_current(op: Operator, x: NDArray[np.float64], k: int, j: int, rows: NDArray[np.float64]) -> None:
     """Write into rows[0] what flows into each voxel of a row: the residual."""
     if op.mode == MASK:
@@ -178,7 +175,7 @@ def _net_current(op: Operator, x: NDArray[np.float64], k: int, j: int, rows: NDA
         net[nx] -= g[nx] * here[nx]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _net_current_mask(
     op: Operator, x: NDArray[np.float64], k: int, j: int, rows: NDArray[np.float64]
 ) -> None:
@@ -200,7 +197,7 @@ def _net_current_mask(
         _drive(codes, op.codes[k - a, j - b], op.codes[k + a, j + b], weight, net)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _drive(
     here: NDArray[np.uint8],
     before: NDArray[np.uint8],
@@ -214,7 +211,7 @@ def _drive(
         net[i] += weight * one if here[i] else 0.0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _residual(
     op: Operator, x: NDArray[np.float64], r: NDArray[np.float32], k: int, sums: NDArray[np.float64]
 ) -> None:
@@ -235,16 +232,17 @@ def _residual(
     sums[1] = product
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, parallel=True)
+@njit(**KERNEL)
 def advance(
     op: Operator,
     x: NDArray[np.float64],
     p: NDArray[np.float32],
     alpha: float,
     r: NDArray[np.float32],
-    slabs: int,
-) -> tuple[float, float]:
-    """Step along the direction, x += alpha p, and compute the true residual there.
+    sums: NDArray[np.float64],
+    part: Slab,
+) -> None:
+    """Step along the direction, x += alpha p, and compute the true residual, in two steps.
 
     Parameters
     ----------
@@ -258,37 +256,23 @@ def advance(
         Length of the step.
     r : ndarray of float32, padded
         The residual, written.
-    slabs : int
-        Number of slabs, one per thread.
-
-    Returns
-    -------
-    square : float
-        The sum of squares of the residual, added in plane order.
-    product : float
-        The sum of residual × deviation.
+    sums : ndarray of float64, shape (Z + 2, 2)
+        The sums of residual² and of residual × deviation of each plane, written.
+    part : tuple of int
+        Which planes, and which phase.
     """
-    planes = x.shape[0] - 2
-    sums = np.zeros((planes + 2, 2))
-    for s in prange(slabs):
-        near, far = slab(planes, slabs, s)
-        for k in range(near, far + 1):
-            if k < far:
-                _step(op, x, p, k, alpha)
-            if k - 1 >= near and not is_rim(k - 1, near, far, 1):
-                _residual(op, x, r, k - 1, sums[k - 1])
-    wrap_volume(op.wraps, x)
-    for s in prange(slabs):
-        near, far = slab(planes, slabs, s)
-        for k in range(near, far):
-            if is_rim(k, near, far, 1):
-                _residual(op, x, r, k, sums[k])
-    return add_up(sums[:, 0]), add_up(sums[:, 1])
+    for k in range(part[0], part[1] + 1):
+        if is_due(k, 0, part):
+            _step(op, x, p, k, alpha)
+        if is_due(k - 1, 1, part):
+            _residual(op, x, r, k - 1, sums[k - 1])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, parallel=True)
-def layer_currents(op: Operator, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the current through every layer of faces across the transport axis.
+@njit(**KERNEL)
+def layer_currents(
+    op: Operator, x: NDArray[np.float64], sums: NDArray[np.float64], near: int, far: int
+) -> None:
+    """Add up, plane by plane, the currents through the faces across the transport axis.
 
     Parameters
     ----------
@@ -296,27 +280,19 @@ def layer_currents(op: Operator, x: NDArray[np.float64]) -> NDArray[np.float64]:
         The finest grid.
     x : ndarray of float64, padded
         Deviation of the potential from the linear one.
-
-    Returns
-    -------
-    ndarray of float64, shape (size + 1,)
-        Currents, added in plane order; equal where the potential is the solution.
+    sums : ndarray of float64, shape (Z + 2, size + 1)
+        Each plane's part of the current through each layer of faces, written.
+    near, far : int
+        Planes to write, from `near` to ``far - 1``.
     """
-    planes = x.shape[0] - 2
-    size = x.shape[op.axis] - 2
-    parts = np.zeros((planes + 2, size + 1))
-    for k in prange(1, planes + 1):
+    for k in range(near, far):
         if op.axis == 0:
-            _currents_across(op, x, k, parts[k])
+            _currents_across(op, x, k, sums[k])
         else:
-            _currents_along(op, x, k, parts[k])
-    total = np.zeros(size + 1)
-    for i in range(size + 1):
-        total[i] = add_up(parts[:, i])
-    return total
+            _currents_along(op, x, k, sums[k])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _row_current(
     op: Operator, x: NDArray[np.float64], near: tuple[int, int], far: tuple[int, int], factor: float
 ) -> float:
@@ -331,7 +307,7 @@ def _row_current(
     return op.weights[op.axis] * total
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _currents_across(op: Operator, x: NDArray[np.float64], k: int, out: NDArray[np.float64]) -> None:
     """Add up the currents through the face before a plane, and after the last."""
     planes = x.shape[0] - 2
@@ -341,7 +317,7 @@ def _currents_across(op: Operator, x: NDArray[np.float64], k: int, out: NDArray[
             out[k] += _row_current(op, x, (k, j), (k + 1, j), 2.0)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _currents_along(op: Operator, x: NDArray[np.float64], k: int, out: NDArray[np.float64]) -> None:
     """Add up a plane's currents through the layers that cross it."""
     lines, size = x.shape[1] - 2, x.shape[2] - 2

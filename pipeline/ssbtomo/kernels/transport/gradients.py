@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,72 +13,38 @@ from ssbtomo.errors import CancelledError
 from ssbtomo.kernels.transport.currents import advance, direct, layer_currents
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.operator import Operator
+from ssbtomo.kernels.transport.team import plane_sums
 
-__all__ = ["Iteration", "Outcome", "iterate"]
-
-Progress = Callable[[int, float, float], None]
-Cancelled = Callable[[], bool]
+__all__ = ["Outcome", "Steering", "iterate"]
 
 _LIMIT = 1000
 _STALL = 60
 """Iterations without a tenfold smaller residual after which a solve counts as stalled."""
-_LOCK = threading.Lock()
-"""One solve at a time: each takes all threads."""
+_FLOOR = 1e-13
+"""Relative residual below which float64 has nothing more to say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Where the iteration ended.
-
-    Parameters
-    ----------
-    energy : float
-        Dirichlet energy over the square of the number of voxels along the axis: an upper
-        bound of the conductance of the box.
-    spread : float
-        Spread of the layer currents over their mean.
-    iterations : int
-        Iterations taken.
-    residual : float
-        Norm of the true residual over that of the linear potential.
-    error : float
-        Estimate of the relative error of the energy.
-    converged : bool
-        Whether the stop criterion was met.
-    nbytes : int
-        Bytes of all arrays of the solve.
-    """
-
-    energy: float
-    spread: float
-    iterations: int
-    residual: float
-    error: float
-    converged: bool
-    nbytes: int
-
-
-@dataclass(slots=True)
-class Iteration:
+class Steering:
     """What steers the iteration.
 
     Parameters
     ----------
     tolerance : float
         Relative error of the effective conductivity at which to stop.
+    unit : float
+        Effective conductivity for an energy of 1.
     progress : callable or None
         Called after each iteration with its number, the relative residual, and the
-        conductance so far.
+        effective conductivity so far.
     cancelled : callable or None
         Asked before each iteration.
-    decreases : list of float
-        By how much each iteration lowered the energy.
     """
 
     tolerance: float
-    progress: Progress | None = None
-    cancelled: Cancelled | None = None
-    decreases: list[float] = field(default_factory=list)
+    unit: float
+    progress: Callable[[int, float, float], None] | None = None
+    cancelled: Callable[[], bool] | None = None
 
     def check(self) -> None:
         """Stop here if the caller wants it.
@@ -93,38 +57,46 @@ class Iteration:
         if self.cancelled is not None and self.cancelled():
             raise CancelledError("the transport solve was cancelled", hint="start it again")
 
-    def error(self, energy: float) -> float:
-        """Estimate the relative error of the energy.
 
-        The energy falls by what each iteration takes from its error; the rest is that of a
-        geometric series with the slowest ratio of the last iterations.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where the iteration ended.
 
-        Parameters
-        ----------
-        energy : float
-            The energy now.
+    Parameters
+    ----------
+    effective : float
+        Effective conductivity by the Dirichlet energy: an upper bound.
+    spread : float
+        Spread of the layer currents over their mean.
+    iterations : int
+        Iterations taken.
+    residual : float
+        Norm of the true residual over that of the linear potential.
+    error : float
+        Estimate of the relative error of the effective conductivity.
+    converged : bool
+        Whether the stop criterion was met.
+    nbytes : int
+        Bytes of all arrays of the solve.
+    """
 
-        Returns
-        -------
-        float
-            Estimated relative distance to the energy of the solution.
-        """
-        last = self.decreases[-4:]
-        if not last or energy <= 0:
-            return math.inf
-        if last[-1] <= 0:
-            return 0.0
-        if len(last) == 1:
-            return last[-1] / energy
-        ratios = [b / a for a, b in zip(last, last[1:], strict=False) if a > 0]
-        ratio = min(max(*ratios, ratios[-1]), 0.98)
-        return last[-1] * ratio / (1 - ratio) / energy
+    effective: float
+    spread: float
+    iterations: int
+    residual: float
+    error: float
+    converged: bool
+    nbytes: int
 
 
 def iterate(
-    op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Iteration
+    op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Steering
 ) -> Outcome:
     """Solve for the deviation of the potential from the linear one.
+
+    The iteration stops when the estimated error of the energy is below the tolerance, the
+    current agrees with the energy to ten times that, and the currents of all layers with
+    each other to a thousand times that (they converge with the square root of the energy).
 
     Parameters
     ----------
@@ -134,61 +106,111 @@ def iterate(
         Its preconditioner.
     x : ndarray of float64, padded
         The deviation, zero at first; changed in place.
-    steering : Iteration
+    steering : Steering
         Tolerance, progress, cancellation.
 
     Returns
     -------
     Outcome
-        Energy, spread, and how it went.
+        Effective conductivity, spread of the currents, and how it went.
     """
-    with _LOCK:
-        return _iterate(op, grid, x, steering)
-
-
-def _iterate(
-    op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Iteration
-) -> Outcome:
-    slabs = numba.get_num_threads()
-    r, z, p = (np.zeros(x.shape, np.float32) for _ in range(3))
-    nbytes = sum(a.nbytes for a in (x, r, z, p, op.codes)) + grid.nbytes
-    square, product = advance(op, x, p, 0.0, r, slabs)
-    start = math.sqrt(square)
-    energy, spread, mean = _energy(op, x, product)
-    still = start <= 1e-12 * energy
-    residual, count, rz, best = 1.0, 0, 0.0, (0, 1.0)
-    while not still and count < _LIMIT:
+    steering.check()
+    run = _Gradients(op, grid, x)
+    done = run.relative <= _FLOOR
+    best, seen = 0, 1.0
+    while not done and run.count < _LIMIT and run.count - best <= _STALL:
         steering.check()
-        fresh = grid.apply(r, z)
-        curvature = direct(op, z, p, fresh / rz if rz else 0.0, slabs)
-        if not (fresh > 0 and curvature > 0):
+        if not run.step():
             break
-        rz = fresh
-        square, product = advance(op, x, p, rz / curvature, r, slabs)
-        count += 1
-        residual = math.sqrt(square) / start
-        energy -= rz * rz / curvature
-        steering.decreases.append(rz * rz / curvature)
         if steering.progress is not None:
-            steering.progress(count, residual, energy)
-        if steering.error(energy) <= steering.tolerance and residual <= 1e-2:
-            energy, spread, mean = _energy(op, x, product)
-            agree = abs(mean - energy) <= 10 * steering.tolerance * energy
-            if agree and spread <= 1e3 * steering.tolerance:
-                still = True
-        if residual < 0.1 * best[1]:
-            best = (count, residual)
-        if residual < 1e-13 or count - best[0] > _STALL:
+            steering.progress(run.count, run.relative, run.energy * steering.unit)
+        done = run.error <= steering.tolerance and run.agrees(steering.tolerance)
+        if run.relative < 0.1 * seen:
+            best, seen = run.count, run.relative
+        if run.relative <= _FLOOR:
             break
-    energy, spread, mean = _energy(op, x, product)
-    error = 0.0 if count == 0 else steering.error(energy)
-    return Outcome(energy, spread, count, residual, error, still, nbytes)
+    mean, spread = run.currents()
+    effective = (mean - run.product) * steering.unit
+    return Outcome(effective, spread, run.count, run.relative, run.error, done, run.nbytes)
 
 
-def _energy(op: Operator, x: NDArray[np.float64], product: float) -> tuple[float, float, float]:
-    """Return the energy, the spread of the layer currents, and their mean as an energy."""
-    currents = layer_currents(op, x)
-    size = currents.size - 1
-    mean = float((currents[0] + currents[-1]) / 2 + currents[1:-1].sum()) / size
-    spread = float(currents.max() - currents.min()) / mean if mean > 0 else math.inf
-    return mean * size - product, spread, mean * size
+class _Gradients:
+    """The state of a conjugate-gradient iteration.
+
+    The potential is the linear one plus a deviation `x`, for a drop of 1 per voxel. The
+    residual is computed from `x` in float64 at every step, so it cannot drift.
+    """
+
+    def __init__(self, op: Operator, grid: Multigrid, x: NDArray[np.float64]) -> None:
+        self.op = op
+        self.grid = grid
+        self.x = x
+        self.r, self.z, self.p = (np.zeros(x.shape, np.float32) for _ in range(3))
+        self.nbytes = sum(a.nbytes for a in (x, self.r, self.z, self.p, op.codes)) + grid.nbytes
+        self.count = 0
+        self.product = 0.0
+        self._decreases: list[float] = []
+        self._rz = 0.0
+        self._joined = bool(op.wraps[0])
+        start = self._advance(0.0)
+        self.energy = self.currents()[0]
+        # Of a potential that already solves the problem only rounding is left.
+        rounding = 1e-14 * math.sqrt(self.energy * op.table[np.isfinite(op.table)].max())
+        self._start = max(start, rounding)
+        self.relative = 1.0 if start > rounding else 0.0
+
+    def step(self) -> bool:
+        """Do one iteration; return False where rounding leaves no way down."""
+        rz = self.grid.apply(self.r, self.z)
+        sums = plane_sums(self.p)
+        beta = rz / self._rz if self._rz else 0.0
+        self.grid.team.sweep(direct, self.p, 2, self._joined, self.op, self.z, self.p, beta, sums)
+        curvature = float(sums.sum())
+        if not (rz > 0 and curvature > 0):
+            return False
+        self._rz = rz
+        self.relative = self._advance(rz / curvature) / self._start
+        self.count += 1
+        self._decreases.append(rz * rz / curvature)
+        self.energy -= self._decreases[-1]
+        return True
+
+    @property
+    def error(self) -> float:
+        """Estimated relative error of the energy.
+
+        Each iteration takes from the energy a part of its error; the rest is that of a
+        geometric series with the slowest ratio of the last iterations.
+        """
+        last = self._decreases[-4:]
+        if self.relative <= _FLOOR:
+            return 0.0
+        if len(last) < 2 or self.energy <= 0:
+            return math.inf
+        ratio = min(0.98, max(after / before for before, after in zip(last, last[1:], strict=False)))
+        return last[-1] * ratio / (1 - ratio) / self.energy
+
+    def agrees(self, tolerance: float) -> bool:
+        """Tell whether the currents agree with the energy and with each other."""
+        mean, spread = self.currents()
+        gap = abs(self.product) / mean if mean > 0 else math.inf
+        return gap <= 10 * tolerance and spread <= 1e3 * tolerance
+
+    def currents(self) -> tuple[float, float]:
+        """Return the mean of the layer currents as an energy, and their relative spread."""
+        size = self.x.shape[self.op.axis] - 2
+        sums = plane_sums(self.x, size + 1)
+        self.grid.team.run(layer_currents, self.x, self.op, self.x, sums)
+        layers = sums.sum(axis=0)
+        energy = float((layers[0] + layers[-1]) / 2 + layers[1:-1].sum())
+        spread = float(layers.max() - layers.min()) * size
+        return energy, spread / energy if energy > 0 else math.inf
+
+    def _advance(self, alpha: float) -> float:
+        """Move the deviation, renew the residual, and return its norm."""
+        sums = plane_sums(self.x, 2)
+        self.grid.team.sweep(
+            advance, self.x, 2, self._joined, self.op, self.x, self.p, alpha, self.r, sums
+        )
+        square, self.product = (float(total) for total in sums.sum(axis=0))
+        return math.sqrt(square)

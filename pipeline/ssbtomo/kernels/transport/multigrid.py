@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import STORED, Operator
 from ssbtomo.kernels.transport.sweeps import FROM_COARSE, FROM_GUESS, FROM_ZERO, assemble, coarsen, restrict, smooth
+from ssbtomo.kernels.transport.team import Team, plane_sums
 
 __all__ = ["Multigrid"]
 
 _DIRECT = 400
 """Grids of at most so many cells are solved directly."""
-_ALONE = 32**3
-"""Grids of at most so many cells are worked on by one thread: starting more costs more."""
 _NEARLY = 1.5
 """Axes whose cells are at most so much longer than the shortest are coarsened together."""
 
@@ -61,17 +57,21 @@ class Multigrid:
     ----------
     op : Operator
         The finest grid.
-    shape : tuple of int
-        Its cells along (Z, Y, X).
     spacing : tuple of float
         Edges of a cell; only their ratios matter.
+    team : Team
+        Who does the work.
     """
 
-    def __init__(self, op: Operator, shape: Shape, spacing: tuple[float, float, float]) -> None:
+    def __init__(
+        self, op: Operator, spacing: tuple[float, float, float], team: Team
+    ) -> None:
+        self.team = team
+        shape = (op.codes.shape[0] - 2, op.codes.shape[1] - 2, op.codes.shape[2] - 2)
         z, y, x = (np.full(n, edge) for n, edge in zip(shape, spacing, strict=True))
         self.levels = [Level(op, shape, (z, y, x))]
         while self.levels[-1].cells > _DIRECT and max(self.levels[-1].shape) > 1:
-            self.levels.append(_coarser(self.levels[-1]))
+            self.levels.append(_coarser(self.levels[-1], team))
         padded = [tuple(n + 2 for n in level.shape) for level in self.levels]
         self._right = [np.zeros(p, np.float32) for p in padded[1:]]
         self._field = [np.zeros(p, np.float32) for p in padded[1:]]
@@ -110,35 +110,28 @@ class Multigrid:
             return 0.0
         level, below = self.levels[index], self.levels[index + 1]
         coarse_right, coarse_field = self._right[index], self._field[index]
-        with _threads(level.cells) as slabs:
-            smooth(level.op, right, field, coarse_field, (start, 1), slabs)
-            restrict(level.op, right, field, coarse_right)
-            self._cycle(index + 1, coarse_right, coarse_field, FROM_ZERO)
-            if 3 * below.cells <= level.cells and index + 2 < len(self.levels):
-                self._cycle(index + 1, coarse_right, coarse_field, FROM_GUESS)
-            return float(smooth(level.op, right, field, coarse_field, (FROM_COARSE, 0), slabs))
+        self._smooth(level, right, field, coarse_field, (start, 1))
+        self.team.run(restrict, coarse_right, level.op, right, field, coarse_right)
+        self._cycle(index + 1, coarse_right, coarse_field, FROM_ZERO)
+        if 3 * below.cells <= level.cells and index + 2 < len(self.levels):
+            self._cycle(index + 1, coarse_right, coarse_field, FROM_GUESS)
+        return self._smooth(level, right, field, coarse_field, (FROM_COARSE, 0))
+
+    def _smooth(
+        self, level: Level, right: Field, field: Field, coarse: Field, how: tuple[int, int]
+    ) -> float:
+        dots = plane_sums(field)
+        self.team.sweep(
+            smooth, field, 3, bool(level.op.wraps[0]), level.op, right, field, coarse, how, dots
+        )
+        return float(dots.sum())
 
     def _solve_directly(self, right: Field, field: Field) -> None:
         inner = right[1:-1, 1:-1, 1:-1]
         field[1:-1, 1:-1, 1:-1] = (self._inverse @ inner.ravel()).reshape(inner.shape)
 
 
-@contextmanager
-def _threads(cells: int) -> Iterator[int]:
-    """Let small grids be worked on by one thread; yield the number of slabs."""
-    before = numba.get_num_threads()
-    wanted = 1 if cells <= _ALONE else before
-    if wanted == before:
-        yield wanted
-        return
-    numba.set_num_threads(wanted)
-    try:
-        yield wanted
-    finally:
-        numba.set_num_threads(before)
-
-
-def _coarser(level: Level) -> Level:
+def _coarser(level: Level, team: Team) -> Level:
     """Return the next coarser grid."""
     halved = _axes_to_halve(level)
     merged = [_merge(edges, half) for edges, half in zip(level.edges, halved, strict=True)]
@@ -154,7 +147,9 @@ def _coarser(level: Level) -> Level:
         if level.op.wraps[axis] and not wraps[axis]:
             ratios[axis][:] = 0.0
     z, y, x = (np.zeros(tuple(n + 2 for n in shape), np.float32) for _ in range(3))
-    coarsen(level.op, level.shape, (ratios[0], ratios[1], ratios[2]), (z, y, x))
+    team.run(
+        coarsen, z, level.op, level.shape, (ratios[0], ratios[1], ratios[2]), (z, y, x)
+    )
     op = level.op._replace(
         mode=STORED,
         codes=np.zeros((1, 1, 1), np.uint8),

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["MASK", "OPEN", "SERIES", "STORED", "Operator", "add_difference", "decode", "edge", "face", "stencil"]
+__all__ = ["DEVICE", "KERNEL", "MASK", "OPEN", "SERIES", "STORED", "Operator", "add_difference", "decode", "edge", "face", "stencil"]
 
 MASK = 0
 """One conducting phase: the code counts the open faces of each axis, two bits each."""
@@ -24,8 +24,17 @@ SERIES = 2
 STORED = 3
 """Coarse grid: conductances of the far faces of every cell are stored."""
 
-FAST = {"reassoc", "contract", "nsz", "arcp"}
-"""Floating-point freedom of the kernels: sums may be reordered; inf and nan stay what they are."""
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+"""Floating-point freedom: sums may be reordered; inf and nan stay what they are."""
+KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": _FAST}
+"""How the passes are compiled; see `team` for how they run in parallel."""
+DEVICE: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": _FAST,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""How the parts that only passes call are compiled: into them, without doors of their own."""
 
 
 class Operator(NamedTuple):
@@ -61,7 +70,7 @@ class Operator(NamedTuple):
     wraps: NDArray[np.int64]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def edge(op: Operator, axis: int, index: int, size: int) -> float:
     """Return 2 for a face on the electrodes, half a voxel away, else 1."""
     if axis == op.axis and (index == 0 or index == size):
@@ -69,7 +78,7 @@ def edge(op: Operator, axis: int, index: int, size: int) -> float:
     return 1.0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def join(series: bool, near: float, far: float) -> float:  # noqa: FBT001 - Numba takes positions
     """Return the conductance between two voxels from their table values."""
     if series:
@@ -77,7 +86,7 @@ def join(series: bool, near: float, far: float) -> float:  # noqa: FBT001 - Numb
     return near + far if near > 0.0 and far > 0.0 else 0.0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def face(op: Operator, axis: int, k: int, j: int, i: int) -> float:
     """Return the conductance between cell (k, j, i) and the next along an axis."""
     if op.mode == STORED:
@@ -91,7 +100,7 @@ def face(op: Operator, axis: int, k: int, j: int, i: int) -> float:
     return factor * op.weights[axis] * join(op.mode == SERIES, near, far)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def decode(op: Operator, k: int, j: int, out: NDArray[Any]) -> None:
     """Write the table values of a row of voxels."""
     codes = op.codes[k, j]
@@ -99,7 +108,7 @@ def decode(op: Operator, k: int, j: int, out: NDArray[Any]) -> None:
         out[i] = op.table[codes[i]]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _conductances(
     op: Operator, weight: float, near: NDArray[Any], far: NDArray[Any], out: NDArray[Any]
 ) -> None:
@@ -116,7 +125,7 @@ def _conductances(
             out[i] = unit * (near[i] + far[i]) if both else zero
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _gather(x: NDArray[Any], g: NDArray[Any], factor: float, out: NDArray[Any]) -> None:
     """Add a conductance times the neighbour's value to a row."""
     f = out.dtype.type(factor)
@@ -124,7 +133,7 @@ def _gather(x: NDArray[Any], g: NDArray[Any], factor: float, out: NDArray[Any]) 
         out[i] += f * g[i] * x[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _gather_one(g: NDArray[Any], factor: float, out: NDArray[Any]) -> None:
     """Add a conductance to a row."""
     f = out.dtype.type(factor)
@@ -132,7 +141,7 @@ def _gather_one(g: NDArray[Any], factor: float, out: NDArray[Any]) -> None:
         out[i] += f * g[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _stencil_mask(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[Any]) -> None:
     """Do `stencil` where one phase conducts: counts of open faces tell the diagonal."""
     wz, wy, wx = np.float32(op.weights[0]), np.float32(op.weights[1]), np.float32(op.weights[2])
@@ -145,7 +154,7 @@ def _stencil_mask(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[A
         diagonal[i] = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3) + wx * np.uint8(code >> 4)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _stencil_stored(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[Any]) -> None:
     """Do `stencil` from stored conductances."""
     here, up, down, north, south = x[k, j], x[k - 1, j], x[k + 1, j], x[k, j - 1], x[k, j + 1]
@@ -159,7 +168,7 @@ def _stencil_stored(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray
         diagonal[i] = (a[i] + b[i]) + (c[i] + d[i]) + (e[i - 1] + e[i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def _stencil_cells(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[Any]) -> None:
     """Do `stencil` from the table values of the voxels."""
     nz, ny, nx = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
@@ -184,7 +193,7 @@ def _stencil_cells(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[
     _gather_one(g[:-2], 1.0, diagonal[1:-1])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def stencil(op: Operator, x: NDArray[np.float32], k: int, j: int, rows: NDArray[np.float32]) -> None:
     """Write, for a row of cells, the sums of conductance × neighbour and of conductance.
 
@@ -207,7 +216,7 @@ def stencil(op: Operator, x: NDArray[np.float32], k: int, j: int, rows: NDArray[
         _stencil_cells(op, x, k, j, rows)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(**DEVICE)
 def add_difference(
     g: NDArray[np.float64],
     here: NDArray[np.float64],

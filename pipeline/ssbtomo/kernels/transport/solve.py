@@ -11,22 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, ConvergenceError, InputDataError
-from ssbtomo.kernels.transport.cells import Medium, check_conductivities, from_fractions, from_labels, joined_to_both
-from ssbtomo.kernels.transport.currents import count_faces
-from ssbtomo.kernels.transport.gradients import Iteration, Outcome, iterate
+from ssbtomo.kernels.transport.cells import (
+    Medium,
+    check_conductivities,
+    from_fractions,
+    from_labels,
+    joined_to_both,
+)
+from ssbtomo.kernels.transport.finest import driven, finest
+from ssbtomo.kernels.transport.gradients import Outcome, Steering, iterate
 from ssbtomo.kernels.transport.multigrid import Multigrid
-from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator
+from ssbtomo.kernels.transport.potential import middle_slice, potential, slice_axes
 from ssbtomo.kernels.transport.result import TransportResult
-from ssbtomo.units import AXES
+from ssbtomo.kernels.transport.team import Team
+from ssbtomo.units import AXES, Spacing, check_spacing
 
 __all__ = ["solve"]
 
-Spacing = tuple[float, float, float]
 _USABLE = 1e-3
 """A solve that stalls with a larger estimated error is an error, not a warning."""
 
 
-def solve(
+def solve(  # noqa: PLR0913 - all but four are options
     labels: NDArray[Any],
     spacing: Spacing,
     axis: int,
@@ -38,6 +44,7 @@ def solve(
     keep_field: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    threads: int | None = None,
 ) -> TransportResult:
     """Solve for the current that a potential drop drives through a volume.
 
@@ -77,6 +84,8 @@ def solve(
         effective conductivity is an upper bound that falls.
     cancelled : callable, optional
         Asked before each iteration; ``True`` ends the solve.
+    threads : int, optional
+        Threads to use; by default as many as Numba would (``NUMBA_NUM_THREADS``).
 
     Returns
     -------
@@ -111,21 +120,14 @@ def solve(
     codes, medium = _encode(labels, conductivities, fractions)
     if not joined_to_both(codes, axis, periodic=periodic):
         return _blocked(medium, axis, time.perf_counter() - start)
-    shape = codes.shape
-    op = _operator(codes, medium, axis, (spacing, periodic))
-    del codes
-    per_energy = medium.scale / float(op.weights[axis] * math.prod(shape))
-
-    def tell(iteration: int, residual: float, energy: float) -> None:
-        if progress is not None:
-            progress(iteration, residual, energy * per_energy)
-
-    deviation = np.zeros(op.codes.shape)
-    grid = Multigrid(op, shape, spacing)
-    outcome = iterate(op, grid, deviation, Iteration(tolerance, tell, cancelled))
-    del grid
-    effective = float(outcome.energy * per_energy)
-    tau, doubts = _judge(outcome, medium.mean / effective, effective)
+    with Team(threads) as team:
+        op = finest(codes, medium, (axis, periodic, check_spacing(spacing)), team)
+        del codes
+        steering = Steering(tolerance, medium.scale / driven(op), progress, cancelled)
+        deviation = np.zeros(op.codes.shape)
+        outcome = iterate(op, Multigrid(op, spacing, team), deviation, steering)
+    effective = outcome.effective
+    tau, doubts = _judge(outcome, medium.mean / effective)
     return TransportResult(
         tau=tau,
         effective=effective,
@@ -135,11 +137,11 @@ def solve(
         energy_bounds=(None, effective),
         iterations=outcome.iterations,
         seconds=time.perf_counter() - start,
-        bytes_per_voxel=outcome.nbytes / math.prod(shape),
+        bytes_per_voxel=outcome.nbytes / labels.size,
         warnings=doubts,
-        field=_potential(op, deviation, (slice(None),) * 3) if keep_field else None,
-        field_slice=_middle(op, deviation),
-        field_slice_axes=_slice_axes(axis),
+        field=potential(op, deviation) if keep_field else None,
+        field_slice=middle_slice(op, deviation),
+        field_slice_axes=slice_axes(axis),
     )
 
 
@@ -167,47 +169,6 @@ def _encode(
     return from_fractions(fractions, values.pop())
 
 
-def _operator(
-    codes: NDArray[np.uint8], medium: Medium, axis: int, how: tuple[Spacing, bool]
-) -> Operator:
-    """Return the operator of the finest grid, with its ghost layer."""
-    spacing, periodic = how
-    wraps = tuple(int(periodic and a != axis and n > 1) for a, n in enumerate(codes.shape))
-    padded = _pad(codes, axis, wraps)
-    mode = OPEN if medium.mode == MASK and codes.shape[axis] == 1 else medium.mode
-    if mode == MASK:
-        counted = np.zeros_like(padded)
-        count_faces(padded, axis, counted)
-        padded = counted
-        _fill_ghosts(padded, axis, wraps)
-    table = medium.table
-    if medium.mode == MASK:
-        table = np.full(256, 0.5)
-        table[0] = 0.0
-    inverse = 1 / np.square(np.array(spacing, np.float64))
-    dummy = np.zeros((1, 1, 1), np.float32)
-    return Operator(
-        mode, axis, padded, table, inverse / inverse.max(), dummy, dummy, dummy, np.array(wraps, np.int64)
-    )
-
-
-def _pad(codes: NDArray[np.uint8], axis: int, wraps: tuple[int, ...]) -> NDArray[np.uint8]:
-    padded = np.zeros(tuple(n + 2 for n in codes.shape), np.uint8)
-    padded[1:-1, 1:-1, 1:-1] = codes
-    _fill_ghosts(padded, axis, wraps)
-    return padded
-
-
-def _fill_ghosts(padded: NDArray[np.uint8], axis: int, wraps: tuple[int, ...]) -> None:
-    """Mirror the codes at the electrodes; wrap them where sides are joined."""
-    for a in range(3):
-        faces = np.moveaxis(padded, a, 0)
-        if a == axis:
-            faces[0], faces[-1] = faces[1], faces[-2]
-        elif wraps[a]:
-            faces[0], faces[-1] = faces[-2], faces[1]
-
-
 def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:
     """Return the result where no path joins the two faces."""
     reason = (
@@ -226,16 +187,16 @@ def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:
         seconds=seconds,
         bytes_per_voxel=6.0,
         warnings=(reason,),
-        field_slice_axes=_slice_axes(axis),
+        fieldslice_axes=slice_axes(axis),
     )
 
 
-def _judge(outcome: Outcome, tau: float, effective: float) -> tuple[float, tuple[str, ...]]:
+def _judge(outcome: Outcome, tau: float) -> tuple[float, tuple[str, ...]]:
     """Return the tortuosity factor and reasons to doubt it, or refuse it."""
     if not outcome.converged and not outcome.error <= _USABLE:
         raise ConvergenceError(
             f"the transport solve stalled after {outcome.iterations} iterations: relative residual "
-            f"{outcome.residual:.1e}, effective conductivity at most {effective:.6g}",
+            f"{outcome.residual:.1e}, effective conductivity at most {outcome.effective:.6g}",
             hint="look at the phase in the viewer: is it joined by single voxels, or are the "
             "conductivities many orders of magnitude apart?",
         )
@@ -251,36 +212,3 @@ def _judge(outcome: Outcome, tau: float, effective: float) -> tuple[float, tuple
             f"{outcome.residual:.1e}; estimated error of tau {outcome.error:.1e}",
         )
     return max(tau, 1.0), doubts
-
-
-def _slice_axes(axis: int) -> tuple[int, int]:
-    """Return the axes of rows and columns of the middle slice."""
-    return axis, 1 if axis == 2 else 2
-
-
-def _middle(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the middle slice that contains the transport axis, its rows along the axis."""
-    shape = [n - 2 for n in deviation.shape]
-    across = ({0, 1, 2} - set(_slice_axes(op.axis))).pop()
-    where = [slice(None)] * 3
-    where[across] = slice(shape[across] // 2, shape[across] // 2 + 1)
-    field = np.squeeze(_potential(op, deviation, tuple(where)), across)
-    return np.ascontiguousarray(field.T) if op.axis == 2 else field
-
-
-def _potential(
-    op: Operator, deviation: NDArray[np.float64], where: tuple[slice, ...]
-) -> NDArray[np.float32]:
-    """Return the potential in a box: 1 to 0, NaN where no current flows."""
-    size = deviation.shape[op.axis] - 2
-    linear = np.expand_dims(
-        1 - (np.arange(size) + 0.5) / size, [a for a in range(3) if a != op.axis]
-    )
-    inner = (slice(1, -1),) * 3
-    box = deviation[inner][where]
-    field = np.empty(box.shape, np.float32)
-    live = op.codes[inner][where] > 0
-    height = np.broadcast_to(linear, deviation[inner].shape)[where]
-    for plane, part, conducts, drop in zip(field, box, live, height, strict=True):
-        plane[...] = np.where(conducts, drop + part / size, np.nan)
-    return field
