@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_ssbtomo.controllers.opening import LayerData
 
-__all__ = ["cathode_fibsem", "cathode_xct"]
+__all__ = ["cathode_fibsem", "cathode_ct"]
 
 
-def cathode_xct() -> list[LayerData]:
+def cathode_ct() -> list[LayerData]:
     """Make a composite cathode as X-ray CT sees it.
 
     Returns
@@ -20,7 +20,7 @@ def cathode_xct() -> list[LayerData]:
     list of LayerData
         The grey volume; its metadata name the recipe that goes with it.
     """
-    return _sample("cathode_xct")
+    return _sample("cathode_ct")
 
 
 def cathode_fibsem() -> list[LayerData]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_ssbtomo.controllers.phases import layer_phases
 from napari_ssbtomo.controllers.voxels import labels_spacing, parse_spacing
-from ssbtomo.errors import SsbtomoError
+from ssbtomo.errors import CancelledError, SsbtomoError, VoxelSizeError
+from ssbtomo.events import check_cancelled
 from ssbtomo.results import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
+
+    import pandas as pd
 
     from ssbtomo.units import Spacing
 
@@ -21,6 +26,7 @@ __all__ = ["MeasureOutcome", "MeasureRequest", "measure", "request_for"]
 _LOG = logging.getLogger(__name__)
 
 Axis = Literal["z", "y", "x"]
+Step = Callable[["MeasureRequest", threading.Event | None], Iterable[Measurement]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +113,17 @@ def request_for(layer: Any, voxel_size: str = "", **wanted: Any) -> MeasureReque
     return MeasureRequest(labels, spacing, phases, name=layer.name, **wanted)
 
 
-def measure(request: MeasureRequest) -> Generator[str, None, MeasureOutcome]:
+def measure(
+    request: MeasureRequest, cancel: threading.Event | None = None
+) -> Generator[str, None, MeasureOutcome]:
     """Measure what was asked for.
 
     Parameters
     ----------
     request : MeasureRequest
         What is measured.
+    cancel : threading.Event, optional
+        Set it to stop: between blocks, and between iterations.
 
     Yields
     ------
@@ -129,7 +139,10 @@ def measure(request: MeasureRequest) -> Generator[str, None, MeasureOutcome]:
     try:
         for doing, step in _steps(request):
             yield doing
-            rows.extend(step(request))
+            rows.extend(step(request, cancel))
+            check_cancelled(cancel)
+    except CancelledError:
+        return MeasureOutcome(tuple(rows), "cancelled; the rows that were reached are shown")
     except SsbtomoError as error:
         return MeasureOutcome(tuple(rows), str(error))
     except Exception as error:  # noqa: BLE001 - a defect must reach the user, not end the window
@@ -141,7 +154,7 @@ def measure(request: MeasureRequest) -> Generator[str, None, MeasureOutcome]:
     return MeasureOutcome(tuple(rows))
 
 
-def _steps(request: MeasureRequest) -> Iterator[tuple[str, Any]]:
+def _steps(request: MeasureRequest) -> Iterator[tuple[str, Step]]:
     if request.fractions:
         yield "volume fractions", _fractions
     if request.areas:
@@ -150,38 +163,63 @@ def _steps(request: MeasureRequest) -> Iterator[tuple[str, Any]]:
         yield f"tortuosity of {request.tortuosity} along {request.axis}", _tortuosity
 
 
-def _fractions(request: MeasureRequest) -> Iterator[Measurement]:
-    from ssbtomo.measure import volume_fractions
+def _fractions(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[Measurement]:
+    found = _shares(request, cancel)
+    for phase, share in zip(found["phase"], found["volume_fraction"], strict=True):
+        yield Measurement(
+            "volume_fraction", str(phase), float(share), "1", "voxel count", sample=request.name
+        )
 
-    found = volume_fractions(request.labels, phases=request.phases)
-    for name, share in found.items():
-        yield _row(request, "volume_fraction", name, share, "1", "voxel count")
 
-
-def _areas(request: MeasureRequest) -> Iterator[Measurement]:
+def _areas(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[Measurement]:
+    from ssbtomo.blocks import Engine
     from ssbtomo.measure import contact_areas
 
-    names = {label: name for name, label in request.phases.items()}
-    found = contact_areas(request.labels, request.spacing)
+    shares = _shares(request, cancel)
+    shares = shares[shares["voxels"] > 0]
+    present = dict(zip(shares["phase"], shares["label"], strict=True))
+    found = contact_areas(
+        request.labels, _spacing(request), phases=present, engine=Engine(cancel=cancel)
+    )
     for pair in found.itertuples():
-        subject = f"{names.get(pair.phase_a, pair.phase_a)}|{names.get(pair.phase_b, pair.phase_b)}"
-        yield _row(request, "contact_area", subject, pair.area_um2, "um^2", "normals")
-        density = pair.area_per_volume_um2_um3
-        yield _row(request, "contact_area_per_volume", subject, density, "1/um", "normals")
+        values = {"contact_area": (pair.area_um2, "um^2")}
+        values["contact_area_per_volume"] = (pair.area_per_volume_um2_um3, "1/um")
+        for quantity, (value, unit) in values.items():
+            yield Measurement(
+                quantity, f"{pair.phase_a}|{pair.phase_b}", value, unit,
+                "voxel face x local normal", sample=request.name,
+            )  # fmt: skip
 
 
-def _tortuosity(request: MeasureRequest) -> Iterator[Measurement]:
+def _tortuosity(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[Measurement]:
     from ssbtomo.measure import tortuosity
 
-    name, axis = request.tortuosity, request.axis
-    found = tortuosity(request.labels, request.spacing, axis=axis, phase=request.phases[name])
+    check_cancelled(cancel)
+    found = tortuosity(
+        request.labels,
+        _spacing(request),
+        axis=request.axis,
+        phase=request.phases[request.tortuosity],
+    )
     values = {"tortuosity_factor": found.tau, "effective_conductivity_ratio": found.effective}
     for quantity, value in values.items():
-        row = _row(request, quantity, name, value, "1", "finite volumes")
-        yield replace(row, axis=axis, warnings=tuple(found.warnings))
+        yield Measurement(
+            quantity, request.tortuosity, value, "1", "finite volumes; tau = fraction / effective",
+            axis=request.axis, warnings=tuple(found.warnings), sample=request.name,
+        )  # fmt: skip
 
 
-def _row(  # noqa: PLR0917 - the columns of a row
-    request: MeasureRequest, quantity: str, subject: str, value: float, unit: str, estimator: str
-) -> Measurement:
-    return Measurement(quantity, subject, float(value), unit, estimator, sample=request.name)
+def _shares(request: MeasureRequest, cancel: threading.Event | None) -> pd.DataFrame:
+    from ssbtomo.blocks import Engine
+    from ssbtomo.measure import volume_fractions
+
+    shares: pd.DataFrame = volume_fractions(
+        request.labels, request.phases or None, engine=Engine(cancel=cancel)
+    )
+    return shares
+
+
+def _spacing(request: MeasureRequest) -> Spacing:
+    if request.spacing is None:  # `request_for` asks first
+        raise VoxelSizeError(f"the voxel size of {request.name!r} is not known")
+    return request.spacing

@@ -165,8 +165,10 @@ class RunController:
             while self._outcome is None:
                 yield self._state  # many events, few pictures
                 work.join(_POLL_SECONDS)
-        finally:
+            yield self._state
+        except GeneratorExit:  # nobody listens any more
             self.cancel()
+            raise
         return self._outcome
 
     def _missing(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, PushButton, TextEdit
@@ -45,6 +46,7 @@ class MeasureDock(Container[Any]):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         self._viewer = napari_viewer
         self._request: MeasureRequest | None = None
+        self._cancel = threading.Event()
         self._background = Background(self._show_step, self._show_end)
         self.layer = ComboBox(choices=self._labels_layers, nullable=True)
         self.known_size = Label(value="")
@@ -54,6 +56,7 @@ class MeasureDock(Container[Any]):
         self.phase = ComboBox(choices=[_NO_PHASE], value=_NO_PHASE)
         self.axis = ComboBox(choices=AXES, value="z")
         self.button = PushButton(text="Measure")
+        self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.doing = Label(value="")
         self.messages = TextEdit(visible=False)
         self.results = ResultTable()
@@ -75,7 +78,7 @@ class MeasureDock(Container[Any]):
             self.areas,
             field_row("Tortuosity of", self.phase),
             field_row("Along axis", self.axis),
-            self.button,
+            plain_row(self.button, self.cancel_button),
             self.doing,
             self.messages,
             self.results,
@@ -84,6 +87,7 @@ class MeasureDock(Container[Any]):
     def _connect(self) -> None:
         self.layer.changed.connect(self._follow_labels)
         self.button.changed.connect(self._start)
+        self.cancel_button.changed.connect(self._stop)
         self._viewer.layers.selection.events.active.connect(self._follow_selection)
         self._viewer.layers.events.inserted.connect(self._follow_selection)
         self._viewer.layers.events.removed.connect(self._follow_selection)
@@ -125,24 +129,35 @@ class MeasureDock(Container[Any]):
         except SsbtomoError as error:
             self._say(str(error))
             return
-        self.button.enabled = False
+        self._cancel = threading.Event()
+        self._set_measuring(measuring=True)
         self._say("")
         self._background.start(self._steps)
 
     def _steps(self) -> Generator[str, None, tuple[MeasureOutcome, pd.DataFrame]]:
         assert self._request is not None
-        outcome = yield from measure(self._request)
+        outcome = yield from measure(self._request, self._cancel)
         return outcome, table(outcome.measurements)
 
     def _show_step(self, doing: str) -> None:
-        self.doing.value = f"measuring {doing} …"
+        if not self._cancel.is_set():
+            self.doing.value = f"measuring {doing} …"
 
     def _show_end(self, end: tuple[MeasureOutcome, pd.DataFrame]) -> None:
         outcome, frame = end
-        self.button.enabled = True
+        self._set_measuring(measuring=False)
         self.doing.value = ""
         self._say(outcome.problem)
         self.results.fill(frame)
+
+    def _set_measuring(self, *, measuring: bool) -> None:
+        self.button.enabled = not measuring
+        self.cancel_button.enabled = measuring
+
+    def _stop(self) -> None:
+        self._cancel.set()
+        self.cancel_button.enabled = False
+        self.doing.value = "stopping …"
 
     def _say(self, text: str) -> None:
         self.messages.value = text
@@ -151,6 +166,7 @@ class MeasureDock(Container[Any]):
     def _leave(self) -> None:
         """Let the measurement end with its dock, and let go of the viewer."""
         self._background.stop()
+        self._cancel.set()
         self._viewer.layers.selection.events.active.disconnect(self._follow_selection)
         self._viewer.layers.events.inserted.disconnect(self._follow_selection)
         self._viewer.layers.events.removed.disconnect(self._follow_selection)
