@@ -22,8 +22,8 @@ __all__ = ["draw_sensitivity"]
 _VARIANT = re.compile(r"threshold (\d+) (down|up)")
 _KEY = ["quantity", "subject", "axis"]
 _MOST = 10
-_LONGEST = 30  # signs of a line beside the plot
-_MARKERS = "osD^vPX*<>"
+_LONGEST = 24  # signs of a subject beside the plot
+_MARKERS = "osD^vPXph8"
 _LEFT, _RIGHT = 0.125, 0.535  # of the width: the panels; the names stand to their right
 
 
@@ -39,13 +39,11 @@ class _Curve:
     marker: str
 
     @property
-    def words(self) -> str:
-        """Its name in two lines, the second with its smallest and largest change."""
-        low, high = (f"{limit:+.1f}".replace("-", "−") for limit in self.ends)
-        name = title(self.quantity)
+    def subject_and_ends(self) -> str:
+        """What it is about, and its smallest and largest change."""
         of = subject_text(self.subject) + (f", {self.axis}" if self.axis else "")
         of = of if len(of) <= _LONGEST else of[: _LONGEST - 1] + "…"
-        return f"{name}  {low} … {high} %\n{of}"
+        return f"{of}  {' / '.join(map(_signed, self.ends))} %"
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -86,7 +84,8 @@ def draw_sensitivity(sample: SampleView) -> Drawn | None:
         axes.set_ylim(-limit, limit)
         _name_panel(axes, sample, threshold, first=index == 0)
     _names(figure.add_axes((_RIGHT + 0.02, 0, 0.97 - _RIGHT, 1)), curves)
-    return Drawn(figure, relative)
+    shift = _shift(sample)
+    return Drawn(figure, relative, f"The share is {shift} %." if shift else "")
 
 
 def _relative(table: pd.DataFrame, sample: SampleView) -> Any:
@@ -124,11 +123,16 @@ def _two_colors(subject: str, sample: SampleView) -> tuple[str, str]:
     return known[0], known[1] if len(known) > 1 else known[0]
 
 
+def _signed(percent: float) -> str:
+    return "0" if abs(percent) < 0.05 else f"{percent:+.1f}".replace("-", "−")
+
+
 def _look(curve: _Curve) -> dict[str, Any]:
     one, other = curve.colors
     return {
-        "marker": curve.marker, "ms": 7, "fillstyle": "left", "markerfacecolor": one,
-        "markerfacecoloralt": other, "markeredgecolor": "white", "markeredgewidth": 0.5,
+        "marker": curve.marker, "ms": 6.5, "fillstyle": "full" if one == other else "left",
+        "markerfacecolor": one, "markerfacecoloralt": other, "markeredgecolor": "white",
+        "markeredgewidth": 0.6 if one == other else 0,
     }  # fmt: skip
 
 
@@ -146,11 +150,8 @@ def _panel(axes: Axes, curves: list[_Curve], threshold: int) -> None:
 
 
 def _name_panel(axes: Axes, sample: SampleView, threshold: int, *, first: bool) -> None:
-    shift = next(
-        (s["parameters"]["shift"] for s in sample.about.get("stages", [])
-         if "shift" in (s.get("parameters") or {})), None,
-    )  # fmt: skip
-    labels = ("down", "up") if shift is None else (f"−{100 * shift:.3g} %", f"+{100 * shift:.3g} %")
+    shift = _shift(sample)
+    labels = ("down", "up") if shift is None else (f"−{shift}", f"+{shift}")
     axes.set_xticks([-1, 1], labels, fontsize=8)
     table = sample.tables.get("thresholds")
     between = list(table["between"]) if table is not None else []
@@ -163,12 +164,20 @@ def _name_panel(axes: Axes, sample: SampleView, threshold: int, *, first: bool) 
         axes.spines["left"].set_visible(False)
 
 
+def _shift(sample: SampleView) -> str | None:
+    """Return the shift that the recipe states, in percent."""
+    for stage in sample.about.get("stages", []):
+        shift = (stage.get("parameters") or {}).get("shift")
+        if shift is not None:
+            return f"{100 * float(shift):.3g}"
+    return None
+
+
 def _names(axes: Axes, curves: list[_Curve]) -> None:
     axes.set_axis_off()
     axes.set_xlim(0, WIDTH * (0.97 - _RIGHT))
     axes.set_ylim(len(curves), 0)
     for index, curve in enumerate(curves):
-        first, second = curve.words.split("\n")
         axes.plot(0.08, index + 0.5, clip_on=False, **_look(curve))
-        axes.text(0.22, index + 0.47, first, fontsize=7.5, va="bottom", color=INK)
-        axes.text(0.22, index + 0.53, second, fontsize=7.5, va="top", color=MUTED)
+        axes.text(0.22, index + 0.47, title(curve.quantity), fontsize=7.5, va="bottom", color=INK)
+        axes.text(0.22, index + 0.53, curve.subject_and_ends, fontsize=7.5, va="top", color=MUTED)
