@@ -70,7 +70,7 @@ class CathodeDesign:
     crack_radius: tuple[float, float]
     particle_spread: float = 0.22
     active_fraction: float = 0.52
-    contacts: float = 0.4
+    contacts: float = 0.2
     porosity: float = 0.08
     separator_porosity: float = 0.015
     interface_pores: float = 0.7
@@ -96,14 +96,16 @@ class CathodeDesign:
         Returns
         -------
         CathodeDesign
-            Particles of about 22, pores of 6 to 10 and cracks of 3.5 voxels (of the mean edge).
+            Particles of about 22, pores of 7 to 11 and cracks of 3.5 voxels, the voxel
+            edge being the mean of the largest and the geometric mean.
         """
-        edge = math.prod(check_spacing(spacing)) ** (1 / 3)
+        edges = check_spacing(spacing)
+        edge = (math.prod(edges) ** (1 / 3) + max(edges)) / 2
         return cls(
             particle_diameter=22 * edge,
             crack_width=3.5 * edge,
-            particle_gap=2.5 * edge,
-            pore_diameter=(6 * edge, 10 * edge),
+            particle_gap=3 * edge,
+            pore_diameter=(7 * edge, 11 * edge),
             crack_radius=(9 * edge, 15 * edge),
             separator=15 * edge if anode else 0.0,
             lithium=12 * edge if anode else 0.0,

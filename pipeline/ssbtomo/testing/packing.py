@@ -11,7 +11,7 @@ __all__ = ["Packing", "pack"]
 
 Floats = NDArray[np.float64]
 _STEPS = 400
-_OVERLAP = 0.12  # of the smaller radius, where two balls touch: a contact with an area
+_OVERLAP = 0.2  # of the smaller radius, where two balls touch: a contact with an area
 
 
 @dataclass(frozen=True, slots=True)

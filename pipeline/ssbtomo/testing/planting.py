@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.testing.packing import Packing, pack
 from ssbtomo.testing.scene import Paint, Scene
-from ssbtomo.testing.solids import Ball, Capsule, Disc, Ellipsoid, Ground, Solid, frame_from
+from ssbtomo.testing.solids import Ball, Box, Capsule, Disc, Ellipsoid, Ground, Solid, frame_from
 from ssbtomo.units import Spacing
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Vector = tuple[float, float, float]
 Place = Callable[[float], Ellipsoid]
 _TRIES = 4000
+_FILM = 0.06  # largest share of a surface that may face a particle across a thin film
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ class _Gardener:
         rng: np.random.Generator,
     ) -> None:
         self.size = np.array(shape) * np.array(spacing)
-        self.spacing, self.design, self.phases, self.rng = spacing, design, phases, rng
+        self.design, self.phases, self.rng = design, phases, rng
+        self.view = Box((0.0, 0.0, 0.0), _vector(self.size))
+        self.edge = math.prod(spacing) ** (1 / 3)
         self.floor = design.lithium + design.separator
         self.packing = Packing(np.empty((0, 3)), np.empty(0))
         self.holes = Packing(np.empty((0, 3)), np.empty(0))
@@ -173,7 +176,7 @@ class _Gardener:
                 design.crack_width,
             )
             free = self._free(disc)
-            if free > 0.45 and disc.bounds.low[0] > design.lithium:
+            if free > 0.45 and disc.bounds.low[0] > design.lithium and self._slivers(disc) < _FILM:
                 paints.append(Paint(disc, void, over))
                 left -= free * math.pi * disc.radius**2 * disc.width
         return paints + self._particle_cracks()
@@ -225,7 +228,7 @@ class _Gardener:
             if not self._clear(center, reach):
                 continue
             free = self._free(solid)
-            if free > 0.3:
+            if free > 0.3 and self._slivers(solid) < _FILM:
                 paints.append(Paint(solid, self.phases["void"], over))
                 self.holes = Packing(
                     np.vstack([self.holes.centers, center]), np.append(self.holes.radii, reach)
@@ -267,14 +270,32 @@ class _Gardener:
                 return _six(out[0] / length), _six(out[1] / length), _six(out[2] / length)
 
     def _clear(self, center: Floats, reach: float) -> bool:
-        """Tell whether a pore is well inside or well away from everything around it."""
-        edge = math.prod(self.spacing) ** (1 / 3)
-        for others in (self.packing, self.holes):
-            away = others.centers - center
-            gaps = np.sqrt((away**2).sum(axis=1)) - others.radii - reach
-            if ((gaps < 2.5 * edge) & (gaps > -1.5 * edge)).any():
-                return False
-        return True
+        """Tell whether a pore is well inside or well away from the other pores."""
+        away = self.holes.centers - center
+        gaps = np.sqrt((away**2).sum(axis=1)) - self.holes.radii - reach
+        return not ((gaps < 2.5 * self.edge) & (gaps > -1.5 * self.edge)).any()
+
+    def _slivers(self, solid: Solid) -> float:
+        """Return the share of a solid's surface that faces a particle across a thin film.
+
+        Such films are thinner than any voxel can show, so no measurement could be right.
+        """
+        reach = float(np.subtract(solid.bounds.high, solid.bounds.low).max()) / 2
+        points, normals, _ = solid.surface(self.view, 100 / (4 * math.pi * reach**2), self.rng)
+        near = self._near(np.array(solid.bounds.low), np.array(solid.bounds.high), 3 * self.edge)
+        if not near.any():
+            return 0.0
+        towards = points[:, None, :] - self.packing.centers[near]
+        distance = np.sqrt((towards**2).sum(axis=2))
+        facing = np.abs((towards * normals[:, None, :]).sum(axis=2)) > 0.6 * distance
+        film = distance - self.packing.radii[near]
+        thin = (film > 0) & (film < 2.5 * self.edge) & facing
+        outside = (film > 0).all(axis=1)
+        return float((thin.any(axis=1) & outside).sum() / max(outside.sum(), 1))
+
+    def _near(self, low: Floats, high: Floats, margin: float) -> NDArray[np.bool_]:
+        centers, reach = self.packing.centers, self.packing.radii[:, None] + margin
+        return np.asarray(((centers + reach > low) & (centers - reach < high)).all(axis=1))
 
     def _free(self, solid: Solid) -> float:
         """Return the share of a solid that lies in view and outside the particles, roughly."""
@@ -284,7 +305,7 @@ class _Gardener:
         if not len(points):
             return 0.0
         centers, radii = self.packing.centers, self.packing.radii
-        near = ((centers + radii[:, None] > low) & (centers - radii[:, None] < high)).all(axis=1)
+        near = self._near(low, high, 0.0)
         away = points[:, None, :] - centers[near]
         free = ((away**2).sum(axis=2) > radii[near] ** 2).all(axis=1)
         return float((free & (points > 0).all(axis=1) & (points < self.size).all(axis=1)).mean())
