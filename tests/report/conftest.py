@@ -317,14 +317,14 @@ def build_results(
         rng = np.random.default_rng(7 + index)
         labels = _labels(rng)
         grey = ndi.gaussian_filter(np.take(GREY, labels), 0.7) + rng.normal(0, 9, SHAPE)
-        volumes = folder / "volumes" / name
+        volumes = folder / "volumes" / name.replace(" ", "_")
         about = {"ssbtomo": {"phases": {p: i for i, p in enumerate(phases)}}}
         _store(volumes / "image.ome.zarr", np.clip(grey, 0, 255).astype(np.uint8))
         _store(volumes / "phases.ome.zarr", labels, about)
         cracks = np.zeros(SHAPE, np.int32)
         cracks[12:14, 8:40, 10:60] = 1
         _store(volumes / "cracks.ome.zarr", cracks)
-        _fields(folder / "fields" / name, labels, list(phases))
+        _fields(folder / "fields" / name.replace(" ", "_"), labels, list(phases))
         tables = _tables(folder, name, list(phases), rng, labels)
         of_sample = _rows(name, list(phases), rng)
         tables["sensitivity"] = _sensitivity(name, of_sample)
@@ -388,6 +388,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def written_pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with two samples."""
-    folder = build_results(tmp_path_factory.mktemp("pair"), "fresh", "cycled")
+    folder = build_results(tmp_path_factory.mktemp("pair"), "fresh cell", "cycled")
     write_report(folder)
     return folder

@@ -166,12 +166,13 @@ def test_two_samples_have_their_sections_and_a_comparison(written_pair: Path):
     folder = written_pair
     page = _parsed(folder / "report.html")
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
-    assert sections == ["comparison", "fresh", "cycled", "methods", "provenance", "glossary"]
+    assert sections == ["comparison", "fresh_cell", "cycled", "methods", "provenance", "glossary"]
     assert (folder / "figures" / "cycled-histogram.csv").is_file()
     assert set(pd.read_csv(folder / "figures" / "cycled-histogram.csv").columns) == {
         "grey",
         "share",
     }
+    assert (folder / "figures" / "fresh_cell-orthoslices.csv").is_file()
     assert _words(page).count("Beside the known answers") == 1
 
 

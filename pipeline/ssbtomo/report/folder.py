@@ -126,10 +126,7 @@ class SampleView:
         return path if path.is_dir() else None
 
     def _inside(self, kind: str) -> Path:
-        """Return the sample's folder of a kind; a name cannot lead out of the results."""
-        path = self.folder / kind / self.name
-        safe = path.resolve().is_relative_to((self.folder / kind).resolve())
-        return path if safe else self.folder / kind / self.slug
+        return self.folder / kind / _folder_name(self.name)
 
     def fields(self) -> list[Field]:
         """Return the potential fields of this sample.
@@ -236,8 +233,13 @@ def _of_sample(tables: dict[str, pd.DataFrame], name: str) -> dict[str, pd.DataF
     return {key: table.reset_index(drop=True) for key, table in rows.items() if len(table)}
 
 
+def _folder_name(name: str) -> str:
+    """Return the name that a run gives to a sample's folders; it cannot lead elsewhere."""
+    return re.sub(r"^\.+", "_", re.sub(r"[^\w.\-]+", "_", name, flags=re.ASCII)) or "_"
+
+
 def _slug(name: str, taken: set[str]) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "sample"
+    stem = _folder_name(name)
     slug, count = stem, 1
     while slug.lower() in {other.lower() for other in taken}:
         count += 1
