@@ -48,8 +48,8 @@ def crack_table(
 
     Notes
     -----
-    Estimator and bias of the areas: see `facing`; of the aperture: within 0.3 voxel for
-    widths of 1 to 4 voxels. Below 3 voxels the aperture depends on where the threshold was
+    Estimator and bias of the areas: see `facing`; of the aperture: within 0.5 voxel
+    for widths of 1 to 8 voxels, which is how well voxels know the thickness of a plane. Below 3 voxels the aperture depends on where the threshold was
     set: ``resolved`` is false. Extent, width and normal describe one plane; for bent
     or crossing cracks they describe the whole. Memory: see `facing`.
     """

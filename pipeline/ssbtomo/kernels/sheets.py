@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -148,8 +149,9 @@ def facing(
     its aperture), else the main direction of the structure tensor around the face. A face
     is on a side where |n·N| > 0.6, n the gradient of the smoothed objects. Faces on the
     border of the volume do not count. Bias: the sides of pennies of radius 16 and 32 voxels
-    are within 6 % from 1.5 to 6 voxels of width; at 1 voxel they read up to 10 % low. Sums
-    are fixed-point: exact for any cut into blocks.
+    are within 2 % from 2 to 8 voxels of width; at 1 voxel they read 2 to 11 % low. Crossing
+    sheets lose the band where they cross. Sums are fixed-point: exact for any cut into
+    blocks.
     Memory: none per voxel, about 0.3 GB for the block at work.
     """
     edges = check_spacing(spacing)
@@ -259,11 +261,11 @@ def _tensor(
     gradient = np.empty((*mask.shape, 3), dtype=np.float32)
     tensor = np.empty((*mask.shape, 6), dtype=np.int64)
     _products(smooth, steps, gradient, tensor)
-    line = np.empty((max(mask.shape) + 1, 6), dtype=np.int64)
+    line = np.zeros((max(mask.shape) + 1, 48), dtype=np.int64)
     for axis, reach in enumerate(_box_reach(spacing)):
-        moved = np.moveaxis(tensor, axis, 0)
+        inner = 6 * math.prod(mask.shape[axis + 1 :])
         for _ in range(2):
-            _box_sums(moved, reach, line)
+            _box_sums(tensor.reshape(-1, mask.shape[axis], inner), reach, line)
     return gradient, tensor
 
 
@@ -285,19 +287,19 @@ def _products(smooth, steps, gradient, tensor):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _box_sums(values, reach, line):  # type: ignore[no-untyped-def]
-    """Replace each entry by the sum over ±`reach` along the first axis, in place."""
-    n, rows, columns, parts = values.shape
-    for j in range(rows):
-        for i in range(columns):
-            for k in range(parts):
-                total = np.int64(0)
-                line[0, k] = 0
-                for h in range(n):
-                    total += values[h, j, i, k]
-                    line[h + 1, k] = total
-                for h in range(n):
-                    upper, lower = min(h + reach + 1, n), max(h - reach, 0)
-                    values[h, j, i, k] = line[upper, k] - line[lower, k]
+    """Replace each entry by the sum over ±`reach` along the middle axis, in place."""
+    outer, n, inner = values.shape
+    room = line.shape[1]
+    for j in range(outer):
+        for start in range(0, inner, room):
+            width = min(room, inner - start)
+            for h in range(n):
+                for i in range(width):
+                    line[h + 1, i] = line[h, i] + values[j, h, start + i]
+            for h in range(n):
+                upper, lower = min(h + reach + 1, n), max(h - reach, 0)
+                for i in range(width):
+                    values[j, h, start + i] = line[upper, i] - line[lower, i]
 
 
 @njit(nogil=True, cache=True)
