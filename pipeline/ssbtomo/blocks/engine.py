@@ -123,7 +123,7 @@ class Engine:
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=memory_per_worker or 0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 host="127.0.0.1",
             )
             closers.append(cluster.close)
