@@ -7,7 +7,7 @@ import re
 
 from ssbtomo.report.glossary import GLOSSARY
 
-__all__ = ["number", "prose", "span", "subject_text", "title", "unit_text"]
+__all__ = ["number", "prose", "short", "span", "subject_text", "title", "unit_text"]
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER = re.compile(r"\^(-?\d+)")
@@ -163,3 +163,21 @@ def title(quantity: str) -> str:
     """
     known = GLOSSARY.get(quantity)
     return known.title if known else quantity.replace("_", " ").capitalize()
+
+
+def short(text: str, longest: int) -> str:
+    """Cut a name that is too long for a figure.
+
+    Parameters
+    ----------
+    text : str
+        The name.
+    longest : int
+        Signs that fit.
+
+    Returns
+    -------
+    str
+        The name, or its beginning and an ellipsis.
+    """
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -49,7 +49,7 @@ def draw_histogram(sample: SampleView) -> Drawn | None:
     axes.set_ylabel("share of voxels per bin")
     _thresholds(axes, sample.tables.get("thresholds"))
     _means(axes, sample)
-    legend_above(axes, 3)
+    legend_above(axes)
     return Drawn(figure, bins)
 
 

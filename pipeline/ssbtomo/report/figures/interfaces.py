@@ -9,7 +9,7 @@ import numpy as np
 
 from ssbtomo.report.figures.style import INK, MUTED, Drawn, canvas, quiet
 from ssbtomo.report.folder import SampleView, records
-from ssbtomo.report.wording import number, span
+from ssbtomo.report.wording import number, short, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,14 @@ def draw_contact_matrix(sample: SampleView) -> Drawn | None:
     _heat(axes, matrix)
     _numbers(axes, matrix, names, rows)
     for index, name in enumerate(names[:-1]):
-        axes.text(index, len(names) - 0.42, name, ha="center", va="top", color=INK)
+        axes.text(
+            index,
+            len(names) - 0.42,
+            short(name, 40 // (len(names) - 1)),
+            ha="center",
+            va="top",
+            color=INK,
+        )
         axes.plot(
             [index - 0.46, index + 0.46],
             [len(names) - 0.47] * 2,
@@ -58,7 +65,7 @@ def draw_contact_matrix(sample: SampleView) -> Drawn | None:
             clip_on=False,
         )
     for index, name in enumerate(names[1:], 1):
-        axes.text(-0.6, index, name, ha="right", va="center", color=INK)
+        axes.text(-0.6, index, short(name, 18), ha="right", va="center", color=INK)
         axes.plot(
             [-0.53] * 2,
             [index - 0.46, index + 0.46],

@@ -11,7 +11,7 @@ import numpy as np
 from ssbtomo.report.figures.style import INK, MUTED, WIDTH, Drawn, canvas
 from ssbtomo.report.folder import SampleView, records
 from ssbtomo.report.headlines import leading
-from ssbtomo.report.wording import subject_text, title
+from ssbtomo.report.wording import short, subject_text, title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +42,7 @@ class _Curve:
     def subject_and_ends(self) -> str:
         """What it is about, and its smallest and largest change."""
         of = subject_text(self.subject) + (f", {self.axis}" if self.axis else "")
-        of = of if len(of) <= _LONGEST else of[: _LONGEST - 1] + "…"
-        return f"{of}  {' / '.join(map(_signed, self.ends))} %"
+        return f"{short(of, _LONGEST)}  {' / '.join(map(_signed, self.ends))} %"
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -82,7 +81,7 @@ def draw_sensitivity(sample: SampleView) -> Drawn | None:
         )
         _panel(axes, curves, threshold)
         axes.set_ylim(-limit, limit)
-        _name_panel(axes, sample, threshold, first=index == 0)
+        _name_panel(axes, sample, threshold, first=index == 0, panels=len(thresholds))
     _names(figure.add_axes((_RIGHT + 0.02, 0, 0.97 - _RIGHT, 1)), curves)
     shift = _shift(sample)
     return Drawn(figure, relative, f"The share is {shift} %." if shift else "")
@@ -149,14 +148,17 @@ def _panel(axes: Axes, curves: list[_Curve], threshold: int) -> None:
     axes.set_xlim(-1.3, 1.3)
 
 
-def _name_panel(axes: Axes, sample: SampleView, threshold: int, *, first: bool) -> None:
+def _name_panel(
+    axes: Axes, sample: SampleView, threshold: int, *, first: bool, panels: int
+) -> None:
     shift = _shift(sample)
     labels = ("down", "up") if shift is None else (f"−{shift}", f"+{shift}")
     axes.set_xticks([-1, 1], labels, fontsize=8)
     table = sample.tables.get("thresholds")
     between = list(table["between"]) if table is not None else []
     name = between[threshold - 1] if threshold <= len(between) else f"threshold {threshold}"
-    axes.set_xlabel(name.replace("|", " |\n"), fontsize=8)
+    sides = [short(side, 40 // panels) for side in name.split("|")]
+    axes.set_xlabel(" |\n".join(sides), fontsize=8)
     if first:
         axes.set_ylabel("change of the value (%)")
     else:

@@ -75,15 +75,15 @@ def _show(
         rows, columns = (n * d for n, d in zip(panel.image.shape, panel.spacing, strict=True))
         frame.imshow(image, extent=(0, columns, rows, 0), aspect="auto", **how)
         quiet(frame)
-        below = panel.axis == 1
+        below, beside = panel.axis == 1, panel.axis == 2
         frame.text(
-            0.0,
+            1.0 if beside else 0.0,
             -0.02 if below else 1.01,
             f"{AXES[panel.axis]} = {format_length(float(f'{panel.position_um:.4g}'))}",
             transform=frame.transAxes,
             fontsize=9,
             va="top" if below else "bottom",
-            ha="left",
+            ha="right" if beside else "left",
         )
 
 

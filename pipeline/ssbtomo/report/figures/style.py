@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ssbtomo.report.wording import short
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -27,6 +29,7 @@ __all__ = [
 
 #: Width of a figure in inches: its text stays readable when a phone shrinks it to 360 px.
 WIDTH = 5.2
+_SIGNS = 62  # of the legend's size that fit beside each other
 INK = "#1b1f24"
 MUTED = "#5f6873"
 
@@ -127,28 +130,23 @@ def canvas(
     return Figure(figsize=(width, height), layout=layout)
 
 
-def legend_above(axes: Axes, columns: int = 4) -> None:
+def legend_above(axes: Axes) -> None:
     """Put the legend over the plot, where it covers nothing.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
         Their labelled artists are listed.
-    columns : int
-        Entries beside each other, at most.
     """
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(
-            handles,
-            labels,
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
-            borderaxespad=0.2,
-            ncols=min(columns, len(handles)),
-            handlelength=1.4,
-            columnspacing=1.2,
-        )
+    if not handles:
+        return
+    labels = [short(label, 30) for label in labels]
+    columns = max(1, _SIGNS // (max(map(len, labels)) + 5))
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2,
+        ncols=min(columns, len(handles)), handlelength=1.4, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def quiet(axes: Axes) -> None:

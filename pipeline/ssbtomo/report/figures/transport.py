@@ -10,7 +10,7 @@ import numpy as np
 from ssbtomo.report.figures.slices import scale_bar
 from ssbtomo.report.figures.style import INK, MUTED, WIDTH, Drawn, canvas, quiet
 from ssbtomo.report.folder import Field, SampleView, records
-from ssbtomo.report.wording import number, span, subject_text
+from ssbtomo.report.wording import number, short, span, subject_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def draw_tortuosity(sample: SampleView) -> Drawn | None:
     for index, row in enumerate(records(rows)):
         _bar(axes, index, row, color=sample.colors.get(row.subject, MUTED), longest=longest)
     axes.set_yticks(
-        range(len(rows)), [f"{subject_text(r.subject)}, {r.axis}" for r in records(rows)]
+        range(len(rows)), [f"{short(subject_text(r.subject), 18)}, {r.axis}" for r in records(rows)]
     )
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, longest * 1.5)
@@ -91,22 +91,18 @@ def draw_potential(sample: SampleView) -> Drawn | None:
     if not fields:
         return None
     images = [_loaded(field) for field in fields]
-    columns = min(2, len(fields))
+    extents = [_extent(field) for field in fields]
+    share = max(tall / wide for tall, wide in extents)
+    columns = 2 if len(fields) > 1 and share > 0.3 else 1
     rows = -(-len(fields) // columns)
-    wide = WIDTH / columns if columns > 1 else 3.4
-    shares = [
-        (i.shape[0] * f.spacing_um[0]) / (i.shape[1] * f.spacing_um[1])
-        for i, f in zip(images, fields, strict=True)
-    ]
-    figure = canvas(
-        min(7.0, rows * (min(2.2, max(shares)) * wide + 0.3) + 0.55), width=wide * columns
-    )
+    width = WIDTH if share <= 0.3 or columns > 1 else 3.4
+    figure = canvas(min(7.0, rows * (min(2.2, share) * width / columns + 0.3) + 0.55), width=width)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(fields) :]:
         axes.set_visible(False)
     shown: Any = None
     for axes, field, image in zip(grid.flat, fields, images, strict=False):
-        shown = _potential(axes, field, image)
+        shown = _potential(axes, field, image, 0.95 * width / columns)
     figure.colorbar(
         shown, ax=grid, location="bottom", shrink=0.7, aspect=30, label="potential (1 = inlet face)"
     )
@@ -119,11 +115,16 @@ def _loaded(field: Field) -> NDArray[np.float64]:
     return np.asarray(image[steps])
 
 
-def _potential(axes: Axes, field: Field, image: NDArray[np.float64]) -> Any:
+def _extent(field: Field) -> tuple[float, float]:
+    """Return height and width of a slice in µm."""
+    shape = np.load(field.array, mmap_mode="r", allow_pickle=False).shape
+    return shape[0] * field.spacing_um[0], shape[1] * field.spacing_um[1]
+
+
+def _potential(axes: Axes, field: Field, image: NDArray[np.float64], inches: float) -> Any:
     import matplotlib as mpl
 
-    whole = np.load(field.array, mmap_mode="r", allow_pickle=False).shape
-    tall, wide = (n * d for n, d in zip(whole, field.spacing_um, strict=True))
+    tall, wide = _extent(field)
     shades = mpl.colormaps["viridis"].with_extremes(bad="#dde1e6")
     shown = axes.imshow(
         np.ma.masked_invalid(image),
@@ -134,8 +135,8 @@ def _potential(axes: Axes, field: Field, image: NDArray[np.float64]) -> Any:
         interpolation="none",
     )
     quiet(axes)
-    scale_bar(axes, wide, 2.2, ink=INK, halo="white")
-    axes.set_title(f"{field.phase}, along {field.axis} ↓", fontsize=9)
+    scale_bar(axes, wide, inches, ink=INK, halo="white")
+    axes.set_title(f"{short(field.phase, 18)}, along {field.axis} ↓", fontsize=9)
     return shown
 
 
