@@ -58,9 +58,9 @@ def test_areas_agree_with_faces_of_the_labels(cathode):
 def test_derived_answers_follow_from_the_areas(cathode):
     contact = cathode.value("contact_area_per_volume", "electrolyte|active")
     bare = cathode.value("contact_area_per_volume", "void|active")
-    specific = cathode.value("specific_contact_area", "electrolyte|active")
+    specific = cathode.value("specific_contact_area", "active|electrolyte")
     assert specific * cathode.value("volume_fraction", "active") == pytest.approx(contact)
-    assert cathode.value("coverage", "electrolyte|active") == pytest.approx(
+    assert cathode.value("coverage", "active|electrolyte") == pytest.approx(
         contact / (contact + bare)
     )
 
@@ -88,7 +88,7 @@ def test_isolated_particles_have_the_area_of_spheres():
     # the volume that shows of the cut ones, by counting; their area by the same share, roughly
     spheres = fraction / (math.pi * 2.4**3 / 6)
     assert area / (math.pi * 2.4**2) == pytest.approx(spheres, rel=0.05)
-    assert phantom.value("coverage", "electrolyte|active") == 1
+    assert phantom.value("coverage", "active|electrolyte") == 1
 
 
 def test_lithium_lies_at_the_separator_side(cathode):

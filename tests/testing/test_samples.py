@@ -58,6 +58,8 @@ def test_truth_is_a_list_of_records(name):
     pairs = [r for r in records if r["quantity"] == "contact_area_per_volume"]
     assert len(pairs) == len(names) * (len(names) - 1) // 2
     assert all(set(r["subject"].split("|")) <= names for r in records)
+    coverage = [r["value"] for r in records if r["quantity"] == "coverage"]
+    assert sum(coverage) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", COMMITTED)

@@ -26,7 +26,8 @@ class Truth:
     quantity : str
         As in the results table, for example ``"contact_area_per_volume"``.
     subject : str
-        A phase name; pairs and triples joined with ``|`` in the order of the phases.
+        A phase name; pairs and triples joined with ``|`` in the order of the phases. Where a
+        number belongs to one phase and concerns another, that one is first.
     value : float
         The number.
     how : str

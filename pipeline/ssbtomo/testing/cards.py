@@ -102,7 +102,7 @@ def card(phantom: Phantom, about: str) -> str:
         The text.
     """
     rows = [
-        f"| {t.quantity} | {t.subject} | {t.value:.5g} | {t.unit} | {t.standard_error:.1g} | {t.how} |"
+        f"| {t.quantity} | {t.subject.replace('|', ' / ')} | {t.value:.5g} | {t.unit} | {t.standard_error:.1g} | {t.how} |"
         for t in phantom.truth
     ]
     layers = "lithium, separator, cathode" if "lithium" in phantom.phases else "cathode only"

@@ -96,16 +96,16 @@ class CathodeDesign:
         Returns
         -------
         CathodeDesign
-            Particles of about 22, pores of 7 to 11 and cracks of 3.5 voxels, the voxel
+            Particles of about 22, pores of 8 to 13 and cracks of 4 voxels, the voxel
             edge being the mean of the largest and the geometric mean.
         """
         edges = check_spacing(spacing)
         edge = (math.prod(edges) ** (1 / 3) + max(edges)) / 2
         return cls(
             particle_diameter=22 * edge,
-            crack_width=3.5 * edge,
+            crack_width=4 * edge,
             particle_gap=3 * edge,
-            pore_diameter=(7 * edge, 11 * edge),
+            pore_diameter=(8 * edge, 13 * edge),
             crack_radius=(9 * edge, 15 * edge),
             separator=15 * edge if anode else 0.0,
             lithium=12 * edge if anode else 0.0,

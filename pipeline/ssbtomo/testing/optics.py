@@ -41,10 +41,10 @@ class CtOptics:
     modality: ClassVar[str] = "xct"
 
     greys: Mapping[str, float] = field(
-        default_factory=lambda: {"void": 900, "lithium": 1800, "electrolyte": 3000, "active": 4600}
+        default_factory=lambda: {"void": 500, "lithium": 1500, "electrolyte": 2500, "active": 3600}
     )
-    blur: float = 0.9
-    noise: float = 150.0
+    blur: float = 0.8
+    noise: float = 130.0
     shot: float = 0.4
     correlation: float = 0.5
     rings: float = 0.0
@@ -53,7 +53,7 @@ class CtOptics:
     @classmethod
     def low_contrast(cls) -> CtOptics:
         """Return absorption contrast: lithium one noise level above void, as in reality."""
-        return cls(greys={"void": 900, "lithium": 1050, "electrolyte": 3000, "active": 4600})
+        return cls(greys={"void": 500, "lithium": 600, "electrolyte": 2500, "active": 3600})
 
     def render(self, grey: Grey, rng: np.random.Generator) -> NDArray[Any]:
         """Return the image of ideal grey values.

@@ -186,7 +186,7 @@ class _Gardener:
         design = self.design
         thick = 0.65 * design.crack_width
         over = frozenset({self.phases["electrolyte"], self.phases["void"]})
-        step = design.separator * 0.9 / 5
+        step = max(design.separator - 2 * thick, thick) / 5
         at = np.array([design.lithium - step, *((0.3 + 0.4 * self.rng.random(2)) * self.size[1:])])
         paints = []
         for _ in range(6):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
@@ -47,7 +47,10 @@ def _cathode_fibsem() -> Phantom:
     spacing = (0.08, 0.04, 0.04)
     return composite_cathode(
         (48, 144, 144), spacing, seed=11, name="cathode_fibsem",
-        design=CathodeDesign.for_voxels(spacing, anode=False),
+        design=replace(
+            CathodeDesign.for_voxels(spacing, anode=False),
+            pore_diameter=(0.45, 0.75), crack_width=0.23,
+        ),
         optics=FibSemOptics(flicker=1.0, curtains=1.5),
     )  # fmt: skip
 

@@ -202,7 +202,7 @@ def covered_ball(
     height = radius * (2 * coverage - 1)
     whole = 4 * math.pi * radius**2
     truth = (
-        Truth("coverage", "electrolyte|active", coverage, _EXACT),
+        Truth("coverage", "active|electrolyte", coverage, _EXACT),
         _area("electrolyte|active", coverage * whole),
         _area("void|active", (1 - coverage) * whole),
         Truth("triple_line", "void|electrolyte|active",

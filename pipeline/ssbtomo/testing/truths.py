@@ -109,14 +109,22 @@ def truths_of(
 
 
 def _contacts(truth: list[Truth]) -> list[Truth]:
-    value = {item.key: item.value for item in truth}
-    contact = value["contact_area_per_volume|electrolyte|active|"]
-    whole = sum(v for k, v in value.items() if k.startswith("contact_") and "active" in k)
-    return [
-        Truth("specific_contact_area", "electrolyte|active",
-              contact / value["volume_fraction|active|"], _SAMPLED, unit="1/um"),
-        Truth("coverage", "electrolyte|active", contact / whole, _SAMPLED),
-    ]  # fmt: skip
+    """Return how much of the active material each other phase touches."""
+    touching = {
+        "|".join(name for name in item.subject.split("|") if name != "active"): item.value
+        for item in truth
+        if item.quantity == "contact_area_per_volume" and "active" in item.subject.split("|")
+    }
+    share = next(t.value for t in truth if t.key == "volume_fraction|active|")
+    whole = sum(touching.values())
+    found = []
+    for other, area in touching.items():
+        pair = f"active|{other}"
+        found += [
+            Truth("specific_contact_area", pair, area / share, _SAMPLED, unit="1/um"),
+            Truth("coverage", pair, area / whole, _SAMPLED),
+        ]
+    return found
 
 
 def _objects(tables: Mapping[str, Table], volume: float) -> list[Truth]:
