@@ -150,4 +150,5 @@ def _as_type(
     if dtype.kind not in "ui" or filtered.dtype == dtype:
         return filtered.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(filtered), limits.min, limits.max).astype(dtype)
+    whole: NDArray[Any] = np.clip(np.rint(filtered), limits.min, limits.max).astype(dtype)
+    return whole

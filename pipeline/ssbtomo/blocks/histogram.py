@@ -128,7 +128,8 @@ def _counts(
 ) -> NDArray[np.int64]:
     kernel = partial(_count, low=bins.low, width=bins.width, bins=bins.counts.size)
     parts = tally(kernel, source, grid, engine, on_block=on_block)
-    return np.sum(parts, axis=0, dtype=np.int64)
+    total: NDArray[np.int64] = np.sum(parts, axis=0, dtype=np.int64)
+    return total
 
 
 def _count(

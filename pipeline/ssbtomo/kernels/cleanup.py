@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -59,9 +60,7 @@ def remove_small(
         pieces, count = cc3d.connected_components(
             cleaned + np.uint8(1), connectivity=6, return_N=True, out_dtype=np.uint32
         )
-        sizes = np.bincount(pieces.reshape(-1), minlength=count + 1)
-        small = sizes < smallest
-        small[0] = False
+        small = _sizes(pieces, count) < smallest
         if phases is not None:
             small &= _in_phases(pieces, cleaned, count, phases)
         if not small.any():
@@ -102,20 +101,39 @@ def remove_stray_seeds(
 
     around = nearby_phases(seeds, radius)
     for phase in range(2, phases):
-        darker, brighter = (1 << phase) - 2, (1 << phases + 1) - (1 << phase + 1)
-        between = (seeds == phase) & ((around & darker) > 0) & ((around & brighter) > 0)
         pieces, count = cc3d.connected_components(
             seeds == phase, connectivity=6, return_N=True, out_dtype=np.uint32
         )
-        small = np.bincount(pieces.reshape(-1), minlength=count + 1) < smallest
-        doubtful = np.zeros(count + 1, np.bool_)
-        doubtful[pieces[between]] = True
-        doubtful[0] = False
-        seeds[(small & doubtful)[pieces]] = 0
+        sides = (1 << phase) - 2, (1 << phases + 1) - (1 << phase + 1)
+        _erase(pieces, _sizes(pieces, count) < smallest, around, sides, seeds)
+
+
+@njit(nogil=True, cache=True)
+def _sizes(pieces, count):  # type: ignore[no-untyped-def]
+    sizes = np.zeros(count + 1, np.int64)
+    for piece in pieces.flat:
+        sizes[piece] += 1
+    sizes[0] = pieces.size + 1  # the background is no piece, and never small
+    return sizes
+
+
+@njit(nogil=True, cache=True)
+def _erase(pieces, small, around, sides, seeds):  # type: ignore[no-untyped-def]
+    darker, brighter = sides
+    between = np.zeros(small.size, np.bool_)
+    for piece, near in zip(pieces.flat, around.flat):  # noqa: B905 - Numba knows no strict
+        if small[piece] and near & darker and near & brighter:
+            between[piece] = True
+    nz, ny, nx = seeds.shape
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                if between[pieces[z, y, x]]:
+                    seeds[z, y, x] = 0
 
 
 def _in_phases(
-    pieces: NDArray[np.uint32], labels: NDArray[np.uint8], count: int, phases: Collection[int]
+    pieces: NDArray[Any], labels: NDArray[np.uint8], count: int, phases: Collection[int]
 ) -> NDArray[np.bool_]:
     phase_of = np.zeros(count + 1, np.uint8)
     phase_of[pieces.reshape(-1)] = labels.reshape(-1)

@@ -67,8 +67,8 @@ def gaussian_weights(sigma: float) -> NDArray[np.float32]:
     radius = math.ceil(_TRUNCATE * sigma)
     if radius == 0:
         return np.ones(1, np.float32)
-    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return (taps / taps.sum()).astype(np.float32)
+    taps: NDArray[np.float64] = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    return np.asarray(taps / taps.sum(), np.float32)
 
 
 def gaussian(image: NDArray[Any], sigma: Sigma) -> NDArray[np.float32]:
@@ -231,32 +231,28 @@ def median(image: NDArray[Any], radius: int = 1) -> NDArray[Any]:
 
 @njit(nogil=True, cache=True)
 def _median(padded, radius, out):  # type: ignore[no-untyped-def]
+    # Half of the candidates and two more are sorted just enough to drop the smallest and the
+    # largest; one more comes in, until none is left and three remain.
     side = 2 * radius + 1
     total = side**3
     most = total // 2 + 2
     planes, rows, columns = out.shape
-    row = np.empty((most, 256), out.dtype)
+    row = np.empty((most, min(columns, 512)), out.dtype)
     for z in range(planes):
         for y in range(rows):
-            for start in range(0, columns, 256):
-                width = min(256, columns - start)
-                held = most
-                for entry in range(most):
-                    _load(padded, z, y, start, entry, side, row[entry], width)
-                for entry in range(most, total):
-                    _extremes_out(row, held, width)
-                    held -= 1
-                    _load(padded, z, y, start, entry, side, row[0], width)
-                _extremes_out(row, held, width)
+            for start in range(0, columns, 512):
+                width = min(512, columns - start)
+                for entry in range(total):
+                    held = most - max(entry - most, 0)
+                    slot = entry
+                    if entry >= most:
+                        _extremes_out(row, held, width)
+                        slot = 0
+                    line = padded[z + entry // (side * side), y + entry // side % side]
+                    first = start + entry % side
+                    row[slot, :width] = line[first : first + width]
+                _extremes_out(row, 3, width)
                 out[z, y, start : start + width] = row[1, :width]
-
-
-@njit(nogil=True, cache=True)
-def _load(padded, z, y, start, entry, side, target, width):  # type: ignore[no-untyped-def]
-    line = padded[z + entry // (side * side), y + entry // side % side]
-    first = start + entry % side
-    for column in range(width):
-        target[column] = line[first + column]
 
 
 @njit(nogil=True, cache=True)
@@ -264,20 +260,20 @@ def _extremes_out(row, held, width):  # type: ignore[no-untyped-def]
     # Afterwards slot 0 holds the smallest and slot held - 1 the largest of the candidates.
     half = held // 2
     for pair in range(half):
-        _order(row[pair], row[held - 1 - pair], width)
+        _order(row, pair, held - 1 - pair, width)
     for slot in range(1, held - half):
-        _order(row[0], row[slot], width)
+        _order(row, 0, slot, width)
     for slot in range(half, held - 1):
-        _order(row[slot], row[held - 1], width)
+        _order(row, slot, held - 1, width)
 
 
 @njit(nogil=True, cache=True)
-def _order(low, high, width):  # type: ignore[no-untyped-def]
+def _order(row, low, high, width):  # type: ignore[no-untyped-def]
     for column in range(width):
-        first = low[column]
-        second = high[column]
-        low[column] = min(first, second)
-        high[column] = max(first, second)
+        first = row[low, column]
+        second = row[high, column]
+        row[low, column] = first if first < second else second
+        row[high, column] = second if first < second else first
 
 
 def _each(sigma: Sigma) -> tuple[float, float, float]:

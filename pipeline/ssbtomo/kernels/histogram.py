@@ -67,12 +67,12 @@ class Histogram:
     @property
     def centres(self) -> NDArray[np.float64]:
         """Grey value in the middle of each bin."""
-        return self.low + self.width * (np.arange(self.counts.size) + 0.5)
+        return np.asarray(self.low + self.width * (np.arange(self.counts.size) + 0.5), np.float64)
 
     @property
     def edges(self) -> NDArray[np.float64]:
         """Grey values between the bins, one more than there are bins."""
-        return self.low + self.width * np.arange(self.counts.size + 1.0)
+        return np.asarray(self.low + self.width * np.arange(self.counts.size + 1), np.float64)
 
     @property
     def total(self) -> int:

@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 _ROUNDS = 500
 _SMALL = 1e-300
+_MOSTLY_PURE = 0.5
 
 
 def gaussian_mixture(histogram: Histogram, classes: int, *, partial_volume: bool = True) -> Classes:
@@ -31,6 +32,7 @@ def gaussian_mixture(histogram: Histogram, classes: int, *, partial_volume: bool
     partial_volume : bool, optional
         Whether to add, for each pair of classes, a component for voxels that hold both: all
         mixtures equally often, blurred by the noise [1]_. Without it, edges widen the Gaussians.
+        Left out again where they would take more than half of the voxels.
 
     Returns
     -------
@@ -56,10 +58,21 @@ def gaussian_mixture(histogram: Histogram, classes: int, *, partial_volume: bool
     """
     start = multi_otsu(histogram, classes)
     coarse = histogram.coarse()
-    grey, mass = coarse.centres, coarse.counts / coarse.total
-    floor = coarse.width / np.sqrt(12)
-    means, sds = start.means.copy(), np.maximum(start.sds, floor)
     pairs = list(combinations(range(classes), 2)) if partial_volume else []
+    means, sds, shares = _fit(coarse, start, pairs)
+    if shares.sum() < _MOSTLY_PURE:
+        means, sds, shares = _fit(coarse, start, [])
+    cuts = _crossings(means, sds, shares)
+    eta = classes_between(coarse, cuts).variance_share
+    return Classes(cuts, means, sds, shares / shares.sum(), eta)
+
+
+def _fit(
+    histogram: Histogram, start: Classes, pairs: list[tuple[int, int]]
+) -> tuple[Floats, Floats, Floats]:
+    grey, mass = histogram.centres, histogram.counts / histogram.total
+    classes, floor = start.means.size, histogram.width / np.sqrt(12)
+    means, sds = start.means, np.maximum(start.sds, floor)
     weights = np.concatenate([start.weights * 0.9, np.full(len(pairs), 0.1 / max(len(pairs), 1))])
     weights /= weights.sum()
     previous = -np.inf
@@ -77,10 +90,7 @@ def gaussian_mixture(histogram: Histogram, classes: int, *, partial_volume: bool
             break
         previous = likelihood
     order = np.argsort(means, kind="stable")
-    means, sds, shares = means[order], sds[order], weights[:classes][order]
-    cuts = _crossings(means, sds, shares)
-    eta = classes_between(coarse, cuts).variance_share
-    return Classes(cuts, means, sds, shares / shares.sum(), eta)
+    return means[order], sds[order], weights[:classes][order]
 
 
 def _densities(grey: Floats, means: Floats, sds: Floats, pairs: list[tuple[int, int]]) -> Floats:

@@ -87,66 +87,83 @@ def non_local_means(
     padded = np.pad(image.astype(np.float32), margin, mode="symmetric")
     total, weights = np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
     steps = range(-distance, distance + 1)
+    limits = np.float32(2 * noise**2), np.float32(1 / (16 * (strength * noise) ** 2))
     for dz in steps:
         for dy in steps:
             for dx in steps:
-                _add_shifted(
-                    padded,
-                    (dz, dy, dx),
-                    patch,
-                    np.float32(noise),
-                    np.float32(strength),
-                    total,
-                    weights,
-                )
+                _add_shifted(padded, (dz, dy, dx), (margin, patch), limits, (total, weights))
     return np.divide(total, weights, out=total)
 
 
 @njit(nogil=True, cache=True)
-def _add_shifted(padded, shift, patch, noise, strength, total, weights):  # type: ignore[no-untyped-def]
+def _add_shifted(padded, shift, reach, limits, sums):  # type: ignore[no-untyped-def]
     # Box sums over fixed taps, plane by plane: running sums would depend on where they began.
-    nz, ny, nx = total.shape
-    dz, dy, dx = shift
+    total, weights = sums
+    margin, patch = reach
     side = 2 * patch + 1
-    margin = (padded.shape[2] - nx) // 2
+    nz, ny, nx = total.shape
     edge = margin - patch
-    sums = np.zeros((side, ny, nx), np.float32)
-    across = np.empty((ny + 2 * patch, nx), np.float32)
-    line = np.empty(nx + 2 * patch, np.float32)
-    expected = np.float32(2) * noise * noise
-    scale = np.float32(1) / (strength * strength * noise * noise * np.float32(16))
-    share = np.float32(1) / np.float32(side**3)
+    planes = np.zeros((side, ny, nx), np.float32)
+    rows = np.empty((ny + 2 * patch, nx), np.float32)
+    squares = np.empty(nx + 2 * patch, np.float32)
+    gap = np.empty(nx, np.float32)
     for plane in range(nz + 2 * patch):
         for row in range(ny + 2 * patch):
-            here = padded[plane + edge, row + edge]
-            there = padded[plane + edge + dz, row + edge + dy]
+            here = padded[plane + edge, row + edge, edge:]
+            there = padded[plane + edge + shift[0], row + edge + shift[1], edge + shift[2] :]
             for column in range(nx + 2 * patch):
-                step = here[column + edge] - there[column + edge + dx]
-                line[column] = step * step
-            across[row] = np.float32(0)
-            for tap in range(side):
-                for column in range(nx):
-                    across[row, column] += line[column + tap]
-        newest = sums[plane % side]
-        newest[:] = np.float32(0)
+                step = here[column] - there[column]
+                squares[column] = step * step
+            _sum_taps_of_row(squares, side, rows[row])
         for row in range(ny):
-            for tap in range(side):
-                for column in range(nx):
-                    newest[row, column] += across[row + tap, column]
+            _sum_rows(rows[row : row + side], planes[plane % side, row])
         z = plane - 2 * patch
         if z < 0:
             continue
         for row in range(ny):
-            there = padded[z + margin + dz, row + margin + dy]
-            for column in range(nx):
-                gap = np.float32(0)
-                for tap in range(side):
-                    gap += sums[(z + tap) % side, row, column]
-                rest = max(gap * share - expected, np.float32(0)) * scale
-                weight = max(np.float32(1) - rest, np.float32(0))
-                weight *= weight
-                weight *= weight
-                weight *= weight
-                weight *= weight
-                total[z, row, column] += weight * there[column + margin + dx]
-                weights[z, row, column] += weight
+            _sum_planes(planes, z, row, gap)
+            there = padded[z + margin + shift[0], row + margin + shift[1], margin + shift[2] :]
+            _weigh(gap, there, limits, total[z, row], weights[z, row])
+
+
+@njit(nogil=True, cache=True)
+def _sum_taps_of_row(squares, side, out):  # type: ignore[no-untyped-def]
+    out[:] = squares[: out.size]
+    for tap in range(1, side):
+        for column in range(out.size):
+            out[column] += squares[column + tap]
+
+
+@njit(nogil=True, cache=True)
+def _sum_rows(rows, out):  # type: ignore[no-untyped-def]
+    out[:] = rows[0]
+    for tap in range(1, rows.shape[0]):
+        for column in range(out.size):
+            out[column] += rows[tap, column]
+
+
+@njit(nogil=True, cache=True)
+def _sum_planes(planes, first, row, out):  # type: ignore[no-untyped-def]
+    side = planes.shape[0]
+    out[:] = planes[first % side, row]
+    for tap in range(1, side):
+        line = planes[(first + tap) % side, row]
+        for column in range(out.size):
+            out[column] += line[column]
+    share = np.float32(1) / np.float32(side**3)
+    for column in range(out.size):
+        out[column] *= share
+
+
+@njit(nogil=True, cache=True)
+def _weigh(gap, there, limits, total, weights):  # type: ignore[no-untyped-def]
+    one, none = np.float32(1), np.float32(0)
+    for column in range(gap.size):
+        rest = max(gap[column] - limits[0], none) * limits[1]
+        weight = max(one - rest, none)
+        weight *= weight
+        weight *= weight
+        weight *= weight
+        weight *= weight
+        total[column] += weight * there[column]
+        weights[column] += weight

@@ -115,7 +115,7 @@ def find_plateaus(
         little too large.
     """
     of_class = np.searchsorted(classes.thresholds, centres, side="right")
-    slopes = (np.arange(joint.shape[1]) + 0.5) * _COARSE / unit
+    slopes: Floats = np.asarray((np.arange(joint.shape[1]) + 0.5) * _COARSE / unit, np.float64)
     means, sds, ripples = classes.means.copy(), np.zeros(classes.means.size), [0.0]
     for phase in range(means.size):
         rows = joint * (of_class == phase)[:, None]
@@ -126,7 +126,8 @@ def find_plateaus(
         profile = rows[:, : flat + 1].sum(axis=1)
         low, means[phase], high = (_quantile(centres, profile, q) for q in (0.1587, 0.5, 0.8413))
         sds[phase] = (high - low) / 2
-        ripples.append(float(slopes[flat]))
+        calm = int(np.searchsorted(rank, rank[-1] / 10))
+        ripples.append(2 * float(slopes[calm]))
     widths = [narrowest]
     for below, cut in enumerate(classes.thresholds):
         gap = means[below + 1] - means[below]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.plateaus import GRADIENT_LEVELS, GREY_BINS
 
-__all__ = ["flood", "gradient_levels", "nearby_phases", "plant_seeds", "settle"]
+__all__ = ["flood", "gradient_levels", "nearby_phases", "plant_seeds", "restore_thin", "settle"]
 
 Volume8 = NDArray[np.uint8]
 
@@ -187,6 +187,50 @@ def _spread(before: Volume8, reach: int, out: Volume8) -> None:
     for step in range(1, reach + 1):
         out[: size - step] |= before[step:]
         out[step:] |= before[: size - step]
+
+
+@njit(nogil=True, cache=True)
+def restore_thin(smooth, nearby, thresholds, labels):  # type: ignore[no-untyped-def]
+    """Give back, in place, features too thin for a seed that blur cannot explain.
+
+    Parameters
+    ----------
+    smooth : ndarray of float32, shape (Z, Y, X)
+        The smoothed volume.
+    nearby : ndarray of uint8, shape (Z, Y, X)
+        As from `nearby_phases`, of `labels`.
+    thresholds : ndarray of float32, shape (n - 1,)
+        Half-way between neighbouring plateaus.
+    labels : ndarray of uint8, shape (Z, Y, X)
+        As from `flood`.
+
+    Returns
+    -------
+    int
+        Voxels that changed.
+
+    Notes
+    -----
+    A blurred grey value lies between those of the phases that it mixes. A grown voxel that is
+    brighter, or darker, than every phase nearby is therefore no edge: it keeps its class.
+    A thin feature of low contrast is still called by its grey value: a crack of two voxels
+    in a bright phase may come out as the middle one.
+    """
+    nz, ny, nx = labels.shape
+    changed = 0
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                if labels[z, y, x] <= _GROWN:
+                    continue
+                phase = 1
+                for threshold in thresholds:
+                    phase += smooth[z, y, x] >= threshold
+                around = int(nearby[z, y, x])
+                if around >> phase == 0 or around & ((2 << phase) - 1) == 0:
+                    labels[z, y, x] = phase + _GROWN
+                    changed += 1
+    return changed
 
 
 @njit(nogil=True, cache=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.histogram import Histogram
 
 __all__ = ["Classes", "check_classes", "classes_between", "classify", "multi_otsu"]
+
+Floats = NDArray[np.float64]
 
 _MOST_CLASSES = 5
 
@@ -31,18 +34,20 @@ class Classes:
         Variance between the classes over the variance of the image (Otsu's eta, 0 to 1).
     """
 
-    thresholds: NDArray[np.float64]
-    means: NDArray[np.float64]
-    sds: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    thresholds: Floats
+    means: Floats
+    sds: Floats
+    weights: Floats
     variance_share: float
 
     @property
-    def separability(self) -> NDArray[np.float64]:
+    def separability(self) -> Floats:
         """Distance of neighbouring means in units of their root mean square deviation (d')."""
         spread = np.sqrt((self.sds[1:] ** 2 + self.sds[:-1] ** 2) / 2)
         gap = np.diff(self.means)
-        return np.divide(gap, spread, out=np.full(gap.shape, np.inf), where=spread > 0)
+        ratio = np.full(gap.shape, np.inf)
+        np.divide(gap, spread, out=ratio, where=spread > 0)
+        return ratio
 
 
 def check_classes(histogram: Histogram, classes: int) -> None:
@@ -146,7 +151,7 @@ def _mid_gap(histogram: Histogram, cut: int) -> int:
     return int(below[-1] + 1 + above[0]) // 2 if below.size and above.size else cut
 
 
-def classes_between(histogram: Histogram, thresholds: Sequence[float]) -> Classes:
+def classes_between(histogram: Histogram, thresholds: Sequence[float] | Floats) -> Classes:
     """Describe the classes that given thresholds make.
 
     Parameters
@@ -189,7 +194,7 @@ def classes_between(histogram: Histogram, thresholds: Sequence[float]) -> Classe
     return Classes(cuts, means, np.sqrt(inside / sums), weights, between / (between + within))
 
 
-def classify(image: NDArray[np.generic], thresholds: Sequence[float]) -> NDArray[np.uint8]:
+def classify(image: NDArray[Any], thresholds: Sequence[float] | Floats) -> NDArray[np.uint8]:
     """Label each voxel by the class of its grey value.
 
     Parameters

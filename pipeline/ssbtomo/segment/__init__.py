@@ -17,7 +17,15 @@ _HOME = {
     "repair_partial_volume": "verbs",
     "segment_volume": "volumes",
 }
-__all__ = sorted(_HOME)
+__all__ = [
+    "Segmentation",
+    "Segmenter",
+    "gaussian_mixture",
+    "multi_otsu",
+    "remove_small_objects",
+    "repair_partial_volume",
+    "segment_volume",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from ssbtomo.kernels import plateaus as flat
 from ssbtomo.kernels import repair
 from ssbtomo.kernels.cleanup import remove_stray_seeds
 from ssbtomo.kernels.filters import gaussian
+from ssbtomo.kernels.histogram import count_grey
 from ssbtomo.kernels.thresholds import Classes
 from ssbtomo.units import Spacing
 
@@ -23,9 +24,8 @@ __all__ = ["Step", "Surfaces", "find_surfaces"]
 Floats = NDArray[np.float64]
 Step = Callable[[], None]
 
-_FINEST = 0.7
-_COARSEST = 2.8
-_CLEAR = 4.0
+_SCALES = (0.7, 1.0, 1.4)  # of the smoothing, in finest voxel edges
+_CLEAR = 3.0  # how many times an edge must be steeper than the noise
 _SWEEPS = 3
 _STENCIL = 1 / 3  # variance that the central difference adds, in voxels squared
 
@@ -126,16 +126,12 @@ def find_surfaces(
         )
     fine = min(spacing)
     ratios = tuple(fine / edge for edge in spacing)
-    view = _Look.at(image, ratios, classes, _FINEST)
+    view = _Look.at(image, ratios, classes, _SCALES[0])
+    while (scale := view.wanted_scale()) > view.scale:
+        step()
+        del view  # its arrays make room for those of the next
+        view = _Look.at(image, ratios, classes, scale)
     step()
-    blur = math.sqrt(max(view.plateaus.edge_width**2 - _FINEST**2 - _STENCIL, 0.0))
-    wanted = round(min(max(_FINEST, _FINEST * blur), _COARSEST / 2), 1)
-    if wanted > _FINEST:
-        view = _Look.at(image, ratios, classes, wanted)
-        step()
-    while view.plateaus.clarity < _CLEAR and view.scale < _COARSEST:
-        view = _Look.at(image, ratios, classes, min(1.4 * view.scale, _COARSEST))
-        step()
     return view.grown(ratios, classes.thresholds, step)
 
 
@@ -163,11 +159,22 @@ class _Look:
         steps = tuple(np.float32(ratio / 2) for ratio in ratios)
         repair.gradient_levels(smooth, steps, np.float32(unit), levels)
         joint = flat.joint_histogram(smooth, levels, np.float32(low), np.float32(width))
-        centres = low + width * (np.arange(flat.GREY_BINS) + 0.5)
+        bins = np.arange(flat.GREY_BINS) + 0.5
+        centres: Floats = np.asarray(low + width * bins, np.float64)
         plateaus = flat.find_plateaus(
             joint, centres, classes, unit, narrowest=math.sqrt(scale**2 + _STENCIL)
         )
         return cls(smooth, levels, plateaus, scale, unit, centres)
+
+    def wanted_scale(self) -> float:
+        # First as smooth as the image itself is, then as its noise asks for.
+        wanted = self.scale
+        if self.scale == _SCALES[0]:
+            blur = math.sqrt(max(self.plateaus.edge_width**2 - self.scale**2 - _STENCIL, 0.0))
+            wanted = round(min(max(self.scale, self.scale * blur), _SCALES[-1]), 1)
+        if self.plateaus.clarity < _CLEAR:
+            wanted = max(wanted, min((s for s in _SCALES if s > self.scale), default=wanted))
+        return wanted
 
     def grown(self, ratios: tuple[float, ...], thresholds: Floats, step: Step) -> Surfaces:
         phases, width = thresholds.size + 1, self.plateaus.edge_width
@@ -180,11 +187,15 @@ class _Look:
         z, y, x = (max(math.ceil(1.5 * width * ratio), 1) for ratio in ratios)
         smallest = math.ceil((2 * width) ** 3 * math.prod(ratios))
         remove_stray_seeds(labels, phases, smallest, (z, y, x))
-        held = np.bincount(labels.reshape(-1), minlength=phases + 1)[1:]
+        held = count_grey(labels, -0.5, 1.0, phases + 1)[1:]
         step()
         repair.flood(self.levels, labels, np.empty(labels.size, np.int32))
         step()
         nearby = repair.nearby_phases(labels, (z, y, x))
+        means = self.plateaus.means
+        middles = ((means[1:] + means[:-1]) / 2).astype(np.float32)
+        if repair.restore_thin(self.smooth, nearby, middles, labels):
+            nearby = repair.nearby_phases(labels, (z, y, x))
         lost = tuple(int(phase) for phase in np.flatnonzero(held == 0))
         return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost)
 

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 
 _PARTS = 6
 _SEPARABLE = 2.0
+_CLEAR = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,6 +261,12 @@ class Segmenter:
                     f"the smallest contrast between phases is {contrast:.2g} times the noise; "
                     "thresholds alone will speckle: denoise first, or set repair: true"
                 )
+        if self.surfaces is not None and self.surfaces.plateaus.clarity < _CLEAR:
+            texts.append(
+                "the noise is almost as steep as the edges "
+                f"(edges {self.surfaces.plateaus.clarity:.2g} times as steep, {_CLEAR:g} wanted): "
+                "surfaces will be rough; denoise before segmenting"
+            )
         lost = () if self.surfaces is None else self.surfaces.lost
         texts += [
             f"phase {k} (from dark) has no region wider than the blur; the repair took all its "
