@@ -93,7 +93,7 @@ FIGURES: tuple[FigureSpec, ...] = (
     FigureSpec(
         "potential",
         "Potential",
-        "Steady potential in a slice through the middle; grey is not conducting. Crowded colours mark the bottlenecks.",
+        "Steady potential in a slice through the middle; grey does not conduct or joins not both faces. Crowded colours mark the bottlenecks.",
         "potential field",
         transport.draw_potential,
         raster=True,
