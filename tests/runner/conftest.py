@@ -18,7 +18,9 @@ phases:
   - {name: electrolyte, role: electrolyte}
   - {name: active, role: active}
 quantify:
+  measures: [fractions, contacts, connectivity, transport]
   tortuosity_axes: [z]
+  tortuosity_phases: [electrolyte]
 run: {scheduler: synchronous, block: [16, 16, 16]}
 """
 
@@ -47,3 +49,9 @@ def recipe(tmp_path: Path) -> Path:
 def three_phases():
     """The generator of the scan, for tests that need another one."""
     return _three_phases
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Leave the report out: three seconds of figures that most tests do not look at."""
+    monkeypatch.setattr("ssbtomo.runner.execute.write_report", lambda folder, formats: folder)
