@@ -92,7 +92,7 @@ def split_cracks(
     gaps look like cracks: they added 0.00006 voxel faces per voxel where there was no
     crack, but gaps that open into a true crack added up to half of its volume. A slice (one axis of one
     voxel) is a cut through cracks that go on; a column tells nothing.
-    Memory: 12 bytes per voxel beside the mask, and about 0.3 GB for the block at work.
+    Memory: 13 bytes per voxel beside the mask, and about 0.3 GB for the block at work.
     """
     edges = check_spacing(spacing)
     void = as_mask(void_mask)
