@@ -23,6 +23,7 @@ __all__ = [
     "default_sigma",
     "interface_areas",
     "margin",
+    "region_areas",
 ]
 
 _MOST_PHASES = 64
@@ -41,8 +42,9 @@ class AreaCounts:
         Unlike neighbours in each direction, doubled.
     lines : ndarray of int64, shape (triples, 3)
         Sum of |t . e| over the edges along each axis, in units of 1 / (2 `FIXED_POINT`).
-    strips : ndarray of int64, shape (pairs, 3, 3)
-        Area that voxel faces lack along triple lines, in the same units.
+    strips : ndarray of int64, shape (regions + 1, pairs, 3, 3)
+        Area that voxel faces lack along triple lines, in the same units, for each object
+        (row 0: for none); one row if no objects were given.
     by_region : ndarray of int64, shape (regions + 1, pairs, 3)
         Like `normals`, for each object; no rows if none were given.
     """
@@ -205,7 +207,10 @@ def area_counts(
         )
         vectors[mine, slots[edges[mine, 4]]] = at_edges
     pairs_of = _pairs_of(pairs, triples)
-    lines, strips = weigh_edges(edges, vectors, pairs_of, len(pairs))
+    owners = None if regions is None else _object_at(edges, regions)
+    lines, strips = weigh_edges(
+        edges, vectors, pairs_of, len(pairs), owners=owners, owner_count=region_count
+    )
     return AreaCounts(normals, neighbours, lines, strips, by_region)
 
 
@@ -231,12 +236,10 @@ def areas_from_counts(
         Keyed by labels, in the order of `phases`.
     """
     faces = np.prod(spacing) / np.array(spacing)
-    edges = np.array(spacing)
-    strips = (counts.strips * np.outer(edges, edges)).sum(axis=(1, 2)) / (2 * FIXED_POINT)
-    area = np.maximum(counts.normals @ faces / FIXED_POINT + strips, 0.0)
-    bare = counts.neighbours[:, AXIS_DIRECTIONS] @ faces / 2
-    crofton = counts.neighbours @ crofton_factors(spacing)
-    length = counts.lines @ np.array(spacing) / (2 * FIXED_POINT)
+    area = _corrected(counts.normals, counts.strips.sum(axis=0), spacing)
+    bare = _dot(counts.neighbours[:, AXIS_DIRECTIONS], faces) / 2
+    crofton = _dot(counts.neighbours, crofton_factors(spacing))
+    length = _dot(counts.lines, np.array(spacing)) / (2 * FIXED_POINT)
     pairs = list(combinations(phases, 2))
     differ = abs(crofton - area) > _DISAGREEMENT * area
     return InterfaceAreas(
@@ -247,6 +250,24 @@ def areas_from_counts(
         tuple(pair for pair, flag in zip(pairs, differ, strict=True) if flag),
         sigma or default_sigma(spacing),
     )
+
+
+def region_areas(counts: AreaCounts, spacing: Spacing) -> NDArray[np.float64]:
+    """Turn the counts of a whole volume into areas of each object.
+
+    Parameters
+    ----------
+    counts : AreaCounts
+        Sums over all blocks, counted with objects.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X), in micrometres.
+
+    Returns
+    -------
+    ndarray of float64, shape (regions + 1, pairs)
+        Square micrometres; row 0 is what belongs to no object.
+    """
+    return _corrected(counts.by_region, counts.strips, spacing)
 
 
 def interface_areas(
@@ -277,6 +298,38 @@ def interface_areas(
     edges = check_spacing(spacing)
     counts = area_counts(labels, phases, edges, sigma=sigma)
     return areas_from_counts(counts, phases, edges, sigma=sigma)
+
+
+def _corrected(
+    weights: NDArray[np.int64], strips: NDArray[np.int64], spacing: Spacing
+) -> NDArray[np.float64]:
+    """Sum the weighted faces and the strips along triple lines that they lack."""
+    edges = np.array(spacing)
+    area = _dot(weights, np.prod(edges) / edges) / FIXED_POINT
+    lacking = (strips * np.outer(edges, edges)).sum(axis=(-2, -1)) / (2 * FIXED_POINT)
+    corrected: NDArray[np.float64] = np.maximum(area + lacking, 0.0)
+    return corrected
+
+
+def _dot(counts: NDArray[np.int64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over the last axis in a fixed order, which a matrix product does not promise."""
+    total: NDArray[np.float64] = (counts * factors).sum(axis=-1)
+    return total
+
+
+def _object_at(edges: NDArray[np.int32], regions: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the object around each voxel edge; the last one, where several meet."""
+    z, y, x, axis = edges[:, :4].T
+    up_z, up_y = axis > 0, axis == 0
+    over_y, over_x = axis == 2, axis < 2
+    around = [
+        regions[z, y, x],
+        regions[z + up_z, y + up_y, x],
+        regions[z, y + over_y, x + over_x],
+        regions[z + up_z, y + up_y + over_y, x + over_x],
+    ]
+    found: NDArray[np.int32] = np.max(around, axis=0)
+    return found
 
 
 def _phase_index(labels: NDArray[np.integer], phases: Sequence[int]) -> NDArray[np.uint8]:

@@ -29,6 +29,7 @@ Window = tuple[slice, slice, slice]
 
 _TAP_SUM = 2**15
 _REACH = 2.5
+_MATCHING_STEPS = 8
 
 
 class _Pair(NamedTuple):
@@ -96,7 +97,12 @@ def smoothing_taps(sigma: float) -> NDArray[np.int64]:
     radius = _radius(sigma)
     offsets = np.arange(-radius, radius + 1)
     centred = np.exp(-0.5 * (offsets / sigma) ** 2)
-    between = np.exp(-0.5 * ((offsets[:-1] + 0.5) / sigma) ** 2)
+    halves = offsets[:-1] + 0.5
+    goal = np.average(offsets**2, weights=centred)
+    width = sigma
+    for _ in range(_MATCHING_STEPS):
+        between = np.exp(-0.5 * (halves / width) ** 2)
+        width *= float(np.sqrt(goal / np.average(halves**2, weights=between)))
     return np.stack([_quantised(centred), np.append(_quantised(between), 0)])
 
 

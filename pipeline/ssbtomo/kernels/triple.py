@@ -47,6 +47,9 @@ def weigh_edges(
     normals: NDArray[np.float64],
     pairs_of: NDArray[np.int32],
     pairs: int,
+    *,
+    owners: NDArray[np.int32] | None = None,
+    owner_count: int = 0,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sum |t . e| over the edges of each triple, and the area that voxels lose along them.
 
@@ -70,18 +73,24 @@ def weigh_edges(
         Numbers of the same three pairs, for each triple.
     pairs : int
         Number of pairs.
+    owners : ndarray of int32, shape (n,), optional
+        Object at each edge, 0 for none.
+    owner_count : int
+        Largest object number.
 
     Returns
     -------
     lengths : ndarray of int64, shape (triples, 3)
         Units of 1 / (2 `FIXED_POINT`) voxel edges along each axis.
-    strips : ndarray of int64, shape (pairs, 3, 3)
-        Area to be added to each pair, in the same units, for each axis of the edge and of
-        the line of voxels; its scale is the product of their two spacings.
+    strips : ndarray of int64, shape (owner_count + 1, pairs, 3, 3)
+        Area to be added to each object and pair (row 0: no object), in the same units, for
+        each axis of the edge and of the line of voxels; its scale is the product of their
+        two spacings. The sum over objects is that of the block.
     """
     lengths = np.zeros((len(pairs_of), 3), dtype=np.int64)
-    strips = np.zeros((pairs, 3, 3), dtype=np.int64)
-    _weigh(edges, normals, pairs_of, lengths, strips)
+    strips = np.zeros((owner_count + 1, pairs, 3, 3), dtype=np.int64)
+    rows = np.zeros(len(edges), dtype=np.int32) if owners is None else owners
+    _weigh(np.column_stack([edges, rows]), normals, pairs_of, lengths, strips)
     return lengths, strips
 
 
@@ -95,7 +104,7 @@ def _weigh(
 ) -> None:
     tangent, across = np.empty(3), np.empty((3, 3))
     for item in range(len(edges)):
-        axis, triple, share = edges[item, 3:6]
+        axis, triple, share, owner = edges[item, 3:7]
         whole = _unit_normals(normals[item], across)
         for k in range(3):
             tangent[k] = 0.0
@@ -109,7 +118,7 @@ def _weigh(
         lengths[triple, axis] += int(np.rint(weight * FIXED_POINT)) * share
         if whole:
             for k in range(3):
-                _add_strips(across, k, weight * share, pairs_of[triple], strips[:, axis, k])
+                _add_strips(across, k, weight * share, pairs_of[triple], strips[owner, :, axis, k])
 
 
 @njit(nogil=True, cache=True)

@@ -11,8 +11,7 @@ import numpy as np
 from ssbtomo.blocks.areas import InterfaceAreas, interface_areas
 from ssbtomo.blocks.engine import SERIAL, Engine
 from ssbtomo.errors import InputDataError, PhaseMissingError
-from ssbtomo.kernels.areas import area_counts
-from ssbtomo.kernels.normals import FIXED_POINT
+from ssbtomo.kernels.areas import area_counts, region_areas
 from ssbtomo.measure.sources import Names, cut, label_source, named_phases, whole
 from ssbtomo.units import Spacing, check_spacing
 
@@ -215,8 +214,7 @@ def _coverage_by_particle(
         labels, order, edges, regions=objects, region_count=int(objects.max(initial=0))
     )
     rows = [k for k, pair in enumerate(combinations(order, 2)) if own in pair]
-    faces = np.prod(edges) / np.array(edges)
-    area = counts.by_region[numbers][:, rows] @ faces / FIXED_POINT
+    area = region_areas(counts, edges)[numbers][:, rows]
     others = [name for name, label in named.items() if label != own]
     return pd.DataFrame(
         {
