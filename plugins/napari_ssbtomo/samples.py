@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_ssbtomo.controllers.opening import LayerData
 
-__all__ = ["cathode_fibsem", "cathode_ct"]
+__all__ = ["cathode_ct", "cathode_fibsem"]
 
 
 def cathode_ct() -> list[LayerData]:
@@ -35,9 +35,8 @@ def cathode_fibsem() -> list[LayerData]:
 
 
 def _sample(name: str) -> list[LayerData]:
-    from ssbtomo.testing.samples import write_sample
-
     from napari_ssbtomo.controllers.opening import recipe_layers
+    from ssbtomo.testing.samples import write_sample
 
     folder = Path(tempfile.mkdtemp(prefix=f"ssbtomo-{name}-"))
     return recipe_layers(write_sample(name, folder))

@@ -115,7 +115,6 @@ def test_closing_the_dock_stops_its_run(window, run_dock, tmp_path, qtbot):
     click(dock.run_button)
     qtbot.waitUntil(lambda: dock.cancel_button.enabled, timeout=5000)
     window.window.remove_dock_widget(dock.native)
-    dock.native.deleteLater()
     qtbot.waitUntil(stopped.is_set, timeout=5000)
 
 

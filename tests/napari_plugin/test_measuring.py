@@ -109,9 +109,10 @@ def test_a_table_is_shown_in_four_digits_and_saved_with_all(tmp_path):
         ]
     )
     columns = shown(frame)
-    assert columns["value"] == ["0.3333", "inf"]
+    assert columns["value"] == ["0.3333 µm²", "inf\u2060"]  # the joiner has no width
     assert columns["range"] == ["0.3 – 0.4", ""]
     assert columns["subject"][0] == "void | active"
+    assert columns["quantity"] == ["contact area", "tortuosity factor, z"]
     assert "warnings" not in columns
     assert "0.3333333333333333" in save_csv(frame, tmp_path / "table").read_text()
     with pytest.raises(SsbtomoError, match="cannot be written"):

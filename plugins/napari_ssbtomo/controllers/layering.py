@@ -16,7 +16,7 @@ __all__ = ["recipe_of", "show_layers"]
 
 
 def show_layers(viewer: ViewerModel, layers: Sequence[LayerData]) -> None:
-    """Add layers; those of the same results folder that are there already are replaced.
+    """Add layers in place of those of the same volumes, and select the first phases.
 
     Parameters
     ----------
@@ -32,6 +32,10 @@ def show_layers(viewer: ViewerModel, layers: Sequence[LayerData]) -> None:
         viewer.layers.remove(old)
     for data, meta, kind in layers:
         viewer.add_layer(Layer.create(data, meta, kind))
+    for layer in viewer.layers:
+        if _about(layer).get("source") in sources and _about(layer).get("part") == "phases":
+            viewer.layers.selection.active = layer
+            return
 
 
 def recipe_of(layers: Iterable[Any]) -> Path | None:

@@ -200,6 +200,7 @@ def _tortuosity(request: MeasureRequest, cancel: threading.Event | None) -> Iter
         _spacing(request),
         axis=request.axis,
         phase=request.phases[request.tortuosity],
+        cancelled=cancel.is_set if cancel else None,
     )
     values = {"tortuosity_factor": found.tau, "effective_conductivity_ratio": found.effective}
     for quantity, value in values.items():

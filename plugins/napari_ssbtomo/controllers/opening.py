@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssbtomo.controllers.phases import colored, named
+from napari_ssbtomo.controllers.phases import colored, named, one_color
 from napari_ssbtomo.controllers.voxels import placement
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.palette import phase_colors
@@ -35,6 +35,7 @@ class _Part:
     visible: bool = True
     table: str = ""
     key: str = ""
+    color: str = ""
 
 
 _PARTS = (
@@ -42,7 +43,7 @@ _PARTS = (
     _Part("volume", "grey, denoised", visible=False),
     _Part("phases", "phases"),
     _Part("particles", "particles", visible=False, table="particles", key="particle"),
-    _Part("cracks", "cracks", table="cracks", key="crack"),
+    _Part("cracks", "cracks", table="cracks", key="crack", color="#d55e00"),
 )
 
 
@@ -198,7 +199,8 @@ def _part_layer(
         return _phases(levels, meta, facts, facts.pop("colors"))
     if part.table:
         features = facts.pop("features")
-        return _labels(levels, {**meta, "features": features}, facts)
+        look = {"colormap": one_color(part.color)} if part.color else {}
+        return _labels(levels, {**meta, **look, "features": features}, facts)
     return _image(levels, meta, facts)
 
 

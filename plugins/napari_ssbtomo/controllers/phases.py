@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["colored", "layer_phases", "named"]
+__all__ = ["colored", "layer_phases", "named", "one_color"]
 
 #: Layers with more voxels than this are not searched for labels while the window waits.
 _SEARCHED = 2**24
@@ -35,6 +35,24 @@ def colored(phases: Mapping[str, int], colors: Mapping[str, str]) -> Any:
     shown: dict[int | None, str] = {None: "transparent"}
     shown.update({label: colors[name] for name, label in phases.items() if name in colors})
     return DirectLabelColormap(color_dict=shown)
+
+
+def one_color(color: str) -> Any:
+    """Return a colour map that gives every object the same colour.
+
+    Parameters
+    ----------
+    color : str
+        The colour, ``#rrggbb``.
+
+    Returns
+    -------
+    napari.utils.DirectLabelColormap
+        Label 0 is transparent.
+    """
+    from napari.utils import DirectLabelColormap
+
+    return DirectLabelColormap(color_dict={None: color, 0: "transparent"})
 
 
 def named(phases: Mapping[str, int]) -> pd.DataFrame:

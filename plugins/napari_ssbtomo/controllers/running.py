@@ -78,17 +78,18 @@ def advance(state: RunState, event: Event) -> RunState:
     RunState
         The state after.
     """
+    of = f"{event.sample}: " if event.sample else ""  # the report is of all samples
     match event:
-        case StageStarted(sample, stage):
-            return RunState(f"{sample}: {stage}", lines=state.lines)
-        case Progress(sample, stage, done, total):
-            return RunState(f"{sample}: {stage}, {done} of {total}", done, total, state.lines)
-        case StageDone(sample, stage, seconds):
-            return _told(state, f"{sample}: {stage} done in {seconds:.1f} s")
-        case StageSkipped(sample, stage):
-            return _told(state, f"{sample}: {stage} was done before")
-        case Warned(sample, text):
-            return _told(state, f"{sample}: warning: {text}")
+        case StageStarted(stage=stage):
+            return RunState(f"{of}{stage}", lines=state.lines)
+        case Progress(stage=stage, done=done, total=total):
+            return RunState(f"{of}{stage}, {done} of {total}", done, total, state.lines)
+        case StageDone(stage=stage, seconds=seconds):
+            return _told(state, f"{of}{stage} done in {seconds:.1f} s")
+        case StageSkipped(stage=stage):
+            return _told(state, f"{of}{stage} was done before")
+        case Warned(text=text):
+            return _told(state, f"{of}warning: {text}")
 
 
 def _told(state: RunState, line: str) -> RunState:

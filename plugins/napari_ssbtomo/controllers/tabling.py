@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["clipboard_text", "save_csv", "shown"]
 
+_UNITS = {"um": "µm", "1/um": "1/µm", "1/um^2": "1/µm²", "um^2": "µm²", "um^3": "µm³"}
+
+#: A word joiner, which has no width: without it magicgui's table takes the text for a
+#: number and writes 0.08564 as 8.564e-02.
+_TEXT = "\u2060"
+
 
 def shown(frame: pd.DataFrame) -> dict[str, list[str]]:
     """Arrange a table of measurements for reading.
@@ -25,16 +31,16 @@ def shown(frame: pd.DataFrame) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        The columns to show. Values have four digits, `low` and `high` become one
-        range; columns in which nothing differs or nothing stands are left out.
+        The columns to show: values in four digits with their unit, `low` and `high` as
+        one range; the sample only if there are several; no column that is empty.
     """
     columns = {
-        "quantity": [text.replace("_", " ") for text in frame["quantity"]],
+        "quantity": [
+            _quantity(*pair) for pair in zip(frame["quantity"], frame["axis"], strict=True)
+        ],
         "subject": [text.replace("|", " | ") for text in frame["subject"]],
-        "axis": list(frame["axis"]),
-        "value": [_number(value) for value in frame["value"]],
-        "range": [_range(low, high) for low, high in zip(frame["low"], frame["high"], strict=True)],
-        "unit": ["" if unit == "1" else unit for unit in frame["unit"]],
+        "value": [_value(*pair) for pair in zip(frame["value"], frame["unit"], strict=True)],
+        "range": [_range(*pair) for pair in zip(frame["low"], frame["high"], strict=True)],
         "warnings": list(frame["warnings"]),
     }
     if frame["sample"].nunique() > 1:
@@ -90,8 +96,17 @@ def save_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     return file
 
 
+def _quantity(name: str, axis: str) -> str:
+    words = name.replace("_", " ")
+    return f"{words}, {axis}" if axis else words
+
+
 def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def _value(value: float, unit: str) -> str:
+    return f"{_number(value)} {_UNITS.get(unit, unit)}" if unit != "1" else _number(value) + _TEXT
 
 
 def _range(low: float, high: float) -> str:

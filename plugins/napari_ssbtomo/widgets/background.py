@@ -19,11 +19,21 @@ class Background:
         Takes each yielded value.
     on_end : callable
         Takes the returned value.
+    on_gone : callable
+        Called at the first news after the dock was closed: napari takes a closed dock's
+        widget out of the window, and does not destroy it.
     """
 
-    def __init__(self, on_news: Callable[[Any], None], on_end: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        on_news: Callable[[Any], None],
+        on_end: Callable[[Any], None],
+        on_gone: Callable[[], None],
+    ) -> None:
         self._on_news = on_news
         self._on_end = on_end
+        self._on_gone = on_gone
+        self._native: Any = None
         self._worker: Any = None
         self._stopped = False
 
@@ -32,16 +42,24 @@ class Background:
         """Whether a task is at work."""
         return self._worker is not None
 
-    def start(self, steps: Steps) -> None:
+    @property
+    def stopped(self) -> bool:
+        """Whether the dock is gone."""
+        return self._stopped
+
+    def start(self, native: Any, steps: Steps) -> None:
         """Start a task.
 
         Parameters
         ----------
+        native : object
+            The dock's own widget, to see whether it is still in the window.
         steps : callable
             Generator function without arguments; it returns its errors.
         """
         from napari.qt.threading import create_worker
 
+        self._native = native if native.parent() is not None else None
         self._worker = create_worker(
             steps,
             _start_thread=True,
@@ -55,7 +73,11 @@ class Background:
             self._worker.quit()
 
     def _news(self, news: Any) -> None:
-        if not self._stopped:
+        if self._stopped:
+            return
+        if self._native is not None and self._native.parent() is None:
+            self._on_gone()
+        else:
             self._on_news(news)
 
     def _end(self, end: Any) -> None:

@@ -47,7 +47,7 @@ class MeasureDock(Container[Any]):
         self._viewer = napari_viewer
         self._request: MeasureRequest | None = None
         self._cancel = threading.Event()
-        self._background = Background(self._show_step, self._show_end)
+        self._background = Background(self._show_step, self._show_end, self._leave)
         self.layer = ComboBox(choices=self._labels_layers, nullable=True)
         self.known_size = Label(value="")
         self.voxel_size = LineEdit()
@@ -132,7 +132,7 @@ class MeasureDock(Container[Any]):
         self._cancel = threading.Event()
         self._set_measuring(measuring=True)
         self._say("")
-        self._background.start(self._steps)
+        self._background.start(self.native, self._steps)
 
     def _steps(self) -> Generator[str, None, tuple[MeasureOutcome, pd.DataFrame]]:
         assert self._request is not None
@@ -165,6 +165,8 @@ class MeasureDock(Container[Any]):
 
     def _leave(self) -> None:
         """Let the measurement end with its dock, and let go of the viewer."""
+        if self._background.stopped:
+            return
         self._background.stop()
         self._cancel.set()
         self._viewer.layers.selection.events.active.disconnect(self._follow_selection)

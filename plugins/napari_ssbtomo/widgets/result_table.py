@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ResultTable"]
 
+_WIDEST = {"quantity": 112, "subject": 92, "warnings": 240}  # pixels
+
 
 class ResultTable(Container[Any]):
     """Measurements in four digits; copied and saved with all of them."""
@@ -51,9 +53,18 @@ class ResultTable(Container[Any]):
         self.table.clear()
         if not frame.empty:
             self.table.value = shown(frame)
-        self.table.native.verticalHeader().hide()
-        self.table.native.resizeColumnsToContents()
+        self._fit()
         self.copy_button.enabled = self.save_button.enabled = not frame.empty
+
+    def _fit(self) -> None:
+        """Break long names into lines, so that the values stay in view."""
+        native = self.table.native
+        native.verticalHeader().hide()
+        native.resizeColumnsToContents()
+        for column, name in enumerate(self.table.column_headers):
+            widest = _WIDEST.get(name, native.columnWidth(column))
+            native.setColumnWidth(column, min(native.columnWidth(column), widest))
+        native.resizeRowsToContents()
 
     def _copy(self) -> None:
         if self._frame is not None:

@@ -63,7 +63,7 @@ class RunDock(Container[Any]):
         self._controller: RunController | None = None
         self._results: Results | None = None
         self._suggested: Path | None = None
-        self._background = Background(self._show_state, self._show_end)
+        self._background = Background(self._show_state, self._show_end, self._leave)
         self.recipe = FileEdit(
             mode=FileDialogMode.EXISTING_FILE, filter="*.yaml *.yml", nullable=True
         )
@@ -123,7 +123,7 @@ class RunDock(Container[Any]):
         self._controller = RunController(_path(self.recipe), _path(self.out), run=self._run)
         self._set_running(running=True)
         self._show_state(RunState())
-        self._background.start(self._steps)
+        self._background.start(self.native, self._steps)
 
     def _steps(self) -> Generator[RunState, None, _End]:
         """Run, and open the results, away from the window."""
@@ -183,6 +183,8 @@ class RunDock(Container[Any]):
 
     def _leave(self) -> None:
         """Stop the run with its dock, and let go of the viewer."""
+        if self._background.stopped:
+            return
         self._background.stop()
         if self._controller is not None:
             self._controller.cancel()
