@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from ssbtomo.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "Measurement", "Results", "load", "table", "with_ranges"]
+__all__ = ["COLUMNS", "Measurement", "Results", "folder_name", "load", "table", "with_ranges"]
 
 COLUMNS = (
     "sample",
@@ -135,6 +136,22 @@ def table(measurements: Iterable[Measurement]) -> pd.DataFrame:
         for item in measurements
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def folder_name(name: str) -> str:
+    """Return a sample's name as a folder name that any file system takes.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sample.
+
+    Returns
+    -------
+    str
+        Letters, digits, dot, dash and underscore; never empty, never starting with a dot.
+    """
+    return re.sub(r"^\.+", "_", re.sub(r"[^\w.\-]+", "_", name, flags=re.ASCII)) or "_"
 
 
 @dataclass(frozen=True, slots=True)

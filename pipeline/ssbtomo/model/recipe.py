@@ -100,7 +100,7 @@ class Sample(SampleRecipe):
     name: str | None = Field(
         default=None,
         max_length=80,
-        pattern=r"^[^/\\|\x00-\x1f]*[^/\\|.\x00-\x1f][^/\\|\x00-\x1f]*$",
+        pattern=r"^[^/\\|.\x00-\x1f=+\-@ ][^/\\|\x00-\x1f]*$",
         description="Name of the sample; from the file if absent.",
     )
     voxel_size: tuple[Length, Length, Length] | None = Field(

@@ -102,7 +102,7 @@ class Phase(Section):
         description="Name in tables, figures and napari.",
         min_length=1,
         max_length=40,
-        pattern=r"^[^|/\\\x00-\x1f]+$",
+        pattern=r"^[^|/\\\x00-\x1f=+\-@ ][^|/\\\x00-\x1f]*$",
     )
     role: Literal["void", "electrolyte", "active", "lithium", "carbon", "other"] = Field(
         default="other", description="What the phase is in the cell; sets colour and measures."

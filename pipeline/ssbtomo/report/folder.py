@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssbtomo.palette import phase_colors
-from ssbtomo.results import Results
+from ssbtomo.results import Results, folder_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +125,7 @@ class SampleView:
         return path if path.is_dir() else None
 
     def _inside(self, kind: str) -> Path:
-        return self.folder / kind / _folder_name(self.name)
+        return self.folder / kind / folder_name(self.name)
 
     def fields(self) -> list[Field]:
         """Return the potential fields of this sample.
@@ -233,13 +232,8 @@ def _of_sample(tables: dict[str, pd.DataFrame], name: str) -> dict[str, pd.DataF
     return {key: table.reset_index(drop=True) for key, table in rows.items() if len(table)}
 
 
-def _folder_name(name: str) -> str:
-    """Return the name that a run gives to a sample's folders; it cannot lead elsewhere."""
-    return re.sub(r"^\.+", "_", re.sub(r"[^\w.\-]+", "_", name, flags=re.ASCII)) or "_"
-
-
 def _slug(name: str, taken: set[str]) -> str:
-    stem = _folder_name(name)
+    stem = folder_name(name)
     slug, count = stem, 1
     while slug.lower() in {other.lower() for other in taken}:
         count += 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import glob
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssbtomo.errors import FormatError, RecipeError
 from ssbtomo.model import Recipe, Sample
-from ssbtomo.stages.desk import folder_name
+from ssbtomo.results import folder_name
 
 __all__ = ["Job", "jobs_of"]
 
@@ -106,7 +107,9 @@ def _must_differ(jobs: list[Job]) -> None:
 
 
 def _stem(path: Path) -> str:
+    name = path.name if path.is_dir() else path.stem
     for suffix in _SUFFIXES:
         if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.name if path.is_dir() else path.stem
+            name = path.name[: -len(suffix)]
+    # A name that a spreadsheet would take for a formula, or that our own tables could not hold.
+    return re.sub(r"[|\\\x00-\x1f]", "_", name).lstrip("=+-@ ") or "sample"

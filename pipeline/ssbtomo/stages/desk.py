@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,28 +13,13 @@ from typing import Any
 from ssbtomo.blocks import SERIAL, Engine, Grid
 from ssbtomo.events import check_cancelled
 from ssbtomo.model import Sample
+from ssbtomo.results import folder_name
 from ssbtomo.units import AXES, Spacing
 
-__all__ = ["Desk", "Facts", "folder_name"]
+__all__ = ["Desk", "Facts", "clipped", "write_json"]
 
 Facts = dict[str, Any]
 Shape = tuple[int, int, int]
-
-
-def folder_name(name: str) -> str:
-    """Return a sample's name as a folder name that any file system takes.
-
-    Parameters
-    ----------
-    name : str
-        Name of the sample.
-
-    Returns
-    -------
-    str
-        Letters, digits, dot, dash and underscore; never empty, never starting with a dot.
-    """
-    return re.sub(r"^\.+", "_", re.sub(r"[^\w.\-]+", "_", name, flags=re.ASCII)) or "_"
 
 
 @dataclass(slots=True)

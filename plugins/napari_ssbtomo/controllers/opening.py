@@ -171,7 +171,7 @@ def _volumes(results: Results, sample: str) -> Path:
     plain = results.path / "volumes" / sample
     if plain.is_dir():
         return plain
-    from ssbtomo.stages.desk import folder_name
+    from ssbtomo.results import folder_name
 
     return results.path / "volumes" / folder_name(sample)
 

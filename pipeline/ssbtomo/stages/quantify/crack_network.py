@@ -42,7 +42,7 @@ def measure_cracks(subject: Subject) -> Findings:
         Measurement("crack_count", name, float(len(rows["crack"])), "1", how),
         Measurement(
             "crack_area_per_volume", name, area / subject.volume_um3, "1/um",
-            f"{how}; half the surface, voxel face x local normal", warnings=warnings,
+            f"{how}; both sides without the rim, voxel face x local normal", warnings=warnings,
         ),
         Measurement("crack_volume_fraction", name, volume / subject.volume_um3, "1", f"{how}; voxel count"),
     ]  # fmt: skip

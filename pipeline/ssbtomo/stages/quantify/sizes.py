@@ -64,7 +64,7 @@ def _particle_numbers(rows: Mapping[str, NDArray[Any]], name: str) -> Iterator[M
     warnings = (
         (f"{share:.0%} of the volume is in particles cut by the border",) if share > 0.2 else ()
     )
-    how = "seeded watershed on the distance map"
+    how = "drainage basins of the distance map, merged by depth"
     yield Measurement("particle_count", name, float(cut.size), "1", how, warnings=warnings)
     for percent in _PERCENTILES:
         size = weighted_percentile(rows["diameter_um"], rows["volume_um3"], percent)

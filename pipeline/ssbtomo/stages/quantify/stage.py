@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ssbtomo import io
+from ssbtomo.errors import PhaseMissingError
 from ssbtomo.model import MEASURES
 from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement, with_ranges
@@ -52,8 +53,8 @@ _SAYS = {
     "with the potential fixed on the two outer faces and no flux through the sides; the "
     "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
     "[@cooper2016].",
-    "particles": "Particles were separated by a seeded watershed [@vincent1991] on the "
-    "Euclidean distance map and are given as equivalent-sphere diameters by volume.",
+    "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
+    "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
     "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
@@ -117,8 +118,7 @@ class Quantify:
             desk.check_cancelled()
             part = self._part(desk, variant or "base", group)
             if not part.is_file():
-                found = _MEASURE[group](subject)
-                write_json(part, _frozen(found, desk.name))
+                write_json(part, _frozen(_measured(group, subject), desk.name))
             content = json.loads(part.read_text("utf-8"))
             measured += [thaw(item) for item in content["measurements"]]
             for name, rows in content["tables"].items():
@@ -138,6 +138,16 @@ class Quantify:
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
         return tuple(key for group in self.section.measures for key in _CITED.get(group, ()))
+
+
+def _measured(group: str, subject: Subject) -> Findings:
+    """Measure; a phase that a shifted threshold wiped out has no value there."""
+    try:
+        return _MEASURE[group](subject)
+    except PhaseMissingError:
+        if subject.full:
+            raise
+        return Findings()
 
 
 def _plain(item: Measurement) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ssbtomo.kernels.transport import TransportResult, solve
-from ssbtomo.results import Measurement
-from ssbtomo.stages.desk import folder_name, write_json
+from ssbtomo.results import Measurement, folder_name
+from ssbtomo.stages.desk import write_json
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.units import AXES
 
