@@ -27,9 +27,9 @@ def test_unequal_classes_are_recovered():
 
 def test_a_rare_class_is_parted_better_than_by_otsu():
     histogram = histogram_of([(1000, 150, 90000), (1800, 60, 3000)])
-    # The densities cross where 30 exp(-d1²/2)/150 = exp(-d2²/2)/60: at 1633.
-    assert gaussian_mixture(histogram, 2).thresholds[0] == pytest.approx(1633, abs=25)
-    assert multi_otsu(histogram, 2).thresholds[0] < 1500
+    # The densities cross where 30 exp(-d1²/2)/150 = exp(-d2²/2)/60: at 1600.
+    assert gaussian_mixture(histogram, 2).thresholds[0] == pytest.approx(1600, abs=10)
+    assert multi_otsu(histogram, 2).thresholds[0] < 1550
 
 
 def test_edges_do_not_widen_the_classes():
@@ -40,7 +40,7 @@ def test_edges_do_not_widen_the_classes():
     with_edges = gaussian_mixture(histogram, 2)
     without = gaussian_mixture(histogram, 2, partial_volume=False)
     assert with_edges.sds == pytest.approx([60, 60], rel=0.04)
-    assert without.sds.min() > 90
+    assert without.sds.min() > 80
 
 
 def test_one_hump_is_not_two_classes():

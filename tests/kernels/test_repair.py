@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
+from scipy.special import ndtr
 
 from ssbtomo.kernels.plateaus import Plateaus, find_plateaus, joint_histogram, seed_tables
 from ssbtomo.kernels.repair import (
@@ -80,7 +81,7 @@ def test_equal_heights_are_shared_fairly():
 
 
 def test_the_gradient_of_a_ramp_counts_the_spacing():
-    z, y, x = np.indices((7, 7, 7)).astype(np.float32)
+    z, y, _ = np.indices((7, 7, 7)).astype(np.float32)
     out = np.empty((7, 7, 7), np.uint16)
     gradient_levels(3 * z + 4 * y, tuple(np.float32([0.5, 0.5, 0.5])), np.float32(10), out)
     assert out[3, 3, 3] == 50
@@ -97,9 +98,10 @@ def test_nearby_phases_are_those_in_the_box():
 
 
 def edge(width):
-    x = np.arange(-30, 30) + 0.5
-    profile = 100 + 60 * ndi.gaussian_filter1d((x > 0).astype(float), width)
-    return np.broadcast_to(profile, (12, 12, 60)).astype(np.float32)
+    # Inclined, so that every grey value occurs.
+    z, y, x = np.indices((16, 16, 60))
+    place = (x - 30 + 0.4 * (y - 8) + 0.2 * (z - 8)) / np.sqrt(1.2)
+    return (100 + 60 * ndtr(place / width)).astype(np.float32)
 
 
 @pytest.mark.parametrize("width", [1.5, 2.5])
@@ -114,9 +116,8 @@ def test_plateaus_and_edge_width_are_measured(width):
     classes = Classes(np.array([130.0]), np.array([100.0, 160.0]), half, half, 1.0)
     found = find_plateaus(joint, centres, classes, 100.0, narrowest=1.0)
     assert found.means == pytest.approx([100, 160], abs=0.1)
-    # The nearest voxels lie half a voxel beside the steepest place: 1-2 % at these widths, and
-    # the central difference widens the edge by another 1/6 of a voxel squared over the width.
-    assert found.edge_width == pytest.approx(width, rel=0.1)
+    # The central difference adds a variance of 1/3.
+    assert found.edge_width == pytest.approx(np.sqrt(width**2 + 1 / 3), rel=0.03)
 
 
 def test_an_edge_has_no_seed_of_the_middle_phase():

@@ -37,8 +37,7 @@ def electrode(real_volumes):
 
 
 # The bounds are those that the project set itself for this volume: fractions within 0.02, overlap
-# 0.95, each contact area within 8 %. Multi-Otsu alone: areas +51 %, -100 %, +64 %. Of the crop,
-# an eighth, the labels themselves are less certain.
+# 0.95, each contact area within 8 %. Multi-Otsu alone: areas +49 %, -100 %, +54 %.
 @pytest.mark.parametrize(
     ("prepare", "iou", "share"),
     [
@@ -61,10 +60,10 @@ def test_a_real_electrode_without_tuning(electrode, prepare, iou, share):
     found = segment_volume(image, CUBE, 3)
     for phase in range(3):
         assert (found.labels == phase).mean() == pytest.approx((truth == phase).mean(), abs=0.02)
-        assert overlap(found.labels, truth, phase) >= iou
+        assert overlap(found.labels, truth, phase) >= 0.95
     true = areas(truth, 3)
     for pair, area in areas(found.labels, 3).items():
-        assert area == pytest.approx(true[pair], rel=share)
+        assert area == pytest.approx(true[pair], rel=0.08)
     assert found.warnings == ()
     assert min(found.separability) > 7
 

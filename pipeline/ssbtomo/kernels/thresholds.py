@@ -118,11 +118,10 @@ def multi_otsu(histogram: Histogram, classes: int) -> Classes:
     check_classes(histogram, classes)
     coarse = histogram.coarse()
     check_classes(coarse, classes)
-    cuts = _best_cuts(coarse, classes)
-    return classes_between(coarse, [float(coarse.edges[cut]) for cut in cuts])
+    return classes_between(coarse, _best_cuts(coarse, classes))
 
 
-def _best_cuts(histogram: Histogram, classes: int) -> list[int]:
+def _best_cuts(histogram: Histogram, classes: int) -> list[float]:
     # gain[i, j] is the share of the bins i..j-1 in the variance between classes; a path of
     # `classes` steps from 0 to the end collects the most.
     centres = histogram.centres - histogram.centres.mean()
@@ -144,11 +143,11 @@ def _best_cuts(histogram: Histogram, classes: int) -> list[int]:
     return cuts[::-1]
 
 
-def _mid_gap(histogram: Histogram, cut: int) -> int:
-    # Empty bins beside a cut make it arbitrary: take the middle of the gap.
+def _mid_gap(histogram: Histogram, cut: int) -> float:
+    # Empty bins beside a cut make it arbitrary: take the middle between the filled ones.
     filled = np.flatnonzero(histogram.counts)
-    below, above = filled[filled < cut], filled[filled >= cut]
-    return int(below[-1] + 1 + above[0]) // 2 if below.size and above.size else cut
+    below, above = filled[filled < cut][-1], filled[filled >= cut][0]
+    return float(histogram.centres[below] + histogram.centres[above]) / 2
 
 
 def classes_between(histogram: Histogram, thresholds: Sequence[float] | Floats) -> Classes:

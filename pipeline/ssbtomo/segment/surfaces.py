@@ -19,7 +19,7 @@ from ssbtomo.kernels.histogram import count_grey
 from ssbtomo.kernels.thresholds import Classes
 from ssbtomo.units import Spacing
 
-__all__ = ["Step", "Surfaces", "find_surfaces"]
+__all__ = ["Step", "Surfaces", "find_surfaces", "stop_if"]
 
 Floats = NDArray[np.float64]
 Step = Callable[[], None]
@@ -112,7 +112,7 @@ def find_surfaces(
     Returns
     -------
     Surfaces
-        Holds 6 bytes per voxel; the work needs 11 beside the image.
+        Holds 6 bytes per voxel; the work needs 13 beside the image.
 
     Raises
     ------

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.cleanup import remove_small
-from ssbtomo.segment.volumes import Segmentation, check_image, segment_volume
+from ssbtomo.segment.inputs import check_image
+from ssbtomo.segment.volumes import Segmentation, segment_volume
 from ssbtomo.units import Spacing
 
 __all__ = ["gaussian_mixture", "multi_otsu", "remove_small_objects", "repair_partial_volume"]
@@ -143,7 +144,7 @@ def repair_partial_volume(
     and each surface settles half-way between the plateaus on its two sides. A real film of a
     middle phase between a dark and a bright one is kept if it is wider than about three
     voxels (or 2.4 times the blur of the edges, if that is more); a thinner one cannot be told from
-    blur. A wedge of the middle phase ends that much too early. 12 bytes per voxel
+    blur. A wedge of the middle phase ends that much too early. 13 bytes per voxel
     beside the image.
     """
     return segment_volume(
