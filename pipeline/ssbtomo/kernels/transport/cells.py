@@ -80,7 +80,10 @@ def from_labels(labels: NDArray[Any], conductivities: Mapping[int, float]) -> tu
     series = len(values) > 1
     table = np.full(256, np.inf if series else 0.0)
     relative = np.array(values) / scale
-    table[1 : len(values) + 1] = 0.5 / relative if series else 0.5
+    if series:
+        table[1 : len(values) + 1] = 0.5 / relative
+    else:
+        table[1:] = 0.5  # of one phase the codes will be counts of faces
     fraction = int(counts.sum()) / labels.size
     mean = float(counts[1:] @ np.array(values)) / labels.size
     return codes, Medium(table, SERIES if series else MASK, scale, fraction, mean)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.currents import count_faces
-from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator
+from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator, inside, pitch_of, room
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import Spacing
 
@@ -33,26 +35,33 @@ def finest(
     Returns
     -------
     Operator
-        Its codes are a padded copy.
+        It holds a copy of the codes.
     """
     axis, periodic, spacing = how
-    wraps = np.array([periodic and a != axis and n > 1 for a, n in enumerate(codes.shape)], np.int64)
-    padded = np.zeros(tuple(n + 2 for n in codes.shape), np.uint8)
-    padded[1:-1, 1:-1, 1:-1] = codes
-    _fill_ghosts(padded, axis, wraps)
+    size = (codes.shape[0], codes.shape[1], codes.shape[2])
     # A single layer has two electrodes, four half faces: too many for the packed counts.
-    mode = OPEN if medium.mode == MASK and codes.shape[axis] == 1 else medium.mode
-    table = medium.table
-    if medium.mode == MASK:
-        table = np.full(256, 0.5)
-        table[0] = 0.0
-    if mode == MASK:
-        mask, padded = padded, np.zeros_like(padded)
-        team.run(count_faces, mask, mask, axis, padded)
-        _fill_ghosts(padded, axis, wraps)
+    mode = OPEN if medium.mode == MASK and size[axis] == 1 else medium.mode
     inverse = 1 / np.square(np.array(spacing))
-    dummy = np.zeros((1, 1, 1), np.float32)
-    return Operator(mode, axis, padded, table, inverse / inverse.max(), dummy, dummy, dummy, wraps)
+    dummy = np.zeros((1, 1), np.float32)
+    op = Operator(
+        mode,
+        axis,
+        size,
+        pitch_of(size),
+        np.zeros(room(size), np.uint8),
+        medium.table,
+        inverse / inverse.max(),
+        dummy,
+        dummy,
+        dummy,
+        np.array([periodic and a != axis and n > 1 for a, n in enumerate(size)], np.int64),
+    )
+    inside(op, op.codes)[...] = codes
+    _fill_ghosts(op)
+    if mode == MASK:
+        team.run(count_faces, op.codes, op, op.codes.copy())
+        _fill_ghosts(op)
+    return op
 
 
 def driven(op: Operator) -> float:
@@ -68,15 +77,16 @@ def driven(op: Operator) -> float:
     float
         What energies are divided by to make conductivities.
     """
-    z, y, x = op.codes.shape
-    return float(op.weights[op.axis]) * (z - 2) * (y - 2) * (x - 2)
+    return float(op.weights[op.axis]) * math.prod(op.size)
 
 
-def _fill_ghosts(padded: NDArray[np.uint8], axis: int, wraps: NDArray[np.int64]) -> None:
+def _fill_ghosts(op: Operator) -> None:
     """Mirror the codes at the electrodes; wrap them where sides are joined."""
-    for a in range(3):
-        faces = np.moveaxis(padded, a, 0)
-        if a == axis:
+    nz, ny, nx = op.size
+    box = op.codes.reshape(nz + 2, ny + 2, op.pitch)[:, :, : nx + 2]
+    for axis in range(3):
+        faces = np.moveaxis(box, axis, 0)
+        if axis == op.axis:
             faces[0], faces[-1] = faces[1], faces[-2]
-        elif wraps[a]:
+        elif op.wraps[axis]:
             faces[0], faces[-1] = faces[-2], faces[1]

@@ -20,7 +20,7 @@ __all__ = ["Outcome", "Steering", "iterate"]
 _LIMIT = 1000
 _STALL = 60
 """Iterations without a tenfold smaller residual after which a solve counts as stalled."""
-_FLOOR = 1e-13
+_FLOOR = 1e-12
 """Relative residual below which float64 has nothing more to say."""
 
 
@@ -104,7 +104,7 @@ def iterate(
         The finest grid.
     grid : Multigrid
         Its preconditioner.
-    x : ndarray of float64, padded
+    x : ndarray of float64, as stored
         The deviation, zero at first; changed in place.
     steering : Steering
         Tolerance, progress, cancellation.
@@ -164,7 +164,7 @@ class _Gradients:
         rz = self.grid.apply(self.r, self.z)
         sums = plane_sums(self.p)
         beta = rz / self._rz if self._rz else 0.0
-        self.grid.team.sweep(direct, self.p, 2, self._joined, self.op, self.z, self.p, beta, sums)
+        self.grid.team.sweep(direct, self.p, (2, self._joined), self.op, (self.z, self.p), beta, sums)
         curvature = float(sums.sum())
         if not (rz > 0 and curvature > 0):
             return False
@@ -198,7 +198,7 @@ class _Gradients:
 
     def currents(self) -> tuple[float, float]:
         """Return the mean of the layer currents as an energy, and their relative spread."""
-        size = self.x.shape[self.op.axis] - 2
+        size = self.op.size[self.op.axis]
         sums = plane_sums(self.x, size + 1)
         self.grid.team.run(layer_currents, self.x, self.op, self.x, sums)
         layers = sums.sum(axis=0)
@@ -210,7 +210,7 @@ class _Gradients:
         """Move the deviation, renew the residual, and return its norm."""
         sums = plane_sums(self.x, 2)
         self.grid.team.sweep(
-            advance, self.x, 2, self._joined, self.op, self.x, self.p, alpha, self.r, sums
+            advance, self.x, (2, self._joined), self.op, (self.x, self.p, self.r), alpha, sums
         )
         square, self.product = (float(total) for total in sums.sum(axis=0))
         return math.sqrt(square)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import STORED, Operator
+from ssbtomo.kernels.transport.operator import STORED, Operator, inside, pitch_of, room
 from ssbtomo.kernels.transport.sweeps import FROM_COARSE, FROM_GUESS, FROM_ZERO, assemble, coarsen, restrict, smooth
 from ssbtomo.kernels.transport.team import Team, plane_sums
 
@@ -18,7 +19,6 @@ _DIRECT = 400
 _NEARLY = 1.5
 """Axes whose cells are at most so much longer than the shortest are coarsened together."""
 
-Shape = tuple[int, int, int]
 Field = NDArray[np.float32]
 
 
@@ -30,20 +30,17 @@ class Level:
     ----------
     op : Operator
         Its conduction operator.
-    shape : tuple of int
-        Its cells along (Z, Y, X).
     edges : tuple of ndarray of float64
         Widths of its cells along each axis.
     """
 
     op: Operator
-    shape: Shape
     edges: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
     @property
     def cells(self) -> int:
         """Number of cells."""
-        return self.shape[0] * self.shape[1] * self.shape[2]
+        return math.prod(self.op.size)
 
 
 class Multigrid:
@@ -67,14 +64,13 @@ class Multigrid:
         self, op: Operator, spacing: tuple[float, float, float], team: Team
     ) -> None:
         self.team = team
-        shape = (op.codes.shape[0] - 2, op.codes.shape[1] - 2, op.codes.shape[2] - 2)
-        z, y, x = (np.full(n, edge) for n, edge in zip(shape, spacing, strict=True))
-        self.levels = [Level(op, shape, (z, y, x))]
-        while self.levels[-1].cells > _DIRECT and max(self.levels[-1].shape) > 1:
+        z, y, x = (np.full(n, edge) for n, edge in zip(op.size, spacing, strict=True))
+        self.levels = [Level(op, (z, y, x))]
+        while self.levels[-1].cells > _DIRECT:
             self.levels.append(_coarser(self.levels[-1], team))
-        padded = [tuple(n + 2 for n in level.shape) for level in self.levels]
-        self._right = [np.zeros(p, np.float32) for p in padded[1:]]
-        self._field = [np.zeros(p, np.float32) for p in padded[1:]]
+        rooms = [room(level.op.size) for level in self.levels[1:]]
+        self._right = [np.zeros(shape, np.float32) for shape in rooms]
+        self._field = [np.zeros(shape, np.float32) for shape in rooms]
         self._inverse = _inverse(self.levels[-1])
 
     @property
@@ -89,9 +85,9 @@ class Multigrid:
 
         Parameters
         ----------
-        right : ndarray of float32, padded
+        right : ndarray of float32, as stored
             Right-hand side.
-        field : ndarray of float32, padded
+        field : ndarray of float32, as stored
             The solution, written; what it held does not matter.
 
         Returns
@@ -101,7 +97,7 @@ class Multigrid:
         """
         if len(self.levels) == 1:
             self._solve_directly(right, field)
-            return float(np.einsum("kji,kji->", right, field, dtype=np.float64))
+            return float(np.einsum("ij,ij->", right, field, dtype=np.float64))
         return self._cycle(0, right, field, FROM_ZERO)
 
     def _cycle(self, index: int, right: Field, field: Field, start: int) -> float:
@@ -109,64 +105,64 @@ class Multigrid:
             self._solve_directly(right, field)
             return 0.0
         level, below = self.levels[index], self.levels[index + 1]
-        coarse_right, coarse_field = self._right[index], self._field[index]
-        self._smooth(level, right, field, coarse_field, (start, 1))
-        self.team.run(restrict, coarse_right, level.op, right, field, coarse_right)
-        self._cycle(index + 1, coarse_right, coarse_field, FROM_ZERO)
+        grids = (level.op, below.op)
+        fields = (right, field, self._field[index])
+        coarse = self._right[index]
+        self._smooth(grids, fields, (start, 1))
+        self.team.run(restrict, coarse, grids, (right, field, coarse))
+        self._cycle(index + 1, coarse, fields[2], FROM_ZERO)
         if 3 * below.cells <= level.cells and index + 2 < len(self.levels):
-            self._cycle(index + 1, coarse_right, coarse_field, FROM_GUESS)
-        return self._smooth(level, right, field, coarse_field, (FROM_COARSE, 0))
+            self._cycle(index + 1, coarse, fields[2], FROM_GUESS)
+        return self._smooth(grids, fields, (FROM_COARSE, 0))
 
     def _smooth(
-        self, level: Level, right: Field, field: Field, coarse: Field, how: tuple[int, int]
+        self, grids: tuple[Operator, Operator], fields: tuple[Field, Field, Field], how: tuple[int, int]
     ) -> float:
-        dots = plane_sums(field)
-        self.team.sweep(
-            smooth, field, 3, bool(level.op.wraps[0]), level.op, right, field, coarse, how, dots
-        )
+        dots = plane_sums(fields[1])
+        self.team.sweep(smooth, fields[1], (3, bool(grids[0].wraps[0])), grids, fields, how, dots)
         return float(dots.sum())
 
     def _solve_directly(self, right: Field, field: Field) -> None:
-        inner = right[1:-1, 1:-1, 1:-1]
-        field[1:-1, 1:-1, 1:-1] = (self._inverse @ inner.ravel()).reshape(inner.shape)
+        op = self.levels[-1].op
+        known = inside(op, right)
+        inside(op, field)[...] = (self._inverse @ known.ravel()).reshape(known.shape)
 
 
 def _coarser(level: Level, team: Team) -> Level:
     """Return the next coarser grid."""
     halved = _axes_to_halve(level)
     merged = [_merge(edges, half) for edges, half in zip(level.edges, halved, strict=True)]
-    shape = (merged[0].size, merged[1].size, merged[2].size)
-    wraps = tuple(int(wrap and n > 1) for wrap, n in zip(level.op.wraps, shape, strict=True))
+    old = level.op
+    size = (merged[0].size, merged[1].size, merged[2].size)
+    wraps = old.wraps * (np.array(size) > 1)
     ratios = []
     for axis in range(3):
-        fine = _distances(level.edges[axis], electrodes=axis == level.op.axis)
-        step = 2 if halved[axis] else 1
-        at = np.minimum(np.arange(shape[axis] + 1) * step, level.shape[axis])
-        coarse = _distances(merged[axis], electrodes=axis == level.op.axis)
-        ratios.append(fine[at] / coarse)
-        if level.op.wraps[axis] and not wraps[axis]:
-            ratios[axis][:] = 0.0
-    z, y, x = (np.zeros(tuple(n + 2 for n in shape), np.float32) for _ in range(3))
-    team.run(
-        coarsen, z, level.op, level.shape, (ratios[0], ratios[1], ratios[2]), (z, y, x)
-    )
-    op = level.op._replace(
+        fine = _distances(level.edges[axis], electrodes=axis == old.axis)
+        at = np.minimum(np.arange(size[axis] + 1) * (1 + halved[axis]), old.size[axis])
+        ratio = fine[at] / _distances(merged[axis], electrodes=axis == old.axis)
+        # A single layer joined to itself has no faces that matter.
+        ratios.append(ratio * (wraps[axis] or not old.wraps[axis]))
+    gz, gy, gx = (np.zeros(room(size), np.float32) for _ in range(3))
+    op = old._replace(
         mode=STORED,
-        codes=np.zeros((1, 1, 1), np.uint8),
-        gz=z,
-        gy=y,
-        gx=x,
-        wraps=np.array(wraps, np.int64),
+        size=size,
+        pitch=pitch_of(size),
+        codes=np.zeros((1, 1), np.uint8),
+        gz=gz,
+        gy=gy,
+        gx=gx,
+        wraps=wraps,
     )
-    return Level(op, shape, (merged[0], merged[1], merged[2]))
+    team.run(coarsen, gz, (old, op), (ratios[0], ratios[1], ratios[2]))
+    return Level(op, (merged[0], merged[1], merged[2]))
 
 
 def _axes_to_halve(level: Level) -> tuple[bool, ...]:
     """Tell along which axes cells are merged: those where they couple most strongly."""
     longest = [float(edges.max()) for edges in level.edges]
-    shortest = min(edge for edge, n in zip(longest, level.shape, strict=True) if n > 1)
+    shortest = min(edge for edge, n in zip(longest, level.op.size, strict=True) if n > 1)
     return tuple(
-        n > 1 and edge <= _NEARLY * shortest for edge, n in zip(longest, level.shape, strict=True)
+        n > 1 and edge <= _NEARLY * shortest for edge, n in zip(longest, level.op.size, strict=True)
     )
 
 
@@ -185,7 +181,7 @@ def _inverse(level: Level) -> NDArray[np.float32]:
     """Return the inverse of the coarsest operator; zero for cells that do not conduct."""
     matrix = np.zeros((level.cells, level.cells))
     for axis in range(3):
-        assemble(level.op, level.shape, axis, matrix)
+        assemble(level.op, axis, matrix)
     dead = np.flatnonzero(np.diagonal(matrix) <= 0)
     matrix[dead, dead] = 1.0
     inverse = np.linalg.inv(matrix)

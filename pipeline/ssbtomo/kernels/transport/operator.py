@@ -1,8 +1,13 @@
-"""The conduction operator on voxels: face conductances from codes, row by row.
+"""The conduction operator on voxels: face conductances from codes, run by run.
 
-Arrays carry one ghost layer on every side. A face conductance is made where it is needed,
-from the codes of the two voxels that share the face, so that the finest grid costs one byte
-per voxel; coarser grids store theirs.
+A field is stored as (Z + 2, area): one row per plane, and the plane's rows of voxels one
+after the other, all with a ghost layer. A *run* is a stretch of a plane, whole rows with
+their ghosts, long enough for vector instructions and short enough for the first cache. The
+number of voxels from row to row, the pitch, is odd, so that the colours of red-black sweeps
+alternate along a run.
+
+A face conductance is made where it is needed, from the codes of the two voxels that share
+the face, so that the finest grid costs one byte per voxel; coarser grids store theirs.
 """
 
 from __future__ import annotations
@@ -13,7 +18,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["DEVICE", "KERNEL", "MASK", "OPEN", "SERIES", "STORED", "Operator", "add_difference", "decode", "edge", "face", "stencil"]
+__all__ = [
+    "DEVICE",
+    "KERNEL",
+    "MASK",
+    "OPEN",
+    "SERIES",
+    "STORED",
+    "Operator",
+    "add_drive",
+    "edge",
+    "face",
+    "inside",
+    "join",
+    "pitch_of",
+    "room",
+    "rows_per_run",
+    "stencil",
+]
 
 MASK = 0
 """One conducting phase: the code counts the open faces of each axis, two bits each."""
@@ -26,15 +48,19 @@ STORED = 3
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Floating-point freedom: sums may be reordered; inf and nan stay what they are."""
-KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": _FAST}
+_COMMON: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+KERNEL: dict[str, Any] = _COMMON | {"cache": True}
 """How the passes are compiled; see `team` for how they run in parallel."""
-DEVICE: dict[str, Any] = {
-    "nogil": True,
-    "fastmath": _FAST,
+DEVICE: dict[str, Any] = _COMMON | {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
 """How the parts that only passes call are compiled: into them, without doors of their own."""
+_RUN = 2048
+"""Voxels in a run, about: five arrays of them fit the first cache."""
+
+Run = tuple[int, int, int]
+"""A plane, and the first and one past the last voxel of a stretch of it."""
 
 
 class Operator(NamedTuple):
@@ -46,14 +72,18 @@ class Operator(NamedTuple):
         How face conductances are made: `MASK`, `OPEN`, `SERIES` or `STORED`.
     axis : int
         The transport axis, whose two outer faces are held at fixed potentials.
-    codes : ndarray of uint8, padded
+    size : tuple of int
+        Cells along (Z, Y, X).
+    pitch : int
+        Cells from one row of the store to the next; odd.
+    codes : ndarray of uint8, shape (Z + 2, area)
         One code per voxel, 0 where nothing conducts; a dummy on coarse grids.
     table : ndarray of float64, shape (256,)
         Half the conducting fraction (`MASK`, `OPEN`) or the resistance of half a voxel
         (`SERIES`) of each code.
     weights : ndarray of float64, shape (3,)
         Face area over distance for each axis, relative to the largest.
-    gz, gy, gx : ndarray of float32, padded
+    gz, gy, gx : ndarray of float32, shape (Z + 2, area)
         Conductance between a cell and the next along each axis; dummies on the finest grid.
     wraps : ndarray of int64, shape (3,)
         1 for each axis along which the sides are joined.
@@ -61,6 +91,8 @@ class Operator(NamedTuple):
 
     mode: int
     axis: int
+    size: tuple[int, int, int]
+    pitch: int
     codes: NDArray[np.uint8]
     table: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -70,18 +102,75 @@ class Operator(NamedTuple):
     wraps: NDArray[np.int64]
 
 
+def pitch_of(size: tuple[int, int, int]) -> int:
+    """Return the odd number of cells from row to row of the store.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Cells along (Z, Y, X).
+
+    Returns
+    -------
+    int
+        At least two more than the cells of a row.
+    """
+    return size[2] + 2 + (size[2] + 1) % 2
+
+
+def room(size: tuple[int, int, int]) -> tuple[int, int]:
+    """Return the shape of the store of a field.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Cells along (Z, Y, X).
+
+    Returns
+    -------
+    tuple of int
+        Planes and voxels per plane, ghosts included.
+    """
+    return size[0] + 2, (size[1] + 2) * pitch_of(size)
+
+
+def inside(op: Operator, field: NDArray[Any]) -> NDArray[Any]:
+    """Return the cells of a stored field without ghosts, as a view.
+
+    Parameters
+    ----------
+    op : Operator
+        The grid.
+    field : ndarray, shape (Z + 2, area)
+        As stored.
+
+    Returns
+    -------
+    ndarray, shape (Z, Y, X)
+        A view of it.
+    """
+    nz, ny, nx = op.size
+    return field.reshape(nz + 2, ny + 2, op.pitch)[1:-1, 1:-1, 1 : nx + 1]
+
+
 @njit(**DEVICE)
-def edge(op: Operator, axis: int, index: int, size: int) -> float:
+def rows_per_run(op: Operator) -> int:
+    """Return the even number of rows that make a run."""
+    return 2 * max(1, _RUN // (2 * op.pitch))
+
+
+@njit(**DEVICE)
+def edge(op: Operator, axis: int, index: int) -> float:
     """Return 2 for a face on the electrodes, half a voxel away, else 1."""
-    if axis == op.axis and (index == 0 or index == size):
+    if axis == op.axis and (index == 0 or index == op.size[axis]):
         return 2.0
     return 1.0
 
 
 @njit(**DEVICE)
-def join(series: bool, near: float, far: float) -> float:  # noqa: FBT001 - Numba takes positions
+def join(op: Operator, near: float, far: float) -> float:
     """Return the conductance between two voxels from their table values."""
-    if series:
+    if op.mode == SERIES:
         return 1.0 / (near + far)
     return near + far if near > 0.0 and far > 0.0 else 0.0
 
@@ -89,142 +178,183 @@ def join(series: bool, near: float, far: float) -> float:  # noqa: FBT001 - Numb
 @njit(**DEVICE)
 def face(op: Operator, axis: int, k: int, j: int, i: int) -> float:
     """Return the conductance between cell (k, j, i) and the next along an axis."""
+    at = j * op.pitch + i
     if op.mode == STORED:
         if axis == 0:
-            return np.float64(op.gz[k, j, i])
-        return np.float64(op.gy[k, j, i]) if axis == 1 else np.float64(op.gx[k, j, i])
-    position = k if axis == 0 else (j if axis == 1 else i)
-    near = op.table[op.codes[k, j, i]]
-    far = op.table[op.codes[k + (axis == 0), j + (axis == 1), i + (axis == 2)]]
-    factor = edge(op, axis, position, op.codes.shape[axis] - 2)
-    return factor * op.weights[axis] * join(op.mode == SERIES, near, far)
+            return np.float64(op.gz[k, at])
+        return np.float64(op.gy[k, at]) if axis == 1 else np.float64(op.gx[k, at])
+    far = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))
+    other = op.codes[k + 1 if axis == 0 else k, far]
+    value = join(op, op.table[op.codes[k, at]], op.table[other])
+    return edge(op, axis, k if axis == 0 else (j if axis == 1 else i)) * op.weights[axis] * value
 
 
 @njit(**DEVICE)
-def decode(op: Operator, k: int, j: int, out: NDArray[Any]) -> None:
-    """Write the table values of a row of voxels."""
-    codes = op.codes[k, j]
+def _decode(op: Operator, k: int, first: int, out: NDArray[Any]) -> None:
+    """Write the table values of a stretch of a plane."""
+    codes = op.codes[k, first : first + out.size]
     for i in range(out.size):
         out[i] = op.table[codes[i]]
 
 
 @njit(**DEVICE)
-def _conductances(
-    op: Operator, weight: float, near: NDArray[Any], far: NDArray[Any], out: NDArray[Any]
+def _add_faces(
+    how: tuple[int, float],
+    near: NDArray[Any],
+    far: NDArray[Any],
+    x: NDArray[Any],
+    sums: tuple[NDArray[Any], NDArray[Any]],
 ) -> None:
-    """Write the face conductances between two rows of table values."""
-    unit = out.dtype.type(weight)
-    one = out.dtype.type(1)
-    zero = out.dtype.type(0)
-    if op.mode == SERIES:
-        for i in range(out.size):
-            out[i] = unit * (one / (near[i] + far[i]))
+    """Add the faces of a run towards one side: conductance × neighbour, and conductance."""
+    total, diagonal = sums
+    weight = total.dtype.type(how[1])
+    zero = total.dtype.type(0)
+    if how[0] == SERIES:
+        for i in range(total.size):
+            g = weight / (near[i] + far[i])
+            total[i] += g * x[i]
+            diagonal[i] += g
     else:
-        for i in range(out.size):
+        for i in range(total.size):
             both = (near[i] > zero) & (far[i] > zero)
-            out[i] = unit * (near[i] + far[i]) if both else zero
+            g = weight * (near[i] + far[i]) if both else zero
+            total[i] += g * x[i]
+            diagonal[i] += g
 
 
 @njit(**DEVICE)
-def _gather(x: NDArray[Any], g: NDArray[Any], factor: float, out: NDArray[Any]) -> None:
-    """Add a conductance times the neighbour's value to a row."""
-    f = out.dtype.type(factor)
-    for i in range(out.size):
-        out[i] += f * g[i] * x[i]
-
-
-@njit(**DEVICE)
-def _gather_one(g: NDArray[Any], factor: float, out: NDArray[Any]) -> None:
-    """Add a conductance to a row."""
-    f = out.dtype.type(factor)
-    for i in range(out.size):
-        out[i] += f * g[i]
-
-
-@njit(**DEVICE)
-def _stencil_mask(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[Any]) -> None:
-    """Do `stencil` where one phase conducts: counts of open faces tell the diagonal."""
-    wz, wy, wx = np.float32(op.weights[0]), np.float32(op.weights[1]), np.float32(op.weights[2])
-    here, up, down, north, south = x[k, j], x[k - 1, j], x[k + 1, j], x[k, j - 1], x[k, j + 1]
-    total, diagonal, codes = rows[0], rows[1], op.codes[k, j]
-    for i in range(1, total.size - 1):
-        total[i] = wz * (up[i] + down[i]) + wy * (north[i] + south[i]) + wx * (here[i - 1] + here[i + 1])
-    for i in range(1, total.size - 1):
-        code = codes[i]
-        diagonal[i] = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3) + wx * np.uint8(code >> 4)
-
-
-@njit(**DEVICE)
-def _stencil_stored(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[Any]) -> None:
-    """Do `stencil` from stored conductances."""
-    here, up, down, north, south = x[k, j], x[k - 1, j], x[k + 1, j], x[k, j - 1], x[k, j + 1]
-    a, b, c, d, e = op.gz[k - 1, j], op.gz[k, j], op.gy[k, j - 1], op.gy[k, j], op.gx[k, j]
-    total, diagonal = rows[0], rows[1]
-    for i in range(1, total.size - 1):
-        total[i] = e[i - 1] * here[i - 1] + e[i] * here[i + 1] + a[i] * up[i] + b[i] * down[i]
-    for i in range(1, total.size - 1):
-        total[i] += c[i] * north[i] + d[i] * south[i]
-    for i in range(1, total.size - 1):
-        diagonal[i] = (a[i] + b[i]) + (c[i] + d[i]) + (e[i - 1] + e[i])
-
-
-@njit(**DEVICE)
-def _stencil_cells(op: Operator, x: NDArray[Any], k: int, j: int, rows: NDArray[Any]) -> None:
+def _sums_cells(
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
+) -> None:
     """Do `stencil` from the table values of the voxels."""
-    nz, ny, nx = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
-    total, diagonal, near, far, g = rows[0], rows[1], rows[2], rows[3], rows[4]
-    total[:] = np.float32(0)
-    diagonal[:] = np.float32(0)
-    decode(op, k, j, near)
-    for axis, step in ((0, -1), (0, 1), (1, -1), (1, 1)):
-        kk, jj = (k + step, j) if axis == 0 else (k, j + step)
-        decode(op, kk, jj, far)
-        _conductances(op, op.weights[axis], near, far, g)
-        index = min(k, kk) if axis == 0 else min(j, jj)
-        factor = edge(op, axis, index, nz if axis == 0 else ny)
-        _gather(x[kk, jj], g, factor, total)
-        _gather_one(g, factor, diagonal)
-    _conductances(op, op.weights[2], near[:-1], near[1:], g[:-1])
-    g[0] *= np.float32(edge(op, 2, 0, nx))
-    g[nx] *= np.float32(edge(op, 2, nx, nx))
-    _gather(x[k, j, 2:], g[1:-1], 1.0, total[1:-1])
-    _gather(x[k, j, :-2], g[:-2], 1.0, total[1:-1])
-    _gather_one(g[1:-1], 1.0, diagonal[1:-1])
-    _gather_one(g[:-2], 1.0, diagonal[1:-1])
+    k, first, last = run
+    size, pitch = last - first, op.pitch
+    near = work[0, : size + 2 * pitch]
+    _decode(op, k, first - pitch, near)
+    here = near[pitch : pitch + size]
+    sums[0][:] = 0
+    sums[1][:] = 0
+    for side in range(6):
+        axis, ahead = side // 2, 2 * (side % 2) - 1
+        if axis == 0:
+            plane, step = k + ahead, 0
+            far = work[1, :size]
+            _decode(op, plane, first, far)
+        else:
+            plane, step = k, ahead * (pitch if axis == 1 else 1)
+            far = near[pitch + step : pitch + step + size]
+        neighbours = x[plane, first + step : last + step]
+        _add_faces((op.mode, op.weights[axis]), here, far, neighbours, sums)
+    _add_electrodes(op, run, here, sums[1])
 
 
 @njit(**DEVICE)
-def stencil(op: Operator, x: NDArray[np.float32], k: int, j: int, rows: NDArray[np.float32]) -> None:
-    """Write, for a row of cells, the sums of conductance × neighbour and of conductance.
+def _add_electrodes(op: Operator, run: Run, here: NDArray[Any], diagonal: NDArray[Any]) -> None:
+    """Count the faces on the electrodes once more: they are half a voxel away."""
+    k, first, last = run
+    nz, ny, nx = op.size
+    weight = op.weights[op.axis]
+    for j in range(first // op.pitch, last // op.pitch):
+        start = j * op.pitch - first
+        at = k if op.axis == 0 else j
+        times = int(at == 1) + int(at == (nz if op.axis == 0 else ny)) if op.axis < 2 else 0
+        for i in range(start + 1, start + 1 + nx if times else start + 1):
+            diagonal[i] += times * weight * join(op, here[i], here[i])
+        if op.axis == 2:
+            diagonal[start + 1] += weight * join(op, here[start + 1], here[start + 1])
+            diagonal[start + nx] += weight * join(op, here[start + nx], here[start + nx])
 
-    Parameters
-    ----------
-    op : Operator
-        The grid.
-    x : ndarray of float32, padded
-        The field; zero where nothing conducts.
-    k, j : int
-        The row.
-    rows : ndarray of float32, shape (5, X + 2)
-        Room to work; the sums come in rows 0 and 1.
+
+@njit(**DEVICE)
+def _sums_mask(
+    op: Operator, x: NDArray[Any], run: Run, sums: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    """Do `stencil` where one phase conducts: counts of open faces tell the diagonal."""
+    k, first, last = run
+    total, diagonal = sums
+    wz = total.dtype.type(op.weights[0])
+    wy = total.dtype.type(op.weights[1])
+    wx = total.dtype.type(op.weights[2])
+    up, down, codes = x[k - 1, first:last], x[k + 1, first:last], op.codes[k, first:last]
+    north, south = x[k, first - op.pitch : last - op.pitch], x[k, first + op.pitch : last + op.pitch]
+    west, east = x[k, first - 1 : last - 1], x[k, first + 1 : last + 1]
+    for i in range(total.size):
+        total[i] = wz * (up[i] + down[i]) + wy * (north[i] + south[i]) + wx * (west[i] + east[i])
+    for i in range(total.size):
+        code = codes[i]
+        vertical = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3)
+        diagonal[i] = vertical + wx * np.uint8(code >> 4)
+
+
+@njit(**DEVICE)
+def _sums_stored(
+    op: Operator, x: NDArray[Any], run: Run, sums: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    """Do `stencil` from stored conductances."""
+    k, first, last = run
+    total, diagonal = sums
+    up, down = x[k - 1, first:last], x[k + 1, first:last]
+    above, below = op.gz[k - 1, first:last], op.gz[k, first:last]
+    for i in range(total.size):
+        total[i] = above[i] * up[i] + below[i] * down[i]
+    back, front = op.gy[k, first - op.pitch : last - op.pitch], op.gy[k, first:last]
+    north, south = x[k, first - op.pitch : last - op.pitch], x[k, first + op.pitch : last + op.pitch]
+    for i in range(total.size):
+        total[i] += back[i] * north[i] + front[i] * south[i]
+    left, right = op.gx[k, first - 1 : last - 1], op.gx[k, first:last]
+    west, east = x[k, first - 1 : last - 1], x[k, first + 1 : last + 1]
+    for i in range(total.size):
+        total[i] += left[i] * west[i] + right[i] * east[i]
+    for i in range(total.size):
+        diagonal[i] = (above[i] + below[i]) + (back[i] + front[i]) + (left[i] + right[i])
+
+
+@njit(**DEVICE)
+def stencil(
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
+) -> None:
+    """Sum, for each voxel of a run, conductance × neighbour over its faces, and conductance.
+
+    Both are zero in ghosts and where nothing conducts. The type of `sums` is that in which
+    the sums are made: float32 in the preconditioner, float64 for the residual.
     """
     if op.mode == MASK:
-        _stencil_mask(op, x, k, j, rows)
+        _sums_mask(op, x, run, sums)
     elif op.mode == STORED:
-        _stencil_stored(op, x, k, j, rows)
+        _sums_stored(op, x, run, sums)
     else:
-        _stencil_cells(op, x, k, j, rows)
+        _sums_cells(op, x, run, sums, work)
+    if op.axis == 2 or op.wraps[2]:
+        zero = sums[0].dtype.type(0)
+        for start in range(0, run[2] - run[1], op.pitch):
+            for i in (start, start + op.size[2] + 1):
+                sums[0][i] = zero
+                sums[1][i] = zero
 
 
 @njit(**DEVICE)
-def add_difference(
-    g: NDArray[np.float64],
-    here: NDArray[np.float64],
-    there: NDArray[np.float64],
-    how: tuple[float, float],
-    out: NDArray[np.float64],
-) -> None:
-    """Add the currents from a row of neighbours: conductance × (factor × difference + drive)."""
-    factor, drive = how
-    for i in range(out.size):
-        out[i] += g[i] * (factor * (there[i] - here[i]) + drive)
+def add_drive(op: Operator, run: Run, net: NDArray[np.float64]) -> None:
+    """Add to each conducting voxel of a run the net current that the linear potential drives."""
+    k, first, last = run
+    weight = op.weights[op.axis]
+    step = op.pitch if op.axis == 1 else (1 if op.axis == 2 else 0)
+    layer = 1 if op.axis == 0 else 0
+    here = op.codes[k, first:last]
+    before = op.codes[k - layer, first - step : last - step]
+    after = op.codes[k + layer, first + step : last + step]
+    if op.mode == MASK:
+        for i in range(net.size):
+            net[i] += weight * (np.int8(before[i] > 0) - np.int8(after[i] > 0))
+        return
+    table = op.table
+    for i in range(net.size):
+        near = table[here[i]]
+        net[i] += weight * (join(op, near, table[before[i]]) - join(op, near, table[after[i]]))

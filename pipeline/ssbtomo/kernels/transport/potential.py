@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import Operator
+from ssbtomo.kernels.transport.operator import Operator, inside
 
 __all__ = ["middle_slice", "potential", "slice_axes"]
 
@@ -33,7 +33,7 @@ def middle_slice(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.flo
     ----------
     op : Operator
         The finest grid.
-    deviation : ndarray of float64, padded
+    deviation : ndarray of float64, as stored
         Deviation of the potential from the linear one, for 1 of drop per voxel.
 
     Returns
@@ -42,8 +42,8 @@ def middle_slice(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.flo
         Potential as by `potential`; its rows follow the transport axis.
     """
     across = 3 - sum(slice_axes(op.axis))
-    middle = deviation.shape[across] // 2
-    box = [slice(1, -1)] * 3
+    middle = op.size[across] // 2
+    box = [slice(None)] * 3
     box[across] = slice(middle, middle + 1)
     field = np.squeeze(_values(op, deviation, tuple(box)), across)
     return np.ascontiguousarray(field.T) if op.axis == 2 else field
@@ -56,7 +56,7 @@ def potential(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.float3
     ----------
     op : Operator
         The finest grid.
-    deviation : ndarray of float64, padded
+    deviation : ndarray of float64, as stored
         Deviation of the potential from the linear one, for 1 of drop per voxel.
 
     Returns
@@ -64,17 +64,17 @@ def potential(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.float3
     ndarray of float32, shape (Z, Y, X)
         From 1 at the first face to 0 at the last; NaN where no current can flow.
     """
-    return _values(op, deviation, (slice(1, -1),) * 3)
+    return _values(op, deviation, (slice(None),) * 3)
 
 
 def _values(
     op: Operator, deviation: NDArray[np.float64], box: tuple[slice, ...]
 ) -> NDArray[np.float32]:
-    size = deviation.shape[op.axis] - 2
-    heights = 1 - (np.arange(-1, size + 1) + 0.5) / size
+    size = op.size[op.axis]
+    heights = 1 - (np.arange(size) + 0.5) / size
     heights = np.expand_dims(heights, [a for a in range(3) if a != op.axis])
-    linear = np.broadcast_to(heights, deviation.shape)[box]
-    part, codes = deviation[box], op.codes[box]
+    linear = np.broadcast_to(heights, op.size)[box]
+    part, codes = inside(op, deviation)[box], inside(op, op.codes)[box]
     field = np.empty(part.shape, np.float32)
     for k in range(len(field)):
         field[k] = np.where(codes[k] > 0, linear[k] + part[k] / size, np.nan)

@@ -187,7 +187,7 @@ def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:
         seconds=seconds,
         bytes_per_voxel=6.0,
         warnings=(reason,),
-        fieldslice_axes=slice_axes(axis),
+        field_slice_axes=slice_axes(axis),
     )
 
 

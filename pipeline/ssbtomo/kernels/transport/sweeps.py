@@ -8,7 +8,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, face, stencil
+from ssbtomo.kernels.transport.operator import (
+    DEVICE,
+    KERNEL,
+    Operator,
+    face,
+    rows_per_run,
+    stencil,
+)
 from ssbtomo.kernels.transport.team import Slab, is_due
 
 __all__ = ["FROM_COARSE", "FROM_GUESS", "FROM_ZERO", "assemble", "coarsen", "restrict", "smooth"]
@@ -21,140 +28,145 @@ FROM_COARSE = 2
 """Add the coarse grid's correction first."""
 _RELAX = 3
 
-
-@njit(**DEVICE)
-def wrap_row(wraps: NDArray[np.int64], x: NDArray[Any], k: int, j: int) -> None:
-    """Refresh the ghosts of a row whose ends are joined."""
-    if wraps[2]:
-        row = x[k, j]
-        row[0] = row[row.size - 2]
-        row[row.size - 1] = row[1]
+Grids = tuple[Operator, Operator]
+Fields = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Pair = tuple[int, int]
 
 
 @njit(**DEVICE)
-def wrap_plane(wraps: NDArray[np.int64], x: NDArray[Any], k: int) -> None:
-    """Refresh the ghost rows of a plane whose sides are joined."""
-    if wraps[1]:
-        last = x.shape[1] - 2
-        x[k, 0] = x[k, last]
-        x[k, last + 1] = x[k, 1]
+def _wrap_plane(op: Operator, plane: NDArray[Any]) -> None:
+    """Refresh the ghosts of a plane whose sides are joined."""
+    _, ny, nx = op.size
+    if op.wraps[2]:
+        for j in range(1, ny + 1):
+            start = j * op.pitch
+            plane[start] = plane[start + nx]
+            plane[start + nx + 1] = plane[start + 1]
+    if op.wraps[1]:
+        for i in range(op.pitch):
+            plane[i] = plane[ny * op.pitch + i]
+            plane[(ny + 1) * op.pitch + i] = plane[op.pitch + i]
 
 
 @njit(**DEVICE)
-def _spread(coarse: NDArray[np.float32], factor: int, out: NDArray[np.float32]) -> None:
-    """Repeat the values of a coarse row along a fine one."""
-    size = out.size - 2
-    if factor == 1:
-        out[:] = coarse
-        return
-    for i in range(1, size // 2 + 1):
-        out[2 * i - 1] = coarse[i]
-        out[2 * i] = coarse[i]
-    if size % 2:
-        out[size] = coarse[size // 2 + 1]
-
-
-@njit(**DEVICE)
-def _factors(fine: NDArray[Any], coarse: NDArray[Any]) -> tuple[int, int, int]:
+def _factors(grids: Grids) -> tuple[int, int, int]:
     """Return how many fine cells a coarse one spans along each axis."""
+    fine, coarse = grids[0].size, grids[1].size
     return (
-        1 if fine.shape[0] == coarse.shape[0] else 2,
-        1 if fine.shape[1] == coarse.shape[1] else 2,
-        1 if fine.shape[2] == coarse.shape[2] else 2,
+        1 if fine[0] == coarse[0] else 2,
+        1 if fine[1] == coarse[1] else 2,
+        1 if fine[2] == coarse[2] else 2,
     )
 
 
 @njit(**DEVICE)
-def _relax_row(
-    rows: NDArray[np.float32], right: NDArray[np.float32], x: NDArray[np.float32], parity: int
+def _relax(
+    sums: tuple[NDArray[np.float32], NDArray[np.float32]],
+    right: NDArray[np.float32],
+    x: NDArray[np.float32],
+    parity: int,
 ) -> float:
-    """Solve every other cell of a row; return the sum of right × field."""
-    total, diagonal = rows[0], rows[1]
+    """Solve every other voxel of a run; return the sum of right × field."""
+    total, diagonal = sums
     zero = np.float32(0)
-    for i in range(1, x.size - 1):
-        solved = (right[i] + total[i]) / diagonal[i] if diagonal[i] > zero else zero
-        x[i] = solved if (i + parity) & 1 == 0 else x[i]
     part = zero
-    for i in range(1, x.size - 1):
-        part += right[i] * x[i]
+    for i in range(x.size):
+        solved = (right[i] + total[i]) / diagonal[i] if diagonal[i] > zero else zero
+        value = solved if (i + parity) & 1 == 0 else x[i]
+        x[i] = value
+        part += right[i] * value
     return part
 
 
 @njit(**DEVICE)
-def _begin_row(
-    rows: NDArray[np.float32], right: NDArray[np.float32], x: NDArray[np.float32], parity: int
+def _begin(
+    diagonal: NDArray[np.float32], right: NDArray[np.float32], x: NDArray[np.float32], parity: int
 ) -> None:
-    """Solve every other cell of a row against a zero field; zero the rest."""
-    diagonal = rows[1]
+    """Solve every other voxel of a run against a zero field; zero the rest."""
     zero = np.float32(0)
-    for i in range(1, x.size - 1):
+    for i in range(x.size):
         mine = ((i + parity) & 1 == 0) & (diagonal[i] > zero)
         x[i] = right[i] / diagonal[i] if mine else zero
 
 
 @njit(**DEVICE)
-def _correct_row(rows: NDArray[np.float32], coarse: NDArray[np.float32], factor: int, x: NDArray[np.float32]) -> None:
-    """Add the coarse correction to the conducting cells of a row."""
-    diagonal, step = rows[1], rows[2]
+def _spread(
+    grids: Grids, coarse: NDArray[np.float32], run: tuple[int, int, int], out: NDArray[np.float32]
+) -> None:
+    """Write the coarse correction for each voxel of a run."""
+    fz, fy, fx = _factors(grids)
+    k, first, last = run
+    op, below = grids
+    nx = op.size[2]
+    plane = coarse[(k + fz - 1) // fz]
+    for j in range(first // op.pitch, last // op.pitch):
+        start = ((j + fy - 1) // fy) * below.pitch
+        row = plane[start : start + below.pitch]
+        into = out[j * op.pitch - first : (j + 1) * op.pitch - first]
+        if fx == 1:
+            for i in range(1, nx + 1):
+                into[i] = row[i]
+        else:
+            for i in range(1, nx // 2 + 1):
+                into[2 * i - 1] = row[i]
+                into[2 * i] = row[i]
+            into[nx] = row[(nx + 1) // 2]
+
+
+@njit(**DEVICE)
+def _correct(
+    diagonal: NDArray[np.float32], step: NDArray[np.float32], x: NDArray[np.float32]
+) -> None:
+    """Add the coarse correction to the conducting voxels of a run."""
     zero = np.float32(0)
-    _spread(coarse, factor, step)
-    for i in range(1, x.size - 1):
+    for i in range(x.size):
         x[i] += step[i] if diagonal[i] > zero else zero
 
 
 @njit(**DEVICE)
-def _smooth_plane(
-    op: Operator,
-    right: NDArray[np.float32],
-    x: NDArray[np.float32],
-    coarse: NDArray[np.float32],
-    k: int,
-    step: tuple[int, int],
-) -> float:
+def _smooth_plane(grids: Grids, fields: Fields, k: int, step: Pair) -> float:
     """Do one step of `smooth` on a plane; return the plane's sum of right × field."""
+    op = grids[0]
+    right, x, coarse = fields
     kind, colour = step
-    fz, fy, fx = _factors(x, coarse)
-    rows = np.empty((5, x.shape[2]), np.float32)
+    rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
+    room = np.empty((3, rows * pitch), np.float32)
+    work = np.empty((2, (rows + 2) * pitch), np.float32)
     dot = 0.0
-    for j in range(1, x.shape[1] - 1):
-        stencil(op, x, k, j, rows)
-        row = x[k, j]
+    for first in range(pitch, end, rows * pitch):
+        last = min(first + rows * pitch, end)
+        run = (k, first, last)
+        sums = (room[0, : last - first], room[1, : last - first])
+        stencil(op, x, run, sums, work)
+        here, b = x[k, first:last], right[k, first:last]
+        parity = (first + k + colour) & 1
         if kind == _RELAX:
-            dot += _relax_row(rows, right[k, j], row, (k + j + colour) & 1)
+            dot += _relax(sums, b, here, parity)
         elif kind == FROM_ZERO:
-            _begin_row(rows, right[k, j], row, (k + j + colour) & 1)
+            _begin(sums[1], b, here, parity)
         else:
-            _correct_row(rows, coarse[(k + fz - 1) // fz, (j + fy - 1) // fy], fx, row)
-        wrap_row(op.wraps, x, k, j)
-    wrap_plane(op.wraps, x, k)
+            _spread(grids, coarse, run, room[2])
+            _correct(sums[1], room[2], here)
+    _wrap_plane(op, x[k])
     return dot
 
 
 @njit(**KERNEL)
 def smooth(
-    op: Operator,
-    right: NDArray[np.float32],
-    x: NDArray[np.float32],
-    coarse: NDArray[np.float32],
-    how: tuple[int, int],
-    dots: NDArray[np.float64],
-    part: Slab,
+    grids: Grids, fields: Fields, how: Pair, dots: NDArray[np.float64], part: Slab
 ) -> None:
     """Relax a slab of a field by one red-black Gauss-Seidel sweep, in three steps.
 
     Parameters
     ----------
-    op : Operator
-        The grid.
-    right : ndarray of float32, padded
-        Right-hand side.
-    x : ndarray of float32, padded
-        The field, changed in place.
-    coarse : ndarray of float32, padded
-        The coarse grid's correction, used with `FROM_COARSE`.
+    grids : tuple of Operator
+        The grid, and the next coarser one.
+    fields : tuple of ndarray of float32
+        Right-hand side; the field, changed in place; and the coarse grid's correction,
+        used with `FROM_COARSE`.
     how : tuple of int
-        What `x` starts from (`FROM_ZERO`, `FROM_GUESS`, `FROM_COARSE`), and the parity of
-        the cells that are solved first. Parities in reverse order make the adjoint sweep.
+        What the field starts from (`FROM_ZERO`, `FROM_GUESS`, `FROM_COARSE`), and the parity
+        of the cells that are solved first. Parities in reverse order make the adjoint sweep.
     dots : ndarray of float64, shape (Z + 2, 1)
         The sum of right-hand side × field of each plane, written.
     part : tuple of int
@@ -167,76 +179,78 @@ def smooth(
             if is_due(k - step, step, part) and not idle:
                 kind = how[0] if step == 0 else _RELAX
                 colour = how[1] if step < 2 else 1 - how[1]
-                dots[k - step, 0] = _smooth_plane(op, right, x, coarse, k - step, (kind, colour))
+                dots[k - step, 0] = _smooth_plane(grids, fields, k - step, (kind, colour))
 
 
 @njit(**KERNEL)
-def restrict(
-    op: Operator,
-    right: NDArray[np.float32],
-    x: NDArray[np.float32],
-    coarse: NDArray[np.float32],
-    near: int,
-    far: int,
-) -> None:
+def restrict(grids: Grids, fields: Fields, near: int, far: int) -> None:
     """Sum the residual of a fine grid over the cells of the coarse one.
 
     Parameters
     ----------
-    op : Operator
-        The fine grid.
-    right, x : ndarray of float32, padded
-        Its right-hand side and field.
-    coarse : ndarray of float32, padded
-        The coarse right-hand side, written.
+    grids : tuple of Operator
+        The fine grid, and the coarse one.
+    fields : tuple of ndarray of float32
+        Fine right-hand side and field; the coarse right-hand side, written.
     near, far : int
         Coarse planes to write, from `near` to ``far - 1``.
     """
-    fz, fy, fx = _factors(x, coarse)
-    planes, lines = x.shape[0] - 2, x.shape[1] - 2
-    rows = np.empty((5, x.shape[2]), np.float32)
-    sums = np.empty(x.shape[2] + 1, np.float32)
+    op = grids[0]
+    right, x, coarse = fields
+    fz = _factors(grids)[0]
+    rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
+    room = np.empty((3, rows * pitch), np.float32)
+    work = np.empty((2, (rows + 2) * pitch), np.float32)
     for big_k in range(near, far):
-        for big_j in range(1, coarse.shape[1] - 1):
-            sums[:] = np.float32(0)
-            for k in range(1 + (big_k - 1) * fz, min(1 + big_k * fz, planes + 1)):
-                for j in range(1 + (big_j - 1) * fy, min(1 + big_j * fy, lines + 1)):
-                    stencil(op, x, k, j, rows)
-                    _add_residual(rows, right[k, j], x[k, j], sums)
-            _collect(sums, fx, coarse[big_k, big_j])
+        for first in range(pitch, end, rows * pitch):
+            last = min(first + rows * pitch, end)
+            rest = room[2]
+            rest[:] = np.float32(0)
+            for k in range(1 + (big_k - 1) * fz, min(1 + big_k * fz, op.size[0] + 1)):
+                sums = (room[0, : last - first], room[1, : last - first])
+                stencil(op, x, (k, first, last), sums, work)
+                _add_residual(sums, right[k, first:last], x[k, first:last], rest)
+            _collect(grids, rest, (first // pitch, last // pitch), coarse[big_k])
 
 
 @njit(**DEVICE)
 def _add_residual(
-    rows: NDArray[np.float32],
+    sums: tuple[NDArray[np.float32], NDArray[np.float32]],
     right: NDArray[np.float32],
     x: NDArray[np.float32],
-    sums: NDArray[np.float32],
+    rest: NDArray[np.float32],
 ) -> None:
-    total, diagonal = rows[0], rows[1]
+    total, diagonal = sums
     zero = np.float32(0)
-    for i in range(1, x.size - 1):
-        rest = right[i] + total[i] - diagonal[i] * x[i]
-        sums[i] += rest if diagonal[i] > zero else zero
+    for i in range(x.size):
+        left = right[i] + total[i] - diagonal[i] * x[i]
+        rest[i] += left if diagonal[i] > zero else zero
 
 
 @njit(**DEVICE)
-def _collect(sums: NDArray[np.float32], factor: int, out: NDArray[np.float32]) -> None:
-    """Add up neighbours along a row; `sums` has a zero past its end."""
-    if factor == 1:
-        for i in range(1, out.size - 1):
-            out[i] = sums[i]
-    else:
-        for i in range(1, out.size - 1):
-            out[i] = sums[2 * i - 1] + sums[2 * i]
+def _collect(grids: Grids, rest: NDArray[np.float32], rows: Pair, out: NDArray[np.float32]) -> None:
+    """Add up the residual of some rows over the cells of coarse rows."""
+    op, below = grids
+    _, fy, fx = _factors(grids)
+    big_x = below.size[2]
+    for big_j in range((rows[0] + fy - 1) // fy, (rows[1] - 2 + fy) // fy + 1):
+        into = out[big_j * below.pitch : (big_j + 1) * below.pitch]
+        into[1 : big_x + 1] = np.float32(0)
+        for j in range(max(rows[0], 1 + (big_j - 1) * fy), min(rows[1], 1 + big_j * fy)):
+            start = (j - rows[0]) * op.pitch
+            row = rest[start : start + op.pitch]
+            if fx == 1:
+                for i in range(1, big_x + 1):
+                    into[i] += row[i]
+            else:  # past the end of an odd row stands a ghost, whose residual is zero
+                for i in range(1, big_x + 1):
+                    into[i] += row[2 * i - 1] + row[2 * i]
 
 
 @njit(**KERNEL)
 def coarsen(
-    op: Operator,
-    shape: tuple[int, int, int],
+    grids: Grids,
     ratios: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-    out: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
     near: int,
     far: int,
 ) -> None:
@@ -244,42 +258,36 @@ def coarsen(
 
     Parameters
     ----------
-    op : Operator
-        The fine grid.
-    shape : tuple of int
-        Cells of the fine grid.
+    grids : tuple of Operator
+        The fine grid, and the coarse one, whose conductances are written.
     ratios : tuple of ndarray of float64
         For each axis and each coarse face from 0 on: fine distance over coarse distance
         between the cells on its two sides.
-    out : tuple of ndarray of float32, padded
-        Conductances to the next coarse cell along (Z, Y, X), written.
     near, far : int
         Coarse planes to write, from `near` to ``far - 1``; the first also writes the ghosts.
     """
-    gz, gy, gx = out
-    nz, ny, nx = shape
-    cz, cy, cx = gz.shape[0] - 2, gz.shape[1] - 2, gz.shape[2] - 2
-    fz, fy, fx = 1 if cz == nz else 2, 1 if cy == ny else 2, 1 if cx == nx else 2
+    op, below = grids
+    fz, fy, fx = _factors(grids)
+    nz, ny, nx = op.size
     for big_k in range(near - (near == 1), far):
         z = (1 + (big_k - 1) * fz, min(big_k * fz, nz))
-        for big_j in range(cy + 1):
+        for big_j in range(below.size[1] + 1):
             y = (1 + (big_j - 1) * fy, min(big_j * fy, ny))
-            for big_i in range(cx + 1):
+            for big_i in range(below.size[2] + 1):
                 x = (1 + (big_i - 1) * fx, min(big_i * fx, nx))
+                at = big_j * below.pitch + big_i
                 for axis in range(3):
                     total = _faces(op, axis, z, y, x)
                     if axis == 0:
-                        gz[big_k, big_j, big_i] = ratios[0][big_k] * total
+                        below.gz[big_k, at] = ratios[0][big_k] * total
                     elif axis == 1:
-                        gy[big_k, big_j, big_i] = ratios[1][big_j] * total
+                        below.gy[big_k, at] = ratios[1][big_j] * total
                     else:
-                        gx[big_k, big_j, big_i] = ratios[2][big_i] * total
+                        below.gx[big_k, at] = ratios[2][big_i] * total
 
 
 @njit(**DEVICE)
-def _faces(
-    op: Operator, axis: int, z: tuple[int, int], y: tuple[int, int], x: tuple[int, int]
-) -> float:
+def _faces(op: Operator, axis: int, z: Pair, y: Pair, x: Pair) -> float:
     """Sum the conductances of the far faces of a box of cells, bounds included."""
     total = 0.0
     for k in range(z[1] if axis == 0 else max(z[0], 1), z[1] + 1):
@@ -290,37 +298,34 @@ def _faces(
 
 
 @njit(nogil=True, cache=True)
-def assemble(op: Operator, shape: tuple[int, int, int], axis: int, matrix: NDArray[np.float64]) -> None:
+def assemble(op: Operator, axis: int, matrix: NDArray[np.float64]) -> None:
     """Add the faces along an axis to the dense matrix of a small grid.
 
     Parameters
     ----------
     op : Operator
         The grid.
-    shape : tuple of int
-        Its cells.
     axis : int
         Which faces.
     matrix : ndarray of float64, shape (cells, cells)
         Changed in place.
     """
-    nz, ny, nx = shape
-    strides = (ny * nx, nx, 1)
-    size, stride = shape[axis], strides[axis]
+    nz, ny, nx = op.size
+    size = op.size[axis]
+    stride = ny * nx if axis == 0 else (nx if axis == 1 else 1)
     for k in range(1 - (axis == 0), nz + 1):
         for j in range(1 - (axis == 1), ny + 1):
             for i in range(1 - (axis == 2), nx + 1):
                 index = k if axis == 0 else (j if axis == 1 else i)
-                near = (k - 1) * strides[0] + (j - 1) * strides[1] + (i - 1)
-                far = near + stride
+                near = ((k - 1) * ny + (j - 1)) * nx + (i - 1)
                 g = face(op, axis, k, j, i)
                 if 0 < index < size:
-                    _couple(matrix, near, far, g)
+                    _couple(matrix, near, near + stride, g)
                 elif axis == op.axis:
-                    inside = far if index == 0 else near
+                    inside = near + stride if index == 0 else near
                     matrix[inside, inside] += g
                 elif index == size and op.wraps[axis]:
-                    _couple(matrix, near, far - size * stride, g)
+                    _couple(matrix, near, near + stride - size * stride, g)
 
 
 @njit(**DEVICE)

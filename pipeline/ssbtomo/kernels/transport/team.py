@@ -75,7 +75,7 @@ class Team:
         ----------
         kernel : callable
             Writes planes ``near`` to ``far - 1``, counted from 1.
-        grid : ndarray, padded
+        grid : ndarray, shape (Z + 2, area)
             Tells the number of planes and of cells.
         *args : object
             What the kernel takes.
@@ -83,7 +83,11 @@ class Team:
         self._each(kernel, [(*args, near, far) for near, far in self._slabs(grid)])
 
     def sweep(
-        self, kernel: Callable[..., None], field: NDArray[Any], steps: int, joined: bool, *args: object
+        self,
+        kernel: Callable[..., None],
+        field: NDArray[Any],
+        how: tuple[int, bool],
+        *args: object,
     ) -> None:
         """Call a kernel of several steps, as ``kernel(*args, slab)``, in as many phases.
 
@@ -93,13 +97,12 @@ class Team:
             Does the steps that `is_due` tells on a slab.
         field : ndarray, padded
             What the kernel changes; its ghost planes are refreshed between phases.
-        steps : int
-            Number of steps.
-        joined : bool
-            Whether the first and the last plane are neighbours.
+        how : tuple of int and bool
+            Number of steps; whether the first and the last plane are neighbours.
         *args : object
             What the kernel takes.
         """
+        steps, joined = how
         slabs = self._slabs(field)
         last = field.shape[0] - 2
         for phase in range(steps if joined or len(slabs) > 1 else 1):
@@ -129,11 +132,11 @@ class Team:
 
 
 def plane_sums(grid: NDArray[Any], count: int = 1) -> NDArray[np.float64]:
-    """Return room for sums of every plane of a padded grid.
+    """Return room for sums of every plane of a grid.
 
     Parameters
     ----------
-    grid : ndarray, padded
+    grid : ndarray, shape (Z + 2, area)
         The grid.
     count : int
         Number of sums per plane.
