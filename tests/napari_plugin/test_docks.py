@@ -168,6 +168,16 @@ def test_the_selected_labels_are_measured(window, measure_dock, results, qtbot):
     assert not measure_dock.messages.value
 
 
+def test_a_dock_opened_late_offers_the_phases(window, results):
+    window.open(str(results.path), plugin="ssbtomo")
+    window.layers.selection.active = window.layers["phases"]
+    _, dock = window.window.add_plugin_dock_widget("ssbtomo", "Measure labels")
+    dock.phase.value = "active"
+    window.layers.selection.active = window.layers["particles"]
+    assert dock.phase.choices == ("none", "label 0", "label 7")
+    assert dock.phase.value == "none"
+
+
 def test_the_table_is_copied_with_all_digits(window, measure_dock, results, qtbot):
     from magicgui import use_app
 

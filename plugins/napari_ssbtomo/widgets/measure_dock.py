@@ -47,13 +47,14 @@ class MeasureDock(Container[Any]):
         self._viewer = napari_viewer
         self._request: MeasureRequest | None = None
         self._cancel = threading.Event()
+        self._phases: list[str] = []
         self._background = Background(self._show_step, self._show_end, self._leave)
         self.layer = ComboBox(choices=self._labels_layers, nullable=True)
         self.known_size = Label(value="")
         self.voxel_size = LineEdit()
         self.fractions = CheckBox(value=True, text="Volume fractions")
         self.areas = CheckBox(value=True, text="Contact areas")
-        self.phase = ComboBox(choices=[_NO_PHASE], value=_NO_PHASE)
+        self.phase = ComboBox(choices=self._phase_choices)
         self.axis = ComboBox(choices=AXES, value="z")
         self.button = PushButton(text="Measure")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
@@ -96,6 +97,9 @@ class MeasureDock(Container[Any]):
     def _labels_layers(self, _widget: object = None) -> list[Any]:
         return [layer for layer in self._viewer.layers if layer._type_string == "labels"]
 
+    def _phase_choices(self, _widget: object = None) -> list[str]:
+        return [_NO_PHASE, *self._phases]
+
     def _follow_selection(self, _event: object = None) -> None:
         """Offer the viewer's labels layers, and take the one that is selected there."""
         self.layer.reset_choices()
@@ -107,7 +111,8 @@ class MeasureDock(Container[Any]):
         """Show the phases of the layer, and ask for its voxel size if it has none."""
         layer = self.layer.value
         phases = layer_phases(layer) if layer is not None else {}
-        self.phase.choices = [_NO_PHASE, *phases]
+        self._phases = list(phases)
+        self.phase.reset_choices()
         spacing = _spacing(layer)
         known = layer is None or spacing is not None
         self.known_size.value = " × ".join(map(format_length, spacing)) if spacing else ""
