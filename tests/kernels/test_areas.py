@@ -10,7 +10,7 @@ import pytest
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.areas import interface_areas
 from ssbtomo.kernels.crofton import DIRECTIONS, crofton_factors
-from ssbtomo.kernels.normals import smoothing_taps
+from ssbtomo.kernels.taps import smoothing_taps
 
 SPACINGS = [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0), (1.0, 1.0, 4.0)]
 

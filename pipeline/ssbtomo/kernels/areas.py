@@ -184,7 +184,7 @@ def area_counts(
     owned = inner or (slice(0, depth), slice(0, height), slice(0, width))
     index = _phase_index(labels, phases)
     bounds = np.array([[part.start, part.stop] for part in owned], dtype=np.int64)
-    neighbours = count_neighbours(index, bounds, _pair_table(pairs, len(phases)), len(pairs))
+    neighbours = count_neighbours(index, bounds, _pair_table(pairs, len(phases)))
     edges = find_edges(index, bounds, _triple_table(triples, len(phases)))
     vectors = np.zeros((len(edges), 3, 3))
     normals = np.zeros((len(pairs), 3), dtype=np.int64)

@@ -50,7 +50,7 @@ def crofton_factors(spacing: Spacing) -> NDArray[np.float64]:
 
 
 def count_neighbours(
-    index: NDArray[np.uint8], bounds: NDArray[np.int64], pair_of: NDArray[np.int32], pairs: int
+    index: NDArray[np.uint8], bounds: NDArray[np.int64], pair_of: NDArray[np.int32]
 ) -> NDArray[np.int64]:
     """Count the unlike neighbours of each pair of phases in each of 13 directions, doubled.
 
@@ -65,15 +65,14 @@ def count_neighbours(
     bounds : ndarray of int64, shape (3, 2)
         The owned voxels; a neighbour pair belongs to its voxel of lower position.
     pair_of : ndarray of int32, shape (k, k)
-        Number of the pair of two phase indices; `pairs` for what is not to be counted.
-    pairs : int
-        Number of pairs.
+        Number of the pair of two phase indices; the largest is for what does not count.
 
     Returns
     -------
     ndarray of int64, shape (pairs, 13)
         Counts; they add over any partition of a volume into blocks.
     """
+    pairs = int(pair_of.max())
     counts = np.zeros((pairs + 1, len(DIRECTIONS)), dtype=np.int64)
     _count(index, bounds, pair_of, np.array(DIRECTIONS), counts)
     return counts[:pairs]

@@ -167,24 +167,44 @@ def _list_edges(
     out: NDArray[np.int32],
 ) -> int:
     """Fill `out` with the edges, as far as it has rows, and return their number."""
-    depth, height, width = index.shape
+    depth, height, _ = index.shape
     count = 0
-    around = np.zeros(4, dtype=np.uint8)
     for z in range(bounds[0, 0], bounds[0, 1]):
         for y in range(bounds[1, 0], bounds[1, 1]):
-            for x in range(bounds[2, 0], bounds[2, 1]):
-                for axis in range(3):
-                    up_z, up_y = int(axis > 0), int(axis == 0)
-                    over_y, over_x = int(axis == 2), int(axis < 2)
-                    if z + up_z == depth or y + up_y + over_y >= height or x + over_x == width:
-                        continue
-                    around[0] = index[z, y, x]
-                    around[1] = index[z + up_z, y + up_y, x]
-                    around[2] = index[z, y + over_y, x + over_x]
-                    around[3] = index[z + up_z, y + up_y + over_y, x + over_x]
-                    if around[0] == around[3] or around[1] == around[2]:
-                        continue
-                    count = _add_triples(around, triple_of, (z, y, x, axis), count, out)
+            for axis in range(3):
+                up_z, up_y, over_y = int(axis > 0), int(axis == 0), int(axis == 2)
+                if z + up_z == depth or y + up_y + over_y >= height:
+                    continue
+                rows = (
+                    index[z, y],
+                    index[z + up_z, y + up_y],
+                    index[z, y + over_y],
+                    index[z + up_z, y + up_y + over_y],
+                )
+                count = _scan_row(
+                    rows, (z, y, axis, bounds[2, 0], bounds[2, 1]), triple_of, count, out
+                )
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _scan_row(
+    rows: tuple[NDArray[np.uint8], ...],
+    place: tuple[int, int, int, int, int],
+    triple_of: NDArray[np.int32],
+    count: int,
+    out: NDArray[np.int32],
+) -> int:
+    """Append the edges along one row of voxels; the four voxels lie in four rows."""
+    z, y, axis, low, high = place
+    over_x = int(axis < 2)
+    around = np.zeros(4, dtype=np.uint8)
+    for x in range(low, min(high, len(rows[0]) - over_x)):
+        first, second = rows[0][x], rows[1][x]
+        third, fourth = rows[2][x + over_x], rows[3][x + over_x]
+        if first != fourth and second != third:
+            around[0], around[1], around[2], around[3] = first, second, third, fourth
+            count = _add_triples(around, triple_of, (z, y, x, axis), count, out)
     return count
 
 
@@ -197,9 +217,8 @@ def _add_triples(
     out: NDArray[np.int32],
 ) -> int:
     """Append a row for each triple among the four voxels around an edge."""
-    distinct = 1
-    for k in range(1, 4):
-        distinct += not (around[:k] == around[k]).any()
+    distinct = 4 - (around[0] == around[1]) - (around[0] == around[2])
+    distinct -= (around[3] == around[1]) + (around[3] == around[2])
     if distinct < 3:
         return count
     for skipped in range(3, -1, -1):
