@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.currents import count_faces
-from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator, inside, pitch_of, room
+from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator, inside, pitch_of, room, wrap
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import Spacing
 
@@ -83,10 +83,6 @@ def driven(op: Operator) -> float:
 def _fill_ghosts(op: Operator) -> None:
     """Mirror the codes at the electrodes; wrap them where sides are joined."""
     nz, ny, nx = op.size
-    box = op.codes.reshape(nz + 2, ny + 2, op.pitch)[:, :, : nx + 2]
-    for axis in range(3):
-        faces = np.moveaxis(box, axis, 0)
-        if axis == op.axis:
-            faces[0], faces[-1] = faces[1], faces[-2]
-        elif op.wraps[axis]:
-            faces[0], faces[-1] = faces[-2], faces[1]
+    faces = np.moveaxis(op.codes.reshape(nz + 2, ny + 2, op.pitch)[:, :, : nx + 2], op.axis, 0)
+    faces[0], faces[-1] = faces[1], faces[-2]
+    wrap(op, op.codes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import STORED, Operator, inside, pitch_of, room
+from ssbtomo.kernels.transport.operator import STORED, Operator, inside, pitch_of, room, wrap
 from ssbtomo.kernels.transport.sweeps import FROM_COARSE, FROM_GUESS, FROM_ZERO, assemble, coarsen, restrict, smooth
 from ssbtomo.kernels.transport.team import Team, plane_sums
 
@@ -126,6 +126,7 @@ class Multigrid:
         op = self.levels[-1].op
         known = inside(op, right)
         inside(op, field)[...] = (self._inverse @ known.ravel()).reshape(known.shape)
+        wrap(op, field)
 
 
 def _coarser(level: Level, team: Team) -> Level:

@@ -35,6 +35,7 @@ __all__ = [
     "room",
     "rows_per_run",
     "stencil",
+    "wrap",
 ]
 
 MASK = 0
@@ -151,6 +152,24 @@ def inside(op: Operator, field: NDArray[Any]) -> NDArray[Any]:
     """
     nz, ny, nx = op.size
     return field.reshape(nz + 2, ny + 2, op.pitch)[1:-1, 1:-1, 1 : nx + 1]
+
+
+def wrap(op: Operator, field: NDArray[Any]) -> None:
+    """Refresh the ghosts of a stored field where sides are joined.
+
+    Parameters
+    ----------
+    op : Operator
+        The grid.
+    field : ndarray, shape (Z + 2, area)
+        Changed in place.
+    """
+    nz, ny, nx = op.size
+    box = field.reshape(nz + 2, ny + 2, op.pitch)[:, :, : nx + 2]
+    for axis in range(3):
+        if op.wraps[axis]:
+            faces = np.moveaxis(box, axis, 0)
+            faces[0], faces[-1] = faces[-2], faces[1]
 
 
 @njit(**DEVICE)
