@@ -83,5 +83,5 @@ def test_memory_beyond_the_mask():
     connectivity(mask)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # The goal is 6 bytes per voxel; the labels take 4.
-    assert peak < 6 * mask.size
+    # The labels take 4 bytes per voxel; cc3d takes 1.5 to 2.5 more, which is not traced here.
+    assert peak < 5 * mask.size

@@ -85,7 +85,7 @@ def connectivity(mask: NDArray[np.bool_], neighbours: Neighbours = 6) -> Connect
     """Measure which share of a phase is joined to the faces of the volume.
 
     Estimator: voxel counts of connected components. Bias: thin necks below the voxel are cut,
-    blurred gaps are bridged; ``neighbours=26`` bounds the share from above. Holds about 5
+    blurred gaps are bridged; ``neighbours=26`` bounds the share from above. Holds about 6
     bytes per voxel beyond the mask.
 
     Parameters
