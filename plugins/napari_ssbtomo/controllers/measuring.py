@@ -125,15 +125,15 @@ def measure(
     cancel : threading.Event, optional
         Set it to stop: between blocks, and between iterations.
 
-    Yields
-    ------
-    str
-        What is being measured now.
-
     Returns
     -------
     MeasureOutcome
         The rows; expected errors are returned, not raised, with the rows before them.
+
+    Yields
+    ------
+    str
+        What is being measured now.
     """
     rows: list[Measurement] = []
     try:

@@ -146,15 +146,15 @@ class RunController:
     def steps(self) -> Generator[RunState, None, RunOutcome]:
         """Run the recipe, and yield the state ten times a second.
 
-        Yields
-        ------
-        RunState
-            How far the run is.
-
         Returns
         -------
         RunOutcome
             The results, or the problem: expected errors are returned, not raised.
+
+        Yields
+        ------
+        RunState
+            How far the run is.
         """
         if self.recipe is None or self.out is None:
             return RunOutcome(problem=self._missing())

@@ -37,10 +37,7 @@ _WIDTH = 340  # pixels
 class MeasureDock(Container[Any]):
     """Measure fractions, contact areas and tortuosity of a labels layer.
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The window whose layers are measured.
+    It follows the selection of the viewer that it is made with.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

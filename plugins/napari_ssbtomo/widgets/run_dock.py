@@ -49,12 +49,8 @@ class _End:
 class RunDock(Container[Any]):
     """Run a recipe in the background, and show its results.
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The window that gets the results' layers.
-    run : callable, optional
-        Stands in for `ssbtomo.runner.run`.
+    The layers of the results go to the viewer that it is made with. Tests may give
+    another `run` in place of `ssbtomo.runner.run`.
     """
 
     def __init__(self, napari_viewer: ViewerModel, *, run: Runner | None = None) -> None:
