@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,9 @@ def _sayings(path: Path, root: yaml.Node | None, error: ValidationError) -> Iter
         where = [
             step for step in where if not (isinstance(step, str) and step.startswith("function-"))
         ]
+        named = _named_in(str(problem["msg"]))
+        where += named
+        problem["msg"] = problem["msg"].replace(".".join(named) + " ", "", 1) if named else problem["msg"]
         shown = _as_written(root, where)
         line = _line(root, shown) + 1
         key = ".".join(map(str, shown)) or "recipe"
@@ -193,6 +197,12 @@ def _sayings(path: Path, root: yaml.Node | None, error: ValidationError) -> Iter
         if saying not in said:
             said.add(saying)
             yield saying
+
+
+def _named_in(message: str) -> list[str]:
+    """Return the key that a check of a whole sample complains about, if it begins with one."""
+    found = re.match(r"Value error, ((?:[a-z_]+\.)+[a-z_]+) ", message)
+    return found[1].split(".") if found else []
 
 
 def _as_written(root: yaml.Node | None, where: Sequence[str | int]) -> list[str | int]:

@@ -10,13 +10,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ssbtomo.errors import OutputError
+from ssbtomo.errors import (
+    AxisError,
+    FormatError,
+    InputDataError,
+    OutputError,
+    PhaseMissingError,
+    VoxelSizeError,
+)
 from ssbtomo.runner.samples import Job
 from ssbtomo.stages.desk import write_json
 
 __all__ = ["explained", "occupied"]
 
 _OWNER = "owner.json"
+_UNUSABLE = (InputDataError, PhaseMissingError, FormatError, VoxelSizeError, AxisError)
 
 
 @contextmanager
@@ -52,8 +60,9 @@ def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
             write_json(work / _OWNER, {"samples": _identity(jobs)})
             try:
                 yield
-            except BaseException:
-                if fresh and not _holds_anything(folder):
+            except BaseException as error:
+                _tidy(folder)
+                if fresh and not _worth_keeping(folder, error):
                     for item in made:
                         shutil.rmtree(item, ignore_errors=True)
                 raise
@@ -132,6 +141,15 @@ def _take(descriptor: int, folder: Path) -> None:
         ) from None
 
 
-def _holds_anything(folder: Path) -> bool:
-    """Tell whether a stage was finished there."""
-    return any((folder / "work").glob("*/*.done.json"))
+def _tidy(folder: Path) -> None:
+    """Remove what was being written when a run ended early."""
+    for draft in (folder / "work").glob("*/drafts"):
+        shutil.rmtree(draft, ignore_errors=True)
+    for draft in folder.rglob(".*.tmp*"):
+        draft.unlink(missing_ok=True)
+
+
+def _worth_keeping(folder: Path, error: BaseException) -> bool:
+    """Tell whether another run could go on here: not from a scan that cannot be used."""
+    stage = "quantify" if isinstance(error, _UNUSABLE) else "*"
+    return any((folder / "work").glob(f"*/{stage}.done.json"))

@@ -155,7 +155,8 @@ def check_resources(plan: Plan, out: Path) -> None:
     wanted = _least_disk(plan.samples)
     if wanted > free:
         raise ResourceError(
-            f"{out} has {free / 1e9:.2f} GB free, the stores need about {wanted / 1e9:.2f} GB",
+            f"the disk of {out} has {free / 1e6:.1f} MB free, the stores need about "
+            f"{wanted / 1e6:.1f} MB",
             hint="free some space, or choose another folder with -o",
         )
 

@@ -82,7 +82,7 @@ range:
   shift: 0.05                    # every number gets the range over thresholds shifted by 5 %
 
 quantify:
-  tortuosity_axes: [z]
+  tortuosity_axes: [z, y, x]
 """
 
 
