@@ -6,13 +6,14 @@ import json
 import os
 import threading
 
+import distributed
 import numpy as np
 import pytest
 import tifffile
 
 from ssbtomo import errors, runner
 from ssbtomo.events import Progress, StageDone, StageSkipped
-from ssbtomo.results import COLUMNS
+from ssbtomo.results import COLUMNS, Results
 
 without_report = pytest.mark.usefixtures("no_report")
 
@@ -76,8 +77,15 @@ def test_any_cut_gives_the_same_bytes(recipe, tmp_path, block):
 @without_report
 def test_schedulers_give_the_same_bytes(recipe, tmp_path):
     plain = runner.run(recipe, tmp_path / "plain")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        address = cluster.scheduler_address
+        runner.run(recipe, tmp_path / "address", scheduler=address)
     for scheduler in ("threads", "processes"):
-        other = runner.run(recipe, tmp_path / scheduler, scheduler=scheduler, workers=2)
+        runner.run(recipe, tmp_path / scheduler, scheduler=scheduler, workers=2)
+    for scheduler in ("address", "threads", "processes"):
+        other = Results.load(tmp_path / scheduler)
         assert (other.path / "results.csv").read_bytes() == (
             plain.path / "results.csv"
         ).read_bytes()

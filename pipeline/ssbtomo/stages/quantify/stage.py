@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -100,8 +101,11 @@ class Quantify:
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
         variants = desk.facts["segment"]["variants"]
-        base, tables = self._all(desk, None)
-        shifted = {variant: self._all(desk, variant)[0] for variant in variants}
+        done = count(1)
+        total = (len(variants) + 1) * len(self.section.measures)
+        tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
+        base, tables = self._all(desk, None, tell)
+        shifted = {variant: self._all(desk, variant, tell)[0] for variant in variants}
         values = with_ranges(base, list(shifted.values()))
         return {
             "measurements": [_plain(item) for item in values],
@@ -109,7 +113,9 @@ class Quantify:
             "sensitivity": list(_sensitivity(base, shifted)),
         }
 
-    def _all(self, desk: Desk, variant: str | None) -> tuple[list[Measurement], dict[str, Any]]:
+    def _all(
+        self, desk: Desk, variant: str | None, tell: Callable[[], None]
+    ) -> tuple[list[Measurement], dict[str, Any]]:
         path = desk.store("phases") if variant is None else variant_store(desk, variant)
         subject = Subject(io.ome_zarr.open_array(path), desk, full=variant is None)
         measured: list[Measurement] = []
@@ -123,6 +129,7 @@ class Quantify:
             measured += [thaw(item) for item in content["measurements"]]
             for name, rows in content["tables"].items():
                 _extend(tables.setdefault(name, {}), rows)
+            tell()
         return measured, tables
 
     def _part(self, desk: Desk, variant: str, group: str) -> Path:

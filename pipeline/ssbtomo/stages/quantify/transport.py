@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from ssbtomo.kernels.transport import TransportResult, solve
@@ -30,9 +32,8 @@ def measure_transport(subject: Subject) -> Findings:
     """
     labels = subject.whole()
     asked = subject.settings.tortuosity_phases or subject.names
-    tasks = [(name, axis) for name in asked for axis in subject.settings.tortuosity_axes]
     measured = []
-    for done, (name, axis) in enumerate(tasks, start=1):
+    for name, axis in product(asked, subject.settings.tortuosity_axes):
         subject.desk.check_cancelled()
         label = subject.label_of(name)
         if not (labels == label).any():
@@ -44,7 +45,6 @@ def measure_transport(subject: Subject) -> Findings:
         if subject.full and axis == subject.axis and result.field_slice is not None:
             _keep_field(result, name, axis, subject)
         measured += _numbers(result, name, axis)
-        subject.desk.tell(done, len(tasks))
     return Findings(measured)
 
 
