@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["environment", "hash_of", "peak_memory"]
 
 _PACKAGES = (
-    "numpy", "scipy", "scikit-image", "dask", "distributed", "zarr", "zarrs", "tifffile", "numba",
+    "numpy", "scipy", "dask", "distributed", "zarr", "zarrs", "tifffile", "numba",
     "pandas", "connected-components-3d", "edt", "matplotlib", "pydantic",
 )  # fmt: skip
 _PIECE = 1 << 22
