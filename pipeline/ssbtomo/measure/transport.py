@@ -18,13 +18,13 @@ __all__ = ["tortuosity"]
 
 
 def tortuosity(  # noqa: PLR0913 - all but two are options
-    labels: Any,  # noqa: ANN401 - NumPy or Dask
+    labels: Any,
     spacing: Spacing,
     *,
     axis: str = "z",
     phase: int = 1,
     conductivities: Mapping[int, float] | None = None,
-    fractions: Any = None,  # noqa: ANN401
+    fractions: Any = None,
     periodic: bool = False,
     tolerance: float = 1e-6,
     keep_field: bool = False,
@@ -122,7 +122,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     )
 
 
-def _labels(labels: Any) -> NDArray[Any]:  # noqa: ANN401
+def _labels(labels: Any) -> NDArray[Any]:
     """Return the labels in memory, or say why they are none."""
     if getattr(labels, "ndim", 3) != 3 or 0 in getattr(labels, "shape", ()):
         raise AxisError(

@@ -35,6 +35,8 @@ class Medium:
         Volume fraction of what conducts, clusters without connection included.
     mean : float
         Volume average of the conductivity.
+    contrast : float
+        Largest over smallest conductivity.
     """
 
     table: NDArray[np.float64]
@@ -42,9 +44,12 @@ class Medium:
     scale: float
     fraction: float
     mean: float
+    contrast: float = 1.0
 
 
-def from_labels(labels: NDArray[Any], conductivities: Mapping[int, float]) -> tuple[NDArray[np.uint8], Medium]:
+def from_labels(
+    labels: NDArray[Any], conductivities: Mapping[int, float]
+) -> tuple[NDArray[np.uint8], Medium]:
     """Give each label its conductivity; labels without one do not conduct.
 
     Parameters
@@ -86,7 +91,8 @@ def from_labels(labels: NDArray[Any], conductivities: Mapping[int, float]) -> tu
         table[1:] = 0.5  # of one phase the codes will be counts of faces
     fraction = int(counts.sum()) / labels.size
     mean = float(counts[1:] @ np.array(values)) / labels.size
-    return codes, Medium(table, SERIES if series else MASK, scale, fraction, mean)
+    contrast = scale / values[0] if values else 1.0
+    return codes, Medium(table, SERIES if series else MASK, scale, fraction, mean, contrast)
 
 
 def check_conductivities(conductivities: Mapping[int, float]) -> None:
@@ -115,7 +121,9 @@ def check_conductivities(conductivities: Mapping[int, float]) -> None:
         )
 
 
-def from_fractions(fractions: NDArray[Any], conductivity: float) -> tuple[NDArray[np.uint8], Medium]:
+def from_fractions(
+    fractions: NDArray[Any], conductivity: float
+) -> tuple[NDArray[np.uint8], Medium]:
     """Take the conducting share of each voxel from class probabilities.
 
     Fractions are sorted into 255 bins, each with the mean of what it holds; what is below

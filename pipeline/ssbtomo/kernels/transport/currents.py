@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -22,9 +24,7 @@ __all__ = ["advance", "count_faces", "direct", "layer_currents"]
 
 
 @njit(**KERNEL)
-def count_faces(
-    op: Operator, mask: NDArray[np.uint8], near: int, far: int
-) -> None:
+def count_faces(op: Operator, mask: NDArray[np.uint8], near: int, far: int) -> None:
     """Pack into one byte how many conducting neighbours each conducting voxel has.
 
     Parameters
@@ -54,26 +54,26 @@ def count_faces(
 
 
 @njit(**DEVICE)
-def _combine(z: NDArray[np.float32], p: NDArray[np.float32], beta: float) -> None:
+def _combine(z: NDArray[Any], p: NDArray[Any], beta: float) -> None:
     """Set a plane of the search direction to z + beta × direction, ghosts included."""
-    share = np.float32(beta)
+    share = p.dtype.type(beta)
     for i in range(p.size):
         p[i] = z[i] + share * p[i]
 
 
 @njit(**DEVICE)
-def _curvature(op: Operator, p: NDArray[np.float32], k: int) -> float:
+def _curvature(op: Operator, p: NDArray[Any], k: int) -> float:
     """Return a plane's part of the sum of direction × operator × direction."""
     rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
-    room = np.empty((2, rows * pitch), np.float32)
-    work = np.empty((2, (rows + 2) * pitch), np.float32)
+    room = np.empty((2, rows * pitch), p.dtype)
+    work = np.empty((2, (rows + 2) * pitch), p.dtype)
     result = 0.0
     for first in range(pitch, end, rows * pitch):
         last = min(first + rows * pitch, end)
         total, diagonal = room[0, : last - first], room[1, : last - first]
         stencil(op, p, (k, first, last), (total, diagonal), work)
         here = p[k, first:last]
-        part = np.float32(0)
+        part = p.dtype.type(0)
         for i in range(here.size):
             part += here[i] * (diagonal[i] * here[i] - total[i])
         result += part
@@ -83,7 +83,7 @@ def _curvature(op: Operator, p: NDArray[np.float32], k: int) -> float:
 @njit(**KERNEL)
 def direct(
     op: Operator,
-    fields: tuple[NDArray[np.float32], NDArray[np.float32]],
+    fields: tuple[NDArray[Any], NDArray[Any]],
     beta: float,
     sums: NDArray[np.float64],
     part: Slab,
@@ -94,7 +94,7 @@ def direct(
     ----------
     op : Operator
         The finest grid.
-    fields : tuple of ndarray of float32
+    fields : tuple of ndarray
         The preconditioned residual z, and the direction p, changed in place.
     beta : float
         Share of the old direction.
@@ -112,7 +112,7 @@ def direct(
 
 
 @njit(**DEVICE)
-def _step(x: NDArray[np.float64], p: NDArray[np.float32], alpha: float) -> None:
+def _step(x: NDArray[np.float64], p: NDArray[Any], alpha: float) -> None:
     """Move a plane of the potential along the direction, ghosts included."""
     for i in range(p.size):
         x[i] += alpha * p[i]
@@ -122,7 +122,7 @@ def _step(x: NDArray[np.float64], p: NDArray[np.float32], alpha: float) -> None:
 def _residual(
     op: Operator,
     x: NDArray[np.float64],
-    r: NDArray[np.float32],
+    r: NDArray[Any],
     k: int,
     sums: NDArray[np.float64],
 ) -> None:
@@ -151,7 +151,7 @@ def _residual(
 @njit(**KERNEL)
 def advance(
     op: Operator,
-    fields: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]],
+    fields: tuple[NDArray[np.float64], NDArray[Any], NDArray[Any]],
     alpha: float,
     sums: NDArray[np.float64],
     part: Slab,
@@ -192,7 +192,7 @@ def _row_current(
     for i in range(nx):
         g = join(op, op.table[ours[i]], op.table[theirs[i]])
         total += g * (factor * (here[i] - there[i]) + 1.0)
-    return op.weights[op.axis] * total
+    return float(op.weights[op.axis] * total)
 
 
 @njit(**KERNEL)
@@ -212,7 +212,7 @@ def layer_currents(
     near, far : int
         Planes to write, from `near` to ``far - 1``; the first also does the face before it.
     """
-    nz, ny, nx = op.size
+    ny = op.size[1]
     for k in range(near - (near == 1 and op.axis == 0), far):
         for j in range(0 if op.axis == 1 else 1, ny + 1):
             at = j * op.pitch + 1

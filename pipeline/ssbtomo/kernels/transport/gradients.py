@@ -1,4 +1,4 @@
-"""Conjugate gradients in mixed precision: float64 potential and residual, float32 the rest."""
+"""Conjugate gradients in mixed precision: the potential and the residual's sums in float64."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ssbtomo.kernels.transport.team import plane_sums
 
 __all__ = ["Outcome", "Steering", "iterate"]
 
-_LIMIT = 1000
-_STALL = 60
-"""Iterations without a tenfold smaller residual after which a solve counts as stalled."""
+_LIMIT = 2000
+_STALL = 100
+"""Iterations without progress after which a solve counts as stalled."""
 _FLOOR = 1e-12
 """Relative residual below which float64 has nothing more to say."""
 
@@ -89,9 +89,7 @@ class Outcome:
     nbytes: int
 
 
-def iterate(
-    op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Steering
-) -> Outcome:
+def iterate(op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Steering) -> Outcome:
     """Solve for the deviation of the potential from the linear one.
 
     The iteration stops when the estimated error of the energy is below the tolerance, the
@@ -117,16 +115,16 @@ def iterate(
     steering.check()
     run = _Gradients(op, grid, x)
     done = run.relative <= _FLOOR
-    best, seen = 0, 1.0
-    while not done and run.count < _LIMIT and run.count - best <= _STALL:
+    moved, seen = 0, (run.relative, run.energy)
+    while not done and run.count < _LIMIT and run.count - moved <= _STALL:
         steering.check()
         if not run.step():
             break
         if steering.progress is not None:
             steering.progress(run.count, run.relative, run.energy * steering.unit)
         done = run.error <= steering.tolerance and run.agrees(steering.tolerance)
-        if run.relative < 0.1 * seen:
-            best, seen = run.count, run.relative
+        if run.relative < 0.5 * seen[0] or run.energy < 0.999 * seen[1]:
+            moved, seen = run.count, (min(seen[0], run.relative), run.energy)
         if run.relative <= _FLOOR:
             break
     mean, spread = run.currents()
@@ -145,7 +143,7 @@ class _Gradients:
         self.op = op
         self.grid = grid
         self.x = x
-        self.r, self.z, self.p = (np.zeros(x.shape, np.float32) for _ in range(3))
+        self.r, self.z, self.p = (np.zeros(x.shape, grid.kind) for _ in range(3))
         self.nbytes = sum(a.nbytes for a in (x, self.r, self.z, self.p, op.codes)) + grid.nbytes
         self.count = 0
         self.product = 0.0
@@ -164,7 +162,9 @@ class _Gradients:
         rz = self.grid.apply(self.r, self.z)
         sums = plane_sums(self.p)
         beta = rz / self._rz if self._rz else 0.0
-        self.grid.team.sweep(direct, self.p, (2, self._joined), self.op, (self.z, self.p), beta, sums)
+        self.grid.team.sweep(
+            direct, self.p, (2, self._joined), self.op, (self.z, self.p), beta, sums
+        )
         curvature = float(sums.sum())
         if not (rz > 0 and curvature > 0):
             return False
@@ -180,15 +180,21 @@ class _Gradients:
         """Estimated relative error of the energy.
 
         Each iteration takes from the energy a part of its error; the rest is that of a
-        geometric series with the slowest ratio of the last iterations.
+        geometric series, with the slower ratio of the last two steps. As the iteration goes
+        on a step is several iterations, so that a pause does not look like the end.
         """
-        last = self._decreases[-4:]
         if self.relative <= _FLOOR:
             return 0.0
-        if len(last) < 2 or self.energy <= 0:
+        width = 1 + self.count // 8
+        if self.count < 3 or self.energy <= 0:
             return math.inf
-        ratio = min(0.98, max(after / before for before, after in zip(last, last[1:], strict=False)))
-        return last[-1] * ratio / (1 - ratio) / self.energy
+        falls = self._decreases
+        last, before, first = (
+            sum(falls[max(0, self.count - (i + 1) * width) : self.count - i * width])
+            for i in range(3)
+        )
+        ratio = min(0.98, max(last / before, before / first))
+        return last * ratio / (1 - ratio) / self.energy
 
     def agrees(self, tolerance: float) -> bool:
         """Tell whether the currents agree with the energy and with each other."""

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import STORED, Operator, inside, pitch_of, room, wrap
-from ssbtomo.kernels.transport.sweeps import FROM_COARSE, FROM_GUESS, FROM_ZERO, assemble, coarsen, restrict, smooth
+from ssbtomo.kernels.transport.sweeps import (
+    FROM_COARSE,
+    FROM_GUESS,
+    FROM_ZERO,
+    assemble,
+    coarsen,
+    restrict,
+    smooth,
+)
 from ssbtomo.kernels.transport.team import Team, plane_sums
 
 __all__ = ["Multigrid"]
@@ -19,7 +28,7 @@ _DIRECT = 400
 _NEARLY = 1.5
 """Axes whose cells are at most so much longer than the shortest are coarsened together."""
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Level:
 
 
 class Multigrid:
-    """A W-cycle of red-black sweeps: a symmetric, positive preconditioner in float32.
+    """A W-cycle of red-black sweeps: a symmetric, positive preconditioner.
 
     Coarse cells are boxes of two fine cells along each axis whose cells are not much longer
     than the shortest (so that anisotropic voxels become cubes first); a coarse conductance
@@ -58,20 +67,27 @@ class Multigrid:
         Edges of a cell; only their ratios matter.
     team : Team
         Who does the work.
+    kind : type
+        Precision of the fields, `numpy.float32` or `numpy.float64`.
     """
 
     def __init__(
-        self, op: Operator, spacing: tuple[float, float, float], team: Team
+        self,
+        op: Operator,
+        spacing: tuple[float, float, float],
+        team: Team,
+        kind: type[np.floating[Any]] = np.float32,
     ) -> None:
+        self.kind = kind
         self.team = team
         z, y, x = (np.full(n, edge) for n, edge in zip(op.size, spacing, strict=True))
         self.levels = [Level(op, (z, y, x))]
         while self.levels[-1].cells > _DIRECT:
             self.levels.append(_coarser(self.levels[-1], team))
         rooms = [room(level.op.size) for level in self.levels[1:]]
-        self._right = [np.zeros(shape, np.float32) for shape in rooms]
-        self._field = [np.zeros(shape, np.float32) for shape in rooms]
-        self._inverse = _inverse(self.levels[-1])
+        self._right = [np.zeros(shape, kind) for shape in rooms]
+        self._field = [np.zeros(shape, kind) for shape in rooms]
+        self._inverse = _inverse(self.levels[-1]).astype(kind)
 
     @property
     def nbytes(self) -> int:
@@ -85,9 +101,9 @@ class Multigrid:
 
         Parameters
         ----------
-        right : ndarray of float32, as stored
+        right : ndarray, as stored
             Right-hand side.
-        field : ndarray of float32, as stored
+        field : ndarray, as stored
             The solution, written; what it held does not matter.
 
         Returns
@@ -116,7 +132,10 @@ class Multigrid:
         return self._smooth(grids, fields, (FROM_COARSE, 0))
 
     def _smooth(
-        self, grids: tuple[Operator, Operator], fields: tuple[Field, Field, Field], how: tuple[int, int]
+        self,
+        grids: tuple[Operator, Operator],
+        fields: tuple[Field, Field, Field],
+        how: tuple[int, int],
     ) -> float:
         dots = plane_sums(fields[1])
         self.team.sweep(smooth, fields[1], (3, bool(grids[0].wraps[0])), grids, fields, how, dots)
@@ -178,7 +197,7 @@ def _distances(edges: NDArray[np.float64], *, electrodes: bool) -> NDArray[np.fl
     return np.concatenate([ends[0], (edges[1:] + edges[:-1]) / 2, ends[1]])
 
 
-def _inverse(level: Level) -> NDArray[np.float32]:
+def _inverse(level: Level) -> NDArray[np.float64]:
     """Return the inverse of the coarsest operator; zero for cells that do not conduct."""
     matrix = np.zeros((level.cells, level.cells))
     for axis in range(3):
@@ -187,4 +206,4 @@ def _inverse(level: Level) -> NDArray[np.float32]:
     matrix[dead, dead] = 1.0
     inverse = np.linalg.inv(matrix)
     inverse[dead, dead] = 0.0
-    return np.ascontiguousarray((inverse + inverse.T) / 2, np.float32)
+    return (inverse + inverse.T) / 2

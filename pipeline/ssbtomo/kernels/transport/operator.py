@@ -205,7 +205,8 @@ def face(op: Operator, axis: int, k: int, j: int, i: int) -> float:
     far = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))
     other = op.codes[k + 1 if axis == 0 else k, far]
     value = join(op, op.table[op.codes[k, at]], op.table[other])
-    return edge(op, axis, k if axis == 0 else (j if axis == 1 else i)) * op.weights[axis] * value
+    factor = edge(op, axis, k if axis == 0 else (j if axis == 1 else i))
+    return float(factor * op.weights[axis] * value)
 
 
 @njit(**DEVICE)
@@ -299,7 +300,10 @@ def _sums_mask(
     wy = total.dtype.type(op.weights[1])
     wx = total.dtype.type(op.weights[2])
     up, down, codes = x[k - 1, first:last], x[k + 1, first:last], op.codes[k, first:last]
-    north, south = x[k, first - op.pitch : last - op.pitch], x[k, first + op.pitch : last + op.pitch]
+    north, south = (
+        x[k, first - op.pitch : last - op.pitch],
+        x[k, first + op.pitch : last + op.pitch],
+    )
     west, east = x[k, first - 1 : last - 1], x[k, first + 1 : last + 1]
     for i in range(total.size):
         total[i] = wz * (up[i] + down[i]) + wy * (north[i] + south[i]) + wx * (west[i] + east[i])
@@ -321,7 +325,10 @@ def _sums_stored(
     for i in range(total.size):
         total[i] = above[i] * up[i] + below[i] * down[i]
     back, front = op.gy[k, first - op.pitch : last - op.pitch], op.gy[k, first:last]
-    north, south = x[k, first - op.pitch : last - op.pitch], x[k, first + op.pitch : last + op.pitch]
+    north, south = (
+        x[k, first - op.pitch : last - op.pitch],
+        x[k, first + op.pitch : last + op.pitch],
+    )
     for i in range(total.size):
         total[i] += back[i] * north[i] + front[i] * south[i]
     left, right = op.gx[k, first - 1 : last - 1], op.gx[k, first:last]

@@ -28,6 +28,8 @@ from ssbtomo.units import AXES, Spacing, check_spacing
 
 __all__ = ["solve"]
 
+_STEEP = 1e4
+"""Ratio of conductivities above which the preconditioner, too, needs float64."""
 _USABLE = 1e-3
 """A solve that stalls with a larger estimated error is an error, not a warning."""
 
@@ -125,7 +127,8 @@ def solve(  # noqa: PLR0913 - all but four are options
         del codes
         steering = Steering(tolerance, medium.scale / driven(op), progress, cancelled)
         deviation = np.zeros(op.codes.shape)
-        outcome = iterate(op, Multigrid(op, spacing, team), deviation, steering)
+        kind = np.float64 if medium.contrast > _STEEP else np.float32
+        outcome = iterate(op, Multigrid(op, spacing, team, kind), deviation, steering)
     effective = outcome.effective
     tau, doubts = _judge(outcome, medium.mean / effective)
     return TransportResult(
@@ -205,7 +208,7 @@ def _judge(outcome: Outcome, tau: float) -> tuple[float, tuple[str, ...]]:
             f"the transport solve gave a tortuosity factor of {tau!r}, below 1",
             hint="this is an error of the program; please report it with the volume",
         )
-    doubts = ()
+    doubts: tuple[str, ...] = ()
     if not outcome.converged:
         doubts = (
             f"stopped after {outcome.iterations} iterations with a relative residual of "

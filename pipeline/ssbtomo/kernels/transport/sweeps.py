@@ -29,7 +29,7 @@ FROM_COARSE = 2
 _RELAX = 3
 
 Grids = tuple[Operator, Operator]
-Fields = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Fields = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 Pair = tuple[int, int]
 
 
@@ -61,29 +61,27 @@ def _factors(grids: Grids) -> tuple[int, int, int]:
 
 @njit(**DEVICE)
 def _relax(
-    sums: tuple[NDArray[np.float32], NDArray[np.float32]],
-    right: NDArray[np.float32],
-    x: NDArray[np.float32],
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    right: NDArray[Any],
+    x: NDArray[Any],
     parity: int,
 ) -> float:
     """Solve every other voxel of a run; return the sum of right × field."""
     total, diagonal = sums
-    zero = np.float32(0)
+    zero = x.dtype.type(0)
     part = zero
     for i in range(x.size):
         solved = (right[i] + total[i]) / diagonal[i] if diagonal[i] > zero else zero
         value = solved if (i + parity) & 1 == 0 else x[i]
         x[i] = value
         part += right[i] * value
-    return part
+    return float(part)
 
 
 @njit(**DEVICE)
-def _begin(
-    diagonal: NDArray[np.float32], right: NDArray[np.float32], x: NDArray[np.float32], parity: int
-) -> None:
+def _begin(diagonal: NDArray[Any], right: NDArray[Any], x: NDArray[Any], parity: int) -> None:
     """Solve every other voxel of a run against a zero field; zero the rest."""
-    zero = np.float32(0)
+    zero = x.dtype.type(0)
     for i in range(x.size):
         mine = ((i + parity) & 1 == 0) & (diagonal[i] > zero)
         x[i] = right[i] / diagonal[i] if mine else zero
@@ -91,7 +89,7 @@ def _begin(
 
 @njit(**DEVICE)
 def _spread(
-    grids: Grids, coarse: NDArray[np.float32], run: tuple[int, int, int], out: NDArray[np.float32]
+    grids: Grids, coarse: NDArray[Any], run: tuple[int, int, int], out: NDArray[Any]
 ) -> None:
     """Write the coarse correction for each voxel of a run."""
     fz, fy, fx = _factors(grids)
@@ -114,11 +112,9 @@ def _spread(
 
 
 @njit(**DEVICE)
-def _correct(
-    diagonal: NDArray[np.float32], step: NDArray[np.float32], x: NDArray[np.float32]
-) -> None:
+def _correct(diagonal: NDArray[Any], step: NDArray[Any], x: NDArray[Any]) -> None:
     """Add the coarse correction to the conducting voxels of a run."""
-    zero = np.float32(0)
+    zero = x.dtype.type(0)
     for i in range(x.size):
         x[i] += step[i] if diagonal[i] > zero else zero
 
@@ -130,8 +126,8 @@ def _smooth_plane(grids: Grids, fields: Fields, k: int, step: Pair) -> float:
     right, x, coarse = fields
     kind, colour = step
     rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
-    room = np.empty((3, rows * pitch), np.float32)
-    work = np.empty((2, (rows + 2) * pitch), np.float32)
+    room = np.empty((3, rows * pitch), x.dtype)
+    work = np.empty((2, (rows + 2) * pitch), x.dtype)
     dot = 0.0
     for first in range(pitch, end, rows * pitch):
         last = min(first + rows * pitch, end)
@@ -152,16 +148,14 @@ def _smooth_plane(grids: Grids, fields: Fields, k: int, step: Pair) -> float:
 
 
 @njit(**KERNEL)
-def smooth(
-    grids: Grids, fields: Fields, how: Pair, dots: NDArray[np.float64], part: Slab
-) -> None:
+def smooth(grids: Grids, fields: Fields, how: Pair, dots: NDArray[np.float64], part: Slab) -> None:
     """Relax a slab of a field by one red-black Gauss-Seidel sweep, in three steps.
 
     Parameters
     ----------
     grids : tuple of Operator
         The grid, and the next coarser one.
-    fields : tuple of ndarray of float32
+    fields : tuple of ndarray
         Right-hand side; the field, changed in place; and the coarse grid's correction,
         used with `FROM_COARSE`.
     how : tuple of int
@@ -190,7 +184,7 @@ def restrict(grids: Grids, fields: Fields, near: int, far: int) -> None:
     ----------
     grids : tuple of Operator
         The fine grid, and the coarse one.
-    fields : tuple of ndarray of float32
+    fields : tuple of ndarray
         Fine right-hand side and field; the coarse right-hand side, written.
     near, far : int
         Coarse planes to write, from `near` to ``far - 1``.
@@ -199,13 +193,13 @@ def restrict(grids: Grids, fields: Fields, near: int, far: int) -> None:
     right, x, coarse = fields
     fz = _factors(grids)[0]
     rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
-    room = np.empty((3, rows * pitch), np.float32)
-    work = np.empty((2, (rows + 2) * pitch), np.float32)
+    room = np.empty((3, rows * pitch), x.dtype)
+    work = np.empty((2, (rows + 2) * pitch), x.dtype)
     for big_k in range(near, far):
         for first in range(pitch, end, rows * pitch):
             last = min(first + rows * pitch, end)
             rest = room[2]
-            rest[:] = np.float32(0)
+            rest[:] = 0
             for k in range(1 + (big_k - 1) * fz, min(1 + big_k * fz, op.size[0] + 1)):
                 sums = (room[0, : last - first], room[1, : last - first])
                 stencil(op, x, (k, first, last), sums, work)
@@ -215,27 +209,27 @@ def restrict(grids: Grids, fields: Fields, near: int, far: int) -> None:
 
 @njit(**DEVICE)
 def _add_residual(
-    sums: tuple[NDArray[np.float32], NDArray[np.float32]],
-    right: NDArray[np.float32],
-    x: NDArray[np.float32],
-    rest: NDArray[np.float32],
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    right: NDArray[Any],
+    x: NDArray[Any],
+    rest: NDArray[Any],
 ) -> None:
     total, diagonal = sums
-    zero = np.float32(0)
+    zero = x.dtype.type(0)
     for i in range(x.size):
         left = right[i] + total[i] - diagonal[i] * x[i]
         rest[i] += left if diagonal[i] > zero else zero
 
 
 @njit(**DEVICE)
-def _collect(grids: Grids, rest: NDArray[np.float32], rows: Pair, out: NDArray[np.float32]) -> None:
+def _collect(grids: Grids, rest: NDArray[Any], rows: Pair, out: NDArray[Any]) -> None:
     """Add up the residual of some rows over the cells of coarse rows."""
     op, below = grids
     _, fy, fx = _factors(grids)
     big_x = below.size[2]
     for big_j in range((rows[0] + fy - 1) // fy, (rows[1] - 2 + fy) // fy + 1):
         into = out[big_j * below.pitch : (big_j + 1) * below.pitch]
-        into[1 : big_x + 1] = np.float32(0)
+        into[1 : big_x + 1] = 0
         for j in range(max(rows[0], 1 + (big_j - 1) * fy), min(rows[1], 1 + big_j * fy)):
             start = (j - rows[0]) * op.pitch
             row = rest[start : start + op.pitch]

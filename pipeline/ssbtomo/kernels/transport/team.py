@@ -10,14 +10,14 @@ are kept per plane and added in plane order.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-import numba
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import DEVICE
@@ -56,14 +56,17 @@ class Team:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        self.threads = max(1, int(threads or numba.config.NUMBA_NUM_THREADS))
+        self.threads = max(1, int(threads or config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown()
@@ -118,7 +121,7 @@ class Team:
         planes = grid.shape[0] - 2
         count = 1 if grid.size <= _ALONE else min(self.threads, planes)
         ends = [1 + planes * index // count for index in range(count + 1)]
-        return list(zip(ends, ends[1:], strict=False))
+        return list(itertools.pairwise(ends))
 
     def _each(self, kernel: Callable[..., None], calls: list[tuple[object, ...]]) -> None:
         if self._pool is None or len(calls) == 1:
