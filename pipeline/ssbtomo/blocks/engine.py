@@ -58,12 +58,14 @@ class Engine:
         Tasks that run at once.
     cancel : threading.Event or None
         When set, `map` stops with `CancelledError` before the next result.
+    closers : tuple of callable
+        What `close` calls, in this order: it stops what `start` started.
     """
 
     executor: Executor | None = None
     workers: int = 1
     cancel: threading.Event | None = None
-    _close: tuple[Callable[[], None], ...] = ()
+    closers: tuple[Callable[[], None], ...] = ()
 
     @classmethod
     def start(
@@ -185,7 +187,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop the workers that this engine started."""
-        for close in self._close:
+        for close in self.closers:
             close()
 
     def __enter__(self) -> Self:

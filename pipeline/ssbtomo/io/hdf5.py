@@ -6,7 +6,7 @@ import difflib
 import threading
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -83,7 +83,7 @@ class Hdf5Dataset:
 class Hdf5Reader:
     """Opens HDF5 files; their voxel size from ``element_size_um``, if that is there."""
 
-    name: str = "HDF5"
+    name: ClassVar[str] = "HDF5"
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path is an HDF5 file, or is named like one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
-__all__ = ["LazyFile", "MappedFile", "check_type", "lazy_array", "slab_chunks"]
+__all__ = ["LazyFile", "MappedFile", "SliceStack", "check_type", "lazy_array", "slab_chunks"]
 
 _SLAB = 32 * 2**20  # bytes that one task reads at once
 
@@ -88,6 +89,57 @@ class MappedFile:
             self.path, self.stored, mode="r", offset=self.offset, shape=self.shape, order=self.order
         )
         return np.array(mapped[window], dtype=self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceStack(ABC):
+    """Images of one size as a volume; an image is read when a box needs it.
+
+    Parameters
+    ----------
+    path : str
+        The file or folder.
+    plane : tuple of int
+        Pixels along (Y, X).
+    stored : str
+        Type of a pixel.
+    """
+
+    path: str
+    plane: tuple[int, int]
+    stored: str
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of slices."""
+
+    @abstractmethod
+    def read(self, number: int) -> NDArray[Any]:
+        """Read a slice, given its place in the stack."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along (Z, Y, X)."""
+        return (self.count, *self.plane)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel."""
+        return np.dtype(self.stored)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return 3
+
+    def __getitem__(self, window: Any) -> NDArray[Any]:
+        cuts = window if isinstance(window, tuple) else (window,)
+        whole = not cuts or cuts[0] is Ellipsis
+        numbers = np.arange(self.count)[slice(None) if whole else cuts[0]]
+        inside = cuts if whole else cuts[1:]
+        slices = [self.read(int(number))[inside] for number in np.atleast_1d(numbers)]
+        return np.stack(slices) if np.ndim(numbers) else slices[0]
 
 
 def lazy_array(source: LazyFile, chunks: tuple[int, ...] | None = None) -> da.Array:

@@ -6,7 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -68,7 +68,7 @@ class PackedMember:
 class NumpyReader:
     """Opens ``.npy`` and ``.npz``. They tell no voxel size; pickled objects are refused."""
 
-    name: str = "NumPy .npy, .npz"
+    name: ClassVar[str] = "NumPy .npy, .npz"
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path is named like a NumPy file.

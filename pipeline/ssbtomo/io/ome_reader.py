@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class ZarrVolume:
 class OmeZarrReader:
     """Opens OME-Zarr folders; their voxel size from the scale and the axes' units."""
 
-    name: str = "OME-Zarr 0.4, 0.5"
+    name: ClassVar[str] = "OME-Zarr 0.4, 0.5"
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path is a zarr folder.

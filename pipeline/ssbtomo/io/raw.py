@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -35,7 +35,7 @@ _HINT = (
 class RawReader:
     """Opens headerless files whose shape and type are told beside them, or by their name."""
 
-    name: str = "headerless raw"
+    name: ClassVar[str] = "headerless raw"
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path is named like a headerless file.

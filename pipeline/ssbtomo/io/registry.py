@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from ssbtomo.errors import FormatError, InputDataError
 from ssbtomo.io.sidecar import Sidecar, read_sidecar, user_voxel_size
@@ -37,7 +37,7 @@ class Reader(Protocol):
         What the family is called in messages: "TIFF".
     """
 
-    name: str
+    name: ClassVar[str]
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path looks like this family: by name, or by its first bytes.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ssbtomo.errors import AxisError, FormatError, InputDataError
-from ssbtomo.io.lazy import lazy_array
+from ssbtomo.io.lazy import SliceStack, lazy_array
 from ssbtomo.io.numbering import gaps, natural_key, slice_numbers
 from ssbtomo.io.png_header import read_png_header
 from ssbtomo.io.tiff_pages import Page, check_complete
@@ -26,58 +26,38 @@ _OTHER_IMAGES = {".jpg", ".jpeg", ".bmp", ".gif", ".dcm", ".jp2"}
 
 
 @dataclass(frozen=True, slots=True)
-class SliceFiles:
+class SliceFiles(SliceStack):
     """Slices in files of their own as a volume; a file is read when a box needs it.
 
     Parameters
     ----------
     path : str
         The folder.
-    names : tuple of str
-        File of each slice.
     plane : tuple of int
         Pixels along (Y, X).
     stored : str
         Type of a pixel.
+    names : tuple of str
+        File of each slice.
     """
 
-    path: str
     names: tuple[str, ...]
-    plane: tuple[int, int]
-    stored: str
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Voxels along (Z, Y, X)."""
-        return (len(self.names), *self.plane)
+    def count(self) -> int:
+        """Number of slices."""
+        return len(self.names)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return np.dtype(self.stored)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return 3
-
-    def __getitem__(self, window: Any) -> NDArray[Any]:
-        cuts = window if isinstance(window, tuple) else (window,)
-        numbers = np.arange(len(self.names))[cuts[0]]
-        slices = [
-            read_slice(Path(self.path) / self.names[number]).astype(self.dtype, copy=False)[
-                cuts[1:]
-            ]
-            for number in np.atleast_1d(numbers)
-        ]
-        return np.stack(slices) if np.ndim(numbers) else slices[0]
+    def read(self, number: int) -> NDArray[Any]:
+        """Read the file of a slice."""
+        return read_slice(Path(self.path) / self.names[number]).astype(self.dtype, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FolderReader:
     """Opens folders of slices. They tell no voxel size: a sidecar or the user must."""
 
-    name: str = "folder of TIFF or PNG slices"
+    name: ClassVar[str] = "folder of TIFF or PNG slices"
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path is a folder.
@@ -120,7 +100,7 @@ class FolderReader:
             )
         kind = np.dtype(first.dtype).str
         names = tuple(file.name for file in files)
-        source = SliceFiles(str(path.absolute()), names, (first.height, first.width), kind)
+        source = SliceFiles(str(path.absolute()), (first.height, first.width), kind, names)
         return Volume(lazy_array(source), notes=tuple(_gap_notes(names)))
 
 

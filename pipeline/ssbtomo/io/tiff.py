@@ -7,12 +7,12 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ssbtomo.errors import AxisError, FormatError, InputDataError
-from ssbtomo.io.lazy import MappedFile, check_type, lazy_array
+from ssbtomo.io.lazy import MappedFile, SliceStack, check_type, lazy_array
 from ssbtomo.io.selection import Selection, pick_axes, read_selection
 from ssbtomo.io.tiff_pages import Page, check_complete, is_tiff
 from ssbtomo.io.tiff_spacing import spacing_of
@@ -31,67 +31,47 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class TiffStack:
+class TiffStack(SliceStack):
     """Pages of a TIFF file as a volume; a page is decoded when a box needs it.
 
     Parameters
     ----------
     path : str
         The file.
-    series : int
-        Which of its images.
-    pages : tuple of int
-        The page of each slice, as numbers within the image.
     plane : tuple of int
         Pixels along (Y, X).
     stored : str
         Type of a pixel.
+    series : int
+        Which of its images.
+    pages : tuple of int
+        The page of each slice, as numbers within the image.
     """
 
-    path: str
     series: int
     pages: tuple[int, ...]
-    plane: tuple[int, int]
-    stored: str
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Voxels along (Z, Y, X)."""
-        return (len(self.pages), *self.plane)
+    def count(self) -> int:
+        """Number of slices."""
+        return len(self.pages)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return np.dtype(self.stored)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return 3
-
-    def __getitem__(self, window: Any) -> NDArray[Any]:
-        cuts = window if isinstance(window, tuple) else (window,)
-        numbers = np.asarray(self.pages)[
-            cuts[0] if cuts and cuts[0] is not Ellipsis else slice(None)
-        ]
-        plane = cuts[1:] if cuts and cuts[0] is not Ellipsis else cuts
-        slices = [self._page(int(number))[plane] for number in np.atleast_1d(numbers)]
-        return np.stack(slices) if np.ndim(numbers) else slices[0]
-
-    def _page(self, number: int) -> NDArray[Any]:
+    def read(self, number: int) -> NDArray[Any]:
+        """Decode the page of a slice."""
+        which = self.pages[number]
         tif, lock = _opened(self.path)
         with lock:
-            page = tif.series[self.series].pages[number]
+            page = tif.series[self.series].pages[which]
         if page is None:
             raise InputDataError(
-                f"{self.path}: page {number + 1} lies in another file, which is missing",
+                f"{self.path}: page {which + 1} lies in another file, which is missing",
                 hint="keep all files of a multi-file OME-TIFF in one folder",
             )
         try:
             values = page.asarray(lock=lock, maxworkers=1)
         except Exception as error:  # the decoders raise whatever they like
             raise InputDataError(
-                f"{self.path}: page {number + 1} cannot be decoded: {error}",
+                f"{self.path}: page {which + 1} cannot be decoded: {error}",
                 hint="the file is damaged; copy or export it again",
             ) from error
         return np.asarray(values, dtype=self.dtype).reshape(self.plane)
@@ -101,7 +81,7 @@ class TiffStack:
 class TiffReader:
     """Opens TIFF files; their voxel size if ImageJ or OME metadata tell it."""
 
-    name: str = "TIFF, BigTIFF, OME-TIFF, ImageJ TIFF"
+    name: ClassVar[str] = "TIFF, BigTIFF, OME-TIFF, ImageJ TIFF"
 
     def matches(self, path: Path) -> bool:
         """Tell whether a path is a TIFF file, or is named like one.
@@ -260,7 +240,7 @@ def _paged(
     pages = np.arange(len(series.pages)).reshape(outer)[window[:-2]]
     plane = (int(series.shape[-2]), int(series.shape[-1]))
     kind = np.dtype(series.dtype).newbyteorder("=").str
-    return TiffStack(str(path.absolute()), number, tuple(pages.ravel().tolist()), plane, kind)
+    return TiffStack(str(path.absolute()), plane, kind, number, tuple(pages.ravel().tolist()))
 
 
 def _opened(path: str) -> tuple[tifffile.TiffFile, threading.RLock]:

@@ -189,7 +189,9 @@ def _sayings(path: Path, root: yaml.Node | None, error: ValidationError) -> Iter
         ]
         named = _named_in(str(problem["msg"]))
         where += named
-        problem["msg"] = problem["msg"].replace(".".join(named) + " ", "", 1) if named else problem["msg"]
+        problem["msg"] = (
+            problem["msg"].replace(".".join(named) + " ", "", 1) if named else problem["msg"]
+        )
         shown = _as_written(root, where)
         line = _line(root, shown) + 1
         key = ".".join(map(str, shown)) or "recipe"

@@ -28,7 +28,17 @@ _ACCENTS = {r"{\"u}": "ü", r"{\"o}": "ö", r"{\'e}": "é", r"\&": "&", "--": "�
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One entry of the reference list."""
+    """One entry of the reference list.
+
+    Parameters
+    ----------
+    key : str
+        Its BibTeX key.
+    bibtex : str
+        The entry as it stands in ``references.bib``.
+    fields : dict of str to str
+        The entry's fields, in plain text.
+    """
 
     key: str
     bibtex: str

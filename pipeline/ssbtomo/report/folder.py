@@ -22,7 +22,19 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A slice of a potential field on disk, and what it shows."""
+    """A slice of a potential field on disk, and what it shows.
+
+    Parameters
+    ----------
+    array : pathlib.Path
+        The ``.npy`` file; rows run along the transport axis, NaN lies outside the phase.
+    phase : str
+        The conducting phase.
+    axis : str
+        The transport axis.
+    spacing_um : tuple of float
+        Height and width of a pixel in µm.
+    """
 
     array: Path
     phase: str
@@ -152,7 +164,17 @@ class SampleView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run: what it says of itself, and its samples."""
+    """A run: what it says of itself, and its samples.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The results folder.
+    about : dict
+        The content of ``run.json``.
+    samples : tuple of SampleView
+        In the order of ``run.json``.
+    """
 
     folder: Path
     about: dict[str, Any]

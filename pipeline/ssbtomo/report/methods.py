@@ -16,7 +16,17 @@ _CITED = re.compile(r"\s*\[((?:@[\w:.-]+(?:;\s*)?)+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A reference in the list: its number, its key, and the entry if we know it."""
+    """A reference in the list.
+
+    Parameters
+    ----------
+    number : int
+        Its place in the list, from 1.
+    key : str
+        Its BibTeX key.
+    entry : Reference or None
+        What the package's reference list holds under that key.
+    """
 
     number: int
     key: str
@@ -25,7 +35,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Sentences that hold for some samples."""
+    """Sentences that hold for some samples.
+
+    Parameters
+    ----------
+    samples : tuple of str
+        The samples whose stages said just this.
+    text : str
+        The sentences, citations as ``[@key]``.
+    """
 
     samples: tuple[str, ...]
     text: str
@@ -33,7 +51,15 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Methods:
-    """The text, in Markdown with ``[@key]`` citations, and the references in their order."""
+    """The text, in Markdown with ``[@key]`` citations, and the references.
+
+    Parameters
+    ----------
+    paragraphs : tuple of Paragraph
+        The text; samples that were treated alike share a paragraph.
+    citations : tuple of Citation
+        The references, in the order in which the text cites them.
+    """
 
     paragraphs: tuple[Paragraph, ...]
     citations: tuple[Citation, ...]

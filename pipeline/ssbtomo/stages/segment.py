@@ -16,7 +16,7 @@ from ssbtomo.errors import PhaseMissingError
 from ssbtomo.model import Phase, Range
 from ssbtomo.model import Segment as Section
 from ssbtomo.palette import phase_colors
-from ssbtomo.segment.volumes import Segmentation, Segmenter
+from ssbtomo.segment.volumes import Method, Segmentation, Segmenter
 from ssbtomo.stages.desk import Desk, Facts, clipped
 
 __all__ = ["Segment", "variant_store"]
@@ -79,9 +79,10 @@ class Segment:
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
         image = np.asarray(io.ome_zarr.open_array(desk.grey)[:, :, :])
-        if self.section.method == "labels":
+        method = self.section.method
+        if method == "labels":
             return self._labelled(desk, image)
-        return self._thresholded(desk, image)
+        return self._thresholded(desk, image, method)
 
     def _labelled(self, desk: Desk, image: NDArray[Any]) -> Facts:
         values = [phase.value for phase in self.phases]
@@ -106,10 +107,10 @@ class Segment:
             "warnings": [],
         }
 
-    def _thresholded(self, desk: Desk, image: NDArray[Any]) -> Facts:
+    def _thresholded(self, desk: Desk, image: NDArray[Any], method: Method) -> Facts:
         segmenter = Segmenter.prepare(
             image, desk.spacing, len(self.phases),
-            method=self.section.method, thresholds=self.section.thresholds,
+            method=method, thresholds=self.section.thresholds,
             repair=self.section.repair, smallest_object=self.section.smallest_object,
             cancelled=desk.cancelled,
         )  # fmt: skip

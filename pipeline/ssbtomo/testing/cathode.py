@@ -27,28 +27,29 @@ class CathodeDesign:
     ----------
     particle_diameter : float
         Median diameter of the active particles.
+    crack_width : float
+        Thickness of the cracks, which are flat discs.
+    particle_gap : float
+        Distance between particles that do not touch.
+    pore_diameter : tuple of float
+        Smallest and largest diameter of a pore.
+    crack_radius : tuple of float
+        Smallest and largest radius of a crack in the electrolyte.
     particle_spread : float
         Standard deviation of the logarithm of the diameter; cut at 0.6 and 1.6 medians.
     active_fraction : float
         Volume fraction of the active material in the cathode, as the packing aims at it.
-    particle_gap : float
-        Distance between particles that do not touch.
     contacts : float
         Share of neighbouring particles that touch.
-    pore_diameter : tuple of float
-        Smallest and largest diameter of a pore.
     porosity : float
         Volume fraction of pores in the cathode, as the planting aims at it.
     separator_porosity : float
-        The same in the separator.
+        Volume fraction of pores in the separator.
     interface_pores : float
         Share of the cathode's pores that lie on a particle.
-    crack_width : float
-        Thickness of the cracks, which are flat discs.
-    crack_radius : tuple of float
-        Smallest and largest radius of a crack in the electrolyte.
     electrolyte_cracks : float
-        Their volume fraction, as the planting aims at it.
+        Volume of the cracks in the electrolyte over that of all that lies above the lithium,
+        as the planting aims at it.
     cracked_particles : float
         Share of the larger particles that hold a crack.
     separator : float

@@ -29,7 +29,17 @@ _FILM = 0.06  # largest share of a surface that may face a particle across a thi
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A scene, and which of its paints are particles and cracks (by index)."""
+    """A scene, and which of its paints are particles and cracks.
+
+    Parameters
+    ----------
+    scene : Scene
+        Everything that was planted.
+    particles : tuple of int
+        Which of the scene's paints are particles of active material, by index.
+    cracks : tuple of int
+        Which are cracks.
+    """
 
     scene: Scene
     particles: tuple[int, ...]

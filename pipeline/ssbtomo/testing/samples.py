@@ -23,7 +23,15 @@ __all__ = ["SAMPLES", "Sample", "make_sample", "write_phantom", "write_sample"]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A named phantom: what it shows, and how it is made."""
+    """A named phantom.
+
+    Parameters
+    ----------
+    about : str
+        What it shows, in one line.
+    make : callable
+        Returns the phantom; takes nothing, so that the name alone decides every voxel.
+    """
 
     about: str
     make: Callable[[], Phantom]

@@ -21,7 +21,17 @@ _ROUNDS = 4  # independent repeats of an estimate, for its standard error
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """A solid, the label that it paints, and the labels that it may cover (all if ``None``)."""
+    """One step of painting a scene.
+
+    Parameters
+    ----------
+    solid : Solid
+        Where it paints.
+    label : int
+        What it paints.
+    over : frozenset of int or None
+        The labels that it may cover; ``None`` for all.
+    """
 
     solid: Solid
     label: int

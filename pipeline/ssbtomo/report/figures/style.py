@@ -94,6 +94,11 @@ def house_style(salt: str = "ssbtomo") -> Iterator[None]:
     ----------
     salt : str
         Seeds the identifiers inside an SVG, which are random otherwise.
+
+    Yields
+    ------
+    None
+        The settings hold until the ``with`` block ends.
     """
     import matplotlib as mpl
 
