@@ -21,8 +21,8 @@ from ssbtomo.testing.solids import (
     Ellipsoid,
     Ground,
     HalfSpace,
-    frame_from,
 )
+from ssbtomo.testing.surfaces import frame_from
 
 SIDE = (48, 48, 48)
 CUBE = (0.1, 0.1, 0.1)

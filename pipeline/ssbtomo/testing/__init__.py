@@ -1,6 +1,6 @@
 """Known answers for users and for our own tests: shapes, formulas, phantoms, strategies.
 
-`phantoms` of solid-state-battery electrodes come with the truth that made them, `shapes` are
+`composite_cathode` and `samples` make phantoms that come with the truth behind them, `shapes` are
 small labelled volumes whose areas, lengths and conductivities are known in closed form,
 `analytic` holds the formulas, and `strategies` draws volumes for Hypothesis (which must be
 installed for it; ``pip install ssbtomo[test]``).

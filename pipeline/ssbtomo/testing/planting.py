@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ssbtomo.testing.packing import Packing, pack
 from ssbtomo.testing.scene import Paint, Scene
-from ssbtomo.testing.solids import Ball, Box, Capsule, Disc, Ellipsoid, Ground, Solid, frame_from
+from ssbtomo.testing.solids import Ball, Capsule, Disc, Ellipsoid, Ground, Solid
+from ssbtomo.testing.surfaces import Box, frame_from
 from ssbtomo.units import Spacing
 
 if TYPE_CHECKING:

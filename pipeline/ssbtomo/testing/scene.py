@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.testing.solids import Box, Disc, Solid, Surface
+from ssbtomo.testing.solids import Disc, Solid
+from ssbtomo.testing.surfaces import Box, Surface
 from ssbtomo.units import Spacing
 
 __all__ = ["Paint", "Raster", "Scene"]
