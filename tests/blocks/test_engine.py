@@ -119,3 +119,8 @@ def test_processes_and_an_address_give_the_same_bits():
 def test_processes_start_and_stop():
     with Engine.start("processes", 1) as engine:
         assert list(engine.map(math.isqrt, range(5))) == [0, 1, 1, 1, 2]
+
+
+def test_an_address_where_nobody_answers_is_an_error():
+    with pytest.raises(TaskError, match="no Dask scheduler answers"):
+        Engine.start("tcp://127.0.0.1:9")

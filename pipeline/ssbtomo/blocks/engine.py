@@ -140,6 +140,7 @@ class Engine:
                     "scheduler: threads | processes | synchronous",
                 ) from error
             count = max(sum(client.nthreads().values()), 1)
+            _check_workers(client, scheduler)
         closers.insert(0, client.close)
         pool = client.get_executor(pure=False, retries=2)
         return cls(pool, count, cancel, tuple(closers))
@@ -200,6 +201,20 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _check_workers(client: Any, address: str) -> None:
+    """Make sure that there are workers and that they can import us: tasks would wait for ever."""
+    try:
+        client.wait_for_workers(1, timeout=30)
+        client.run(exec, "import ssbtomo.blocks")
+    except Exception as error:
+        client.close()
+        raise TaskError(
+            f"the workers of {address} cannot be used: {type(error).__name__}: {error}",
+            hint="start workers with `dask worker ADDRESS` in an environment where the same version "
+            "of ssbtomo is installed",
+        ) from error
 
 
 def _call(task: Callable[[Item], Result], item: Item) -> Result:
