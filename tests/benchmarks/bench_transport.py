@@ -14,6 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,12 +108,12 @@ def main() -> None:
     sys.stdout.write(f"first call, compilation included: {time.perf_counter() - start:.1f} s\n")
     for name in chosen.volumes:
         kind, _, porosity = name.partition("-")
-        make = overlapping_spheres if kind == "spheres" else lambda n: blobs(n, float(porosity))
-        labels = make(chosen.size)
+        size = chosen.size
+        labels = overlapping_spheres(size) if kind == "spheres" else blobs(size, float(porosity))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         sys.stdout.write(f"{name} {chosen.size}^3, phase fraction {labels.mean():.4f}\n")
         runs = [
-            report("ssbtomo", lambda: ours(labels, chosen.threads), None)
+            report("ssbtomo", partial(ours, labels, chosen.threads), None)
             for _ in range(chosen.repeat)
         ]
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / labels.size
@@ -122,7 +123,7 @@ def main() -> None:
             reference = solve(labels, CUBE, 0, {1: 1.0}, tolerance=1e-10).tau
             sys.stdout.write(f"  error of ours {runs[-1] / reference - 1:+.1e}\n")
         for peer, call in peers():
-            report(peer, lambda: call(labels), reference)
+            report(peer, partial(call, labels), reference)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from ssbtomo.kernels.transport.operator import (
     Operator,
     add_drive,
     edge,
-    join,
+    face_row,
     rows_per_run,
     stencil,
 )
@@ -180,21 +180,6 @@ def advance(
             _residual(op, x, r, k - 1, sums[k - 1])
 
 
-@njit(**DEVICE)
-def _row_current(
-    op: Operator, x: NDArray[np.float64], near: tuple[int, int], far: tuple[int, int], factor: float
-) -> float:
-    """Return the current from one row of voxels, named by plane and first voxel, to the next."""
-    nx = op.size[2]
-    ours, theirs = op.codes[near[0], near[1] : near[1] + nx], op.codes[far[0], far[1] : far[1] + nx]
-    here, there = x[near[0], near[1] : near[1] + nx], x[far[0], far[1] : far[1] + nx]
-    total = 0.0
-    for i in range(nx):
-        g = join(op, op.table[ours[i]], op.table[theirs[i]])
-        total += g * (factor * (here[i] - there[i]) + 1.0)
-    return float(op.weights[op.axis] * total)
-
-
 @njit(**KERNEL)
 def layer_currents(
     op: Operator, x: NDArray[np.float64], sums: NDArray[np.float64], near: int, far: int
@@ -212,25 +197,23 @@ def layer_currents(
     near, far : int
         Planes to write, from `near` to ``far - 1``; the first also does the face before it.
     """
-    ny = op.size[1]
+    _, ny, nx = op.size
+    row = np.empty(nx + 1)
+    layer = 1 if op.axis == 0 else 0
+    step = op.pitch if op.axis == 1 else (1 if op.axis == 2 else 0)
     for k in range(near - (near == 1 and op.axis == 0), far):
         for j in range(0 if op.axis == 1 else 1, ny + 1):
-            at = j * op.pitch + 1
-            if op.axis == 0:
-                sums[k, k] += _row_current(op, x, (k, at), (k + 1, at), edge(op, 0, k))
-            elif op.axis == 1:
-                sums[k, j] += _row_current(op, x, (k, at), (k, at + op.pitch), edge(op, 1, j))
+            at = j * op.pitch
+            face_row(op, op.axis, k, j, row)
+            here, there = x[k, at : at + nx + 1], x[k + layer, at + step : at + step + nx + 1]
+            # The faces on electrodes count twice in `row`, over half a voxel of drop.
+            if op.axis == 2:
+                for i in range(nx + 1):
+                    drop = 0.5 if i == 0 or i == nx else 1.0  # noqa: PLR1714 - for Numba
+                    sums[k, i] += row[i] * (here[i] - there[i] + drop)
             else:
-                _currents_along(op, x, (k, at), sums[k])
-
-
-@njit(**DEVICE)
-def _currents_along(
-    op: Operator, x: NDArray[np.float64], at: tuple[int, int], out: NDArray[np.float64]
-) -> None:
-    """Add the currents between the voxels of a row."""
-    nx = op.size[2]
-    codes, row = op.codes[at[0], at[1] - 1 : at[1] + nx + 1], x[at[0], at[1] - 1 : at[1] + nx + 1]
-    for i in range(nx + 1):
-        g = op.weights[2] * join(op, op.table[codes[i]], op.table[codes[i + 1]])
-        out[i] += g * (edge(op, 2, i) * (row[i] - row[i + 1]) + 1.0)
+                drop = 1.0 / edge(op, op.axis, k if op.axis == 0 else j)
+                total = 0.0
+                for i in range(1, nx + 1):
+                    total += row[i] * (here[i] - there[i] + drop)
+                sums[k, k if op.axis == 0 else j] += total

@@ -28,7 +28,7 @@ __all__ = [
     "Operator",
     "add_drive",
     "edge",
-    "face",
+    "face_row",
     "inside",
     "join",
     "pitch_of",
@@ -187,26 +187,39 @@ def edge(op: Operator, axis: int, index: int) -> float:
 
 
 @njit(**DEVICE)
-def join(op: Operator, near: float, far: float) -> float:
+def join(mode: int, near: float, far: float) -> float:
     """Return the conductance between two voxels from their table values."""
-    if op.mode == SERIES:
+    if mode == SERIES:
         return 1.0 / (near + far)
     return near + far if near > 0.0 and far > 0.0 else 0.0
 
 
 @njit(**DEVICE)
-def face(op: Operator, axis: int, k: int, j: int, i: int) -> float:
-    """Return the conductance between cell (k, j, i) and the next along an axis."""
-    at = j * op.pitch + i
+def face_row(op: Operator, axis: int, k: int, j: int, out: NDArray[np.float64]) -> None:
+    """Write the conductances between a row of cells, from its first ghost on, and the next.
+
+    The arrays of the operator are named outside of the loops: a call that takes an
+    operator counts references to each of its arrays, too much for every voxel.
+    """
+    at = j * op.pitch
     if op.mode == STORED:
-        if axis == 0:
-            return np.float64(op.gz[k, at])
-        return np.float64(op.gy[k, at]) if axis == 1 else np.float64(op.gx[k, at])
-    far = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))
-    other = op.codes[k + 1 if axis == 0 else k, far]
-    value = join(op, op.table[op.codes[k, at]], op.table[other])
-    factor = edge(op, axis, k if axis == 0 else (j if axis == 1 else i))
-    return float(factor * op.weights[axis] * value)
+        stored = op.gz if axis == 0 else (op.gy if axis == 1 else op.gx)
+        row = stored[k, at : at + out.size]
+        for i in range(out.size):
+            out[i] = row[i]
+        return
+    mode, table, size = op.mode, op.table, out.size
+    to = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))
+    here = op.codes[k, at : at + size]
+    there = op.codes[k + 1 if axis == 0 else k, to : to + size]
+    weight = op.weights[axis]
+    if axis < 2:
+        weight *= edge(op, axis, k if axis == 0 else j)
+    for i in range(size):
+        out[i] = weight * join(mode, table[here[i]], table[there[i]])
+    if axis == 2:
+        out[0] *= edge(op, 2, 0)
+        out[size - 1] *= edge(op, 2, op.size[2])
 
 
 @njit(**DEVICE)
@@ -283,10 +296,10 @@ def _add_electrodes(op: Operator, run: Run, here: NDArray[Any], diagonal: NDArra
         at = k if op.axis == 0 else j
         times = int(at == 1) + int(at == (nz if op.axis == 0 else ny)) if op.axis < 2 else 0
         for i in range(start + 1, start + 1 + nx if times else start + 1):
-            diagonal[i] += times * weight * join(op, here[i], here[i])
+            diagonal[i] += times * weight * join(op.mode, here[i], here[i])
         if op.axis == 2:
-            diagonal[start + 1] += weight * join(op, here[start + 1], here[start + 1])
-            diagonal[start + nx] += weight * join(op, here[start + nx], here[start + nx])
+            diagonal[start + 1] += weight * join(op.mode, here[start + 1], here[start + 1])
+            diagonal[start + nx] += weight * join(op.mode, here[start + nx], here[start + nx])
 
 
 @njit(**DEVICE)
@@ -380,7 +393,7 @@ def add_drive(op: Operator, run: Run, net: NDArray[np.float64]) -> None:
         for i in range(net.size):
             net[i] += weight * (np.int8(before[i] > 0) - np.int8(after[i] > 0))
         return
-    table = op.table
+    table, mode = op.table, op.mode
     for i in range(net.size):
         near = table[here[i]]
-        net[i] += weight * (join(op, near, table[before[i]]) - join(op, near, table[after[i]]))
+        net[i] += weight * (join(mode, near, table[before[i]]) - join(mode, near, table[after[i]]))

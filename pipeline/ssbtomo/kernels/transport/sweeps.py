@@ -12,7 +12,7 @@ from ssbtomo.kernels.transport.operator import (
     DEVICE,
     KERNEL,
     Operator,
-    face,
+    face_row,
     rows_per_run,
     stencil,
 )
@@ -253,7 +253,7 @@ def coarsen(
     Parameters
     ----------
     grids : tuple of Operator
-        The fine grid, and the coarse one, whose conductances are written.
+        The fine grid, and the coarse one, whose conductances are added to.
     ratios : tuple of ndarray of float64
         For each axis and each coarse face from 0 on: fine distance over coarse distance
         between the cells on its two sides.
@@ -261,34 +261,48 @@ def coarsen(
         Coarse planes to write, from `near` to ``far - 1``; the first also writes the ghosts.
     """
     op, below = grids
-    fz, fy, fx = _factors(grids)
+    fz, fy, _ = _factors(grids)
     nz, ny, nx = op.size
+    row = np.empty(nx + 1)
     for big_k in range(near - (near == 1), far):
-        z = (1 + (big_k - 1) * fz, min(big_k * fz, nz))
-        for big_j in range(below.size[1] + 1):
-            y = (1 + (big_j - 1) * fy, min(big_j * fy, ny))
-            for big_i in range(below.size[2] + 1):
-                x = (1 + (big_i - 1) * fx, min(big_i * fx, nx))
-                at = big_j * below.pitch + big_i
-                for axis in range(3):
-                    total = _faces(op, axis, z, y, x)
-                    if axis == 0:
-                        below.gz[big_k, at] = ratios[0][big_k] * total
-                    elif axis == 1:
-                        below.gy[big_k, at] = ratios[1][big_j] * total
-                    else:
-                        below.gx[big_k, at] = ratios[2][big_i] * total
+        for j in range(1, ny + 1):
+            face_row(op, 0, min(big_k * fz, nz), j, row)
+            _gather(grids, (j + fy - 1) // fy, ratios[0][big_k], row, below.gz[big_k])
+        for k in range(max(1, 1 + (big_k - 1) * fz), min(big_k * fz, nz) + 1):
+            for big_j in range(below.size[1] + 1):
+                face_row(op, 1, k, min(big_j * fy, ny), row)
+                _gather(grids, big_j, ratios[1][big_j], row, below.gy[big_k])
+            for j in range(1, ny + 1):
+                face_row(op, 2, k, j, row)
+                _pick(grids, (j + fy - 1) // fy, ratios[2], row, below.gx[big_k])
 
 
 @njit(**DEVICE)
-def _faces(op: Operator, axis: int, z: Pair, y: Pair, x: Pair) -> float:
-    """Sum the conductances of the far faces of a box of cells, bounds included."""
-    total = 0.0
-    for k in range(z[1] if axis == 0 else max(z[0], 1), z[1] + 1):
-        for j in range(y[1] if axis == 1 else max(y[0], 1), y[1] + 1):
-            for i in range(x[1] if axis == 2 else max(x[0], 1), x[1] + 1):
-                total += face(op, axis, k, j, i)
-    return total
+def _gather(
+    grids: Grids, big_j: int, ratio: float, row: NDArray[np.float64], out: NDArray[np.float32]
+) -> None:
+    """Add a row of face conductances to those of the coarse cells that they belong to."""
+    below = grids[1]
+    fx = _factors(grids)[2]
+    into = out[big_j * below.pitch : (big_j + 1) * below.pitch]
+    for i in range(1, row.size):
+        into[(i + fx - 1) // fx] += ratio * row[i]
+
+
+@njit(**DEVICE)
+def _pick(
+    grids: Grids,
+    big_j: int,
+    ratios: NDArray[np.float64],
+    row: NDArray[np.float64],
+    out: NDArray[np.float32],
+) -> None:
+    """Add those conductances along a row that lie between coarse cells."""
+    below = grids[1]
+    fx = _factors(grids)[2]
+    into = out[big_j * below.pitch : (big_j + 1) * below.pitch]
+    for big_i in range(below.size[2] + 1):
+        into[big_i] += ratios[big_i] * row[min(big_i * fx, row.size - 1)]
 
 
 @njit(nogil=True, cache=True)
@@ -307,19 +321,20 @@ def assemble(op: Operator, axis: int, matrix: NDArray[np.float64]) -> None:
     nz, ny, nx = op.size
     size = op.size[axis]
     stride = ny * nx if axis == 0 else (nx if axis == 1 else 1)
+    row = np.empty(nx + 1)
     for k in range(1 - (axis == 0), nz + 1):
         for j in range(1 - (axis == 1), ny + 1):
+            face_row(op, axis, k, j, row)
             for i in range(1 - (axis == 2), nx + 1):
                 index = k if axis == 0 else (j if axis == 1 else i)
                 near = ((k - 1) * ny + (j - 1)) * nx + (i - 1)
-                g = face(op, axis, k, j, i)
                 if 0 < index < size:
-                    _couple(matrix, near, near + stride, g)
+                    _couple(matrix, near, near + stride, row[i])
                 elif axis == op.axis:
                     inside = near + stride if index == 0 else near
-                    matrix[inside, inside] += g
+                    matrix[inside, inside] += row[i]
                 elif index == size and op.wraps[axis]:
-                    _couple(matrix, near, near + stride - size * stride, g)
+                    _couple(matrix, near, near + stride - size * stride, row[i])
 
 
 @njit(**DEVICE)
