@@ -60,7 +60,8 @@ def solve(  # noqa: PLR0913 - all but four are options
 
     Conjugate gradients with a multigrid preconditioner [2]_. Sums are made plane by plane
     in a fixed order, so that the result does not depend on the number of threads. About 25
-    bytes per voxel of the box.
+    bytes per voxel of the box; 40 where conductivities differ by more than 1e4 (everything
+    in float64 then) or one voxel edge is much shorter than both others.
 
     Parameters
     ----------
