@@ -196,7 +196,13 @@ class Results:
     @property
     def run(self) -> dict[str, object]:
         """What `run.json` tells: command, versions, inputs, stages, times, warnings."""
-        content: dict[str, object] = json.loads((self.path / "run.json").read_text("utf-8"))
+        file = self.path / "run.json"
+        try:
+            content: dict[str, object] = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"{file} cannot be read: {error}", hint="run the recipe again into this folder"
+            ) from error
         return content
 
     @property
@@ -204,9 +210,12 @@ class Results:
         """The tidy table of measurements; columns as in `COLUMNS`."""
         import pandas as pd
 
+        file = self.path / "results.csv"
+        if not file.is_file():
+            raise OutputError(f"{file} is missing", hint="run the recipe again into this folder")
         text = {name: str for name in COLUMNS if name not in {"value", "low", "high"}}
         return pd.read_csv(
-            self.path / "results.csv",
+            file,
             dtype=text,
             keep_default_na=False,
             na_values={"value": ["nan"], "low": ["nan", ""], "high": ["nan", ""]},

@@ -150,7 +150,8 @@ def said(event: Event) -> str:
         case StageSkipped():
             return f"{_place(event)} was done before"
         case Warned():
-            return f"warning: {event.sample}: {event.text}"
+            about = f"{event.sample}: " if event.sample else ""
+            return f"warning: {about}{event.text}"
 
 
 def _place(event: StageStarted | Progress | StageDone | StageSkipped) -> str:
