@@ -26,15 +26,9 @@ __all__ = [
     "SERIES",
     "STORED",
     "Operator",
-    "add_drive",
-    "edge",
-    "face_row",
     "inside",
-    "join",
     "pitch_of",
     "room",
-    "rows_per_run",
-    "stencil",
     "wrap",
 ]
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import DEVICE
 
-__all__ = ["Slab", "Team", "is_due", "plane_sums"]
+__all__ = ["Slab", "Team", "plane_sums"]
 
 _ALONE = 32**3
 """Grids of at most so many cells are worked on by one thread: calling more costs more."""
