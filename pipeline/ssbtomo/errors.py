@@ -32,7 +32,7 @@ class SsbtomoError(Exception):
     """
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
-        super().__init__(problem, hint)
+        super().__init__(problem)  # a second argument would be an OSError's text
         self.problem = problem
         self.hint = hint
 
