@@ -124,3 +124,15 @@ def test_processes_start_and_stop():
 def test_an_address_where_nobody_answers_is_an_error():
     with pytest.raises(TaskError, match="no Dask scheduler answers"):
         Engine.start("tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("scheduler", ["processes"])
+def test_a_task_that_workers_cannot_import_is_an_error(scheduler, monkeypatch):
+    import sys
+    import types
+
+    module = types.ModuleType("only_here")
+    exec("def task(item):\n    return item", module.__dict__)  # a function of a module of ours
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    with Engine.start(scheduler, 1) as engine, pytest.raises(TaskError, match="only_here"):
+        list(engine.map(module.task, [1]))

@@ -193,10 +193,6 @@ def test_a_store_is_replaced_only_if_it_is_ours(tmp_path):
     assert (tmp_path / "other" / "thesis.txt").exists()
 
 
-def _double(block, *, source, sink):
-    sink[block.core] = source[block.core] * 2
-
-
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_workers_share_a_store(tmp_path, scheduler):
     from functools import partial
@@ -205,9 +201,9 @@ def test_workers_share_a_store(tmp_path, scheduler):
     source = ome_zarr.create(tmp_path / "a.zarr", values.shape, "u1", None, block=(16, 16, 32))
     sink = ome_zarr.create(tmp_path / "b.zarr", values.shape, "u1", None, block=(16, 16, 32))
     fill(source, values)
-    task = partial(_double, source=source, sink=sink)
+    double = partial(np.multiply, np.uint8(2))
     with Engine.start(scheduler, 2) as engine:
-        list(engine.map(task, Grid(values.shape, (16, 16, 32))))
+        halo_map(double, source, sink, Grid(values.shape, (16, 16, 32)), engine)
     np.testing.assert_array_equal(sink[:], values * 2)
 
 

@@ -173,10 +173,13 @@ class Engine:
                 yield _call(task, item)
             return
         waiting: deque[tuple[Item, Future[Result]]] = deque()
+        # Packed here and unpacked by us: a task that a worker cannot unpack is then an error
+        # of that task, where the scheduler itself would wait for ever.
+        packed = task if isinstance(self.executor, ThreadPoolExecutor) else _Packed.of(task)
         try:
             for item in items:
                 check_cancelled(self.cancel)
-                waiting.append((item, self.executor.submit(_call, task, item)))
+                waiting.append((item, self.executor.submit(_call, packed, item)))
                 if len(waiting) >= 4 * self.workers:
                     yield _result(*waiting.popleft())
             while waiting:
@@ -201,6 +204,24 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A task on its way to another process."""
+
+    content: bytes
+
+    @classmethod
+    def of(cls, task: Callable[..., Any]) -> _Packed:
+        import cloudpickle
+
+        return cls(cloudpickle.dumps(task))
+
+    def __call__(self, item: Any) -> Any:
+        import cloudpickle
+
+        return cloudpickle.loads(self.content)(item)
 
 
 def _check_workers(client: Any, address: str) -> None:
