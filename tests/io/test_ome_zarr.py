@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ssbtomo.blocks.engine import Engine
 from ssbtomo.blocks.grid import Grid
+from ssbtomo.blocks.patterns import halo_map
 from ssbtomo.errors import AxisError, FormatError, InputDataError, OutputError
 from ssbtomo.io import ome_zarr, open_volume, zarr_arrays
 from ssbtomo.io.ome_pyramid import coarsen, level_steps
