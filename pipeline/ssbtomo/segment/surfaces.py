@@ -16,6 +16,7 @@ from ssbtomo.kernels import repair
 from ssbtomo.kernels.cleanup import remove_stray_seeds
 from ssbtomo.kernels.filters import gaussian
 from ssbtomo.kernels.histogram import count_grey
+from ssbtomo.kernels.refine import refine
 from ssbtomo.kernels.thresholds import Classes
 from ssbtomo.units import Spacing
 
@@ -56,6 +57,7 @@ class Surfaces:
     plateaus: flat.Plateaus
     scale: float
     lost: tuple[int, ...]
+    sigma: tuple[float, float, float]
 
     def labels(self, places: Floats) -> NDArray[np.uint8]:
         """Return the phases with each surface at its place between the plateaus.
@@ -79,6 +81,15 @@ class Surfaces:
             now, then = then, now
             if not changed:
                 break
+        import os
+        lifts = limits.copy()
+        m = self.plateaus.means
+        for i in range(m.size):
+            for j in range(i + 1, m.size):
+                lifts[i + 1, j + 1] -= (m[i] + m[j]) / 2
+        for _ in range(int(os.environ.get("K", 4))):
+            now, changed = refine(self.nearby, self.smooth, now, m.astype(np.float32), lifts, self.sigma)
+            if os.environ.get("DBG"): print("changed", changed / now.size)
         now &= 127
         now -= 1
         return now
@@ -197,7 +208,9 @@ class _Look:
         if repair.restore_thin(self.smooth, nearby, middles, labels):
             nearby = repair.nearby_phases(labels, (z, y, x))
         lost = tuple(int(phase) for phase in np.flatnonzero(held == 0))
-        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost)
+        blur = math.sqrt(max(width**2 - _STENCIL, self.scale**2))
+        sigma = blur * ratios[0], blur * ratios[1], blur * ratios[2]
+        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost, sigma)
 
 
 def stop_if(cancelled: Callable[[], bool] | None) -> None:
