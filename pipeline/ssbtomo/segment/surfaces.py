@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Step = Callable[[], None]
 
 _SCALES = (0.7, 1.0, 1.4)  # of the smoothing, in finest voxel edges
-_CLEAR = 3.0  # how many times an edge must be steeper than the noise
+_CLEAR = 3.5  # how many times an edge must be steeper than the noise; the worst phase has more
 _SWEEPS = 3
 _STENCIL = 1 / 3  # variance that the central difference adds, in voxels squared
 
@@ -49,6 +49,8 @@ class Surfaces:
         Standard deviation of the smoothing, in finest voxel edges.
     lost : tuple of int
         Phases without any plateau.
+    blur : tuple of float
+        Standard deviation of the blur of edges in `smooth`, in voxels along (Z, Y, X).
     """
 
     smooth: NDArray[np.float32]
@@ -57,7 +59,7 @@ class Surfaces:
     plateaus: flat.Plateaus
     scale: float
     lost: tuple[int, ...]
-    sigma: tuple[float, float, float]
+    blur: tuple[float, float, float]
 
     def labels(self, places: Floats) -> NDArray[np.uint8]:
         """Return the phases with each surface at its place between the plateaus.
@@ -81,15 +83,11 @@ class Surfaces:
             now, then = then, now
             if not changed:
                 break
-        import os
-        lifts = limits.copy()
-        m = self.plateaus.means
-        for i in range(m.size):
-            for j in range(i + 1, m.size):
-                lifts[i + 1, j + 1] -= (m[i] + m[j]) / 2
-        for _ in range(int(os.environ.get("K", 4))):
-            now, changed = refine(self.nearby, self.smooth, now, m.astype(np.float32), lifts, self.sigma)
-            if os.environ.get("DBG"): print("changed", changed / now.size)
+        # Then for their curvature; a second step would follow the noise.
+        volume, means = (self.smooth, now, self.nearby), self.plateaus.means.astype(np.float32)
+        now, _ = refine(
+            volume, means, limits - self._boundaries(np.full_like(places, 0.5)), self.blur
+        )
         now &= 127
         now -= 1
         return now
@@ -208,9 +206,9 @@ class _Look:
         if repair.restore_thin(self.smooth, nearby, middles, labels):
             nearby = repair.nearby_phases(labels, (z, y, x))
         lost = tuple(int(phase) for phase in np.flatnonzero(held == 0))
-        blur = math.sqrt(max(width**2 - _STENCIL, self.scale**2))
-        sigma = blur * ratios[0], blur * ratios[1], blur * ratios[2]
-        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost, sigma)
+        sigma = math.sqrt(max(width**2 - _STENCIL, self.scale**2))
+        blur = sigma * ratios[0], sigma * ratios[1], sigma * ratios[2]
+        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost, blur)
 
 
 def stop_if(cancelled: Callable[[], bool] | None) -> None:
