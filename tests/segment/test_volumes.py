@@ -126,6 +126,23 @@ def test_anisotropic_voxels(phantom):
     assert [overlap(found, truth[::2], phase) > 0.85 for phase in range(3)] == [True] * 3
 
 
+# Pores of 8 voxels, cracks of 4 between bright walls. Measured: void 0.92 overlap, its volume +1 %,
+# its area with electrolyte -1 %, with active -13 %. Half-way surfaces alone left 7 % of void out.
+def test_pores_and_cracks_of_a_cathode():
+    from ssbtomo.testing.cathode import composite_cathode
+
+    phantom = composite_cathode((64, 96, 96), (0.2, 0.2, 0.2), seed=21)
+    void, lithium, electrolyte, active = range(4)
+    found = segment_volume(phantom.image, CUBE, 4).labels
+    truth = phantom.labels
+    assert (found == void).sum() == pytest.approx((truth == void).sum(), rel=0.05)
+    assert overlap(found, truth, void) > 0.9
+    assert min(overlap(found, truth, k) for k in (lithium, electrolyte, active)) > 0.95
+    got, true = areas(found, 4), areas(truth, 4)
+    for pair, worst in (((0, 2), 0.05), ((0, 3), 0.2), ((1, 2), 0.08), ((2, 3), 0.05)):
+        assert got[pair] == pytest.approx(true[pair], rel=worst)
+
+
 def test_two_phases(phantom):
     grey, truth = phantom((0, 1), blur=1.0, contrast=3)
     found = segment_volume(grey, CUBE, 2)

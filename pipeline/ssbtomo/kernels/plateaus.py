@@ -112,11 +112,12 @@ def find_plateaus(
         A plateau is the flattest third of a class, its value the median (the mean of the class
         if smoothing left none of it). The edge width is the median over the voxels around a
         threshold, the widest of all thresholds; corners and thin features make it a
-        little too large.
+        little too large. The ripple is twice the first decile of the gradient in the whole
+        volume: a phase of small features alone has no flat part that would show its noise.
     """
     of_class = np.searchsorted(classes.thresholds, centres, side="right")
     slopes: Floats = np.asarray((np.arange(joint.shape[1]) + 0.5) * _COARSE / unit, np.float64)
-    means, sds, ripples = classes.means.copy(), np.zeros(classes.means.size), [0.0]
+    means, sds = classes.means.copy(), np.zeros(classes.means.size)
     for phase in range(means.size):
         rows = joint * (of_class == phase)[:, None]
         rank = np.cumsum(rows.sum(axis=0))
@@ -126,15 +127,15 @@ def find_plateaus(
         profile = rows[:, : flat + 1].sum(axis=1)
         low, means[phase], high = (_quantile(centres, profile, q) for q in (0.1587, 0.5, 0.8413))
         sds[phase] = (high - low) / 2
-        calm = int(np.searchsorted(rank, rank[-1] / 10))
-        ripples.append(2 * float(slopes[calm]))
     widths = [narrowest]
     for below, cut in enumerate(classes.thresholds):
         gap = means[below + 1] - means[below]
         rows = joint[np.abs(centres - cut) <= max(0.04 * gap, centres[1] - centres[0])]
         if rows.any():
             widths.append(gap / (_PEAK * _quantile(slopes, rows.sum(axis=0), 0.5)))
-    return Plateaus(means, sds, float(max(widths)), max(ripples))
+    rank = np.cumsum(joint.sum(axis=0))
+    calm = int(np.searchsorted(rank, rank[-1] / 10))
+    return Plateaus(means, sds, float(max(widths)), 2 * float(slopes[calm]))
 
 
 def _quantile(values: Floats, counts: Counts, share: float) -> float:

@@ -4,8 +4,8 @@ The blurred edge between a dark and a bright phase takes the grey value of what 
 Here only plateaus (voxels whose gradient is lower than that of any edge that could have their
 grey value) keep the class of their grey value. They grow in order of the gradient until they
 meet on its ridges, and last each surface settles where the grey value is half-way between the
-plateaus on its two sides. All limits follow from the image: the grey values of the plateaus and
-the width of the edges are measured.
+plateaus on its two sides; `ssbtomo.kernels.refine` then corrects for its curvature. All limits
+follow from the image: the grey values of the plateaus and the width of the edges are measured.
 """
 
 from __future__ import annotations

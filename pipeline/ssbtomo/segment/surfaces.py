@@ -16,6 +16,7 @@ from ssbtomo.kernels import repair
 from ssbtomo.kernels.cleanup import remove_stray_seeds
 from ssbtomo.kernels.filters import gaussian
 from ssbtomo.kernels.histogram import count_grey
+from ssbtomo.kernels.refine import refine
 from ssbtomo.kernels.thresholds import Classes
 from ssbtomo.units import Spacing
 
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 Step = Callable[[], None]
 
 _SCALES = (0.7, 1.0, 1.4)  # of the smoothing, in finest voxel edges
-_CLEAR = 3.0  # how many times an edge must be steeper than the noise
+_CLEAR = 3.5  # how many times an edge must be steeper than the noise; the worst phase has more
 _SWEEPS = 3
 _STENCIL = 1 / 3  # variance that the central difference adds, in voxels squared
 
@@ -48,6 +49,8 @@ class Surfaces:
         Standard deviation of the smoothing, in finest voxel edges.
     lost : tuple of int
         Phases without any plateau.
+    blur : tuple of float
+        Standard deviation of the blur of edges in `smooth`, in voxels along (Z, Y, X).
     """
 
     smooth: NDArray[np.float32]
@@ -56,6 +59,7 @@ class Surfaces:
     plateaus: flat.Plateaus
     scale: float
     lost: tuple[int, ...]
+    blur: tuple[float, float, float]
 
     def labels(self, places: Floats) -> NDArray[np.uint8]:
         """Return the phases with each surface at its place between the plateaus.
@@ -79,6 +83,11 @@ class Surfaces:
             now, then = then, now
             if not changed:
                 break
+        # Then for their curvature; a second step would follow the noise.
+        volume, means = (self.smooth, now, self.nearby), self.plateaus.means.astype(np.float32)
+        now, _ = refine(
+            volume, means, limits - self._boundaries(np.full_like(places, 0.5)), self.blur
+        )
         now &= 127
         now -= 1
         return now
@@ -197,7 +206,9 @@ class _Look:
         if repair.restore_thin(self.smooth, nearby, middles, labels):
             nearby = repair.nearby_phases(labels, (z, y, x))
         lost = tuple(int(phase) for phase in np.flatnonzero(held == 0))
-        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost)
+        sigma = math.sqrt(max(width**2 - _STENCIL, self.scale**2))
+        blur = sigma * ratios[0], sigma * ratios[1], sigma * ratios[2]
+        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost, blur)
 
 
 def stop_if(cancelled: Callable[[], bool] | None) -> None:

@@ -141,7 +141,10 @@ def repair_partial_volume(
     Notes
     -----
     Plateaus (low gradient) keep their class, grow in order of the gradient (seeded watershed),
-    and each surface settles half-way between the plateaus on its two sides. A real film of a
+    and each surface settles half-way between the plateaus on its two sides. One last step puts
+    it where the blur of the labels would show it, as curved surfaces do not show half-way. Cracks
+    of four voxels between bright walls are kept, but about 15 % of the area where void meets
+    the brightest phase goes to phases between them. A real film of a
     middle phase between a dark and a bright one is kept if it is wider than about three
     voxels (or 2.4 times the blur of the edges, if that is more); a thinner one cannot be told from
     blur. A wedge of the middle phase ends that much too early. 13 bytes per voxel

@@ -57,7 +57,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     section: Section
     range: Range
@@ -202,8 +202,9 @@ class Segment:
         values = ", ".join(f"{t:.5g}" for t in facts["thresholds"])
         repair = (
             " The partial-volume film that blurred edges leave between a dark and a bright phase "
-            "was removed by flooding the gradient magnitude from confident voxels "
-            "[@vincent1991]."
+            "was removed by flooding the gradient magnitude from confident voxels [@vincent1991]; "
+            "surfaces then lie half-way between the grey values of the two phases beside them, "
+            "corrected for what the blur of the labels does to curved surfaces."
         )
         small = (
             f" Pieces below {self.section.smallest_object} voxels were given to their surroundings."
