@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,24 @@ def real_volumes() -> Path:
     if not folder.is_dir():
         pytest.skip("the real volumes are not on this machine")
     return folder
+
+
+_status: list[int] = []
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Remember how the session ended."""
+    _status.append(int(exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Leave without taking Qt apart, with the session's own exit status.
+
+    With a viewer used, the interpreter's end crashes now and then inside Qt (a protection fault
+    in libQt6Gui, or None over-released by an extension), after all tests have ended and told.
+    """
+    if _status and "qtpy" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status[-1])
