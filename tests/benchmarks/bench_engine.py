@@ -51,8 +51,7 @@ def filtered(backend: str, workers: int, folder: Path, size: int) -> None:
     sink = ome_zarr.create(path, grid.shape, np.float32, None, block=grid.block)
     kernel = partial(filters.gaussian, sigma=(2.0, 2.0, 2.0))
     with Engine.start(backend, workers) as engine:
-        list(engine.map(filters.gaussian_halo, [(1.0, 1.0, 1.0)] * workers))
-        halo_map(kernel, source, sink, Grid(grid.shape, grid.shape), engine, halo=8)  # compiles
+        halo_map(kernel, source, sink, grid, engine, halo=8)  # each worker loads its kernels
         begin = time.perf_counter()
         halo_map(
             kernel, source, sink, grid, engine, halo=8, markers=Markers(folder / path.stem, "")

@@ -21,6 +21,7 @@ from ssbtomo.blocks.fractions import phase_counts
 from ssbtomo.blocks.task import load_task
 from ssbtomo.errors import CancelledError, OutputError, PhaseMissingError, TaskError
 from ssbtomo.io import ome_zarr
+from ssbtomo.kernels import filters
 
 
 def slow_first(item: int) -> int:
@@ -98,7 +99,7 @@ def test_an_address_without_a_scheduler():
         Engine.start("tcp://127.0.0.1:9", 1)
 
 
-def test_processes_and_an_address_give_the_same_bits():
+def test_processes_and_an_address_give_the_same_bits(tmp_path):
     distributed = pytest.importorskip("distributed")
     labels = np.random.default_rng(0).integers(0, 3, (16, 18, 20)).astype(np.uint8)
     grid = Grid(labels.shape, (8, 18, 10))
@@ -119,6 +120,9 @@ def test_processes_and_an_address_give_the_same_bits():
         assert engine.workers == 2
         assert ask(engine) == here
         assert (phase_counts(labels, [0, 1], grid, engine).total == counts).all()
+        sink = store(tmp_path / "out.ome.zarr", labels.shape, grid.block)
+        halo_map(partial(filters.median, radius=1), labels, sink, grid, engine, halo=1)
+        np.testing.assert_array_equal(sink[...], filters.median(labels, radius=1))
         with pytest.raises(TaskError, match=r"failed on -1: ValueError"):
             list(engine.map(math.sqrt, [1, -1, 4]))
 
