@@ -132,6 +132,17 @@ def test_processes_start_and_stop():
         assert list(engine.map(math.isqrt, range(5))) == [0, 1, 1, 1, 2]
 
 
+@pytest.mark.parametrize("scheduler", ["processes"])
+def test_a_task_that_workers_cannot_import_is_an_error(scheduler, monkeypatch):
+    import types
+
+    module = types.ModuleType("only_here")
+    exec("def task(item):\n    return item", module.__dict__)  # a function of a module of ours
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    with Engine.start(scheduler, 1) as engine, pytest.raises(TaskError, match="only_here"):
+        list(engine.map(module.task, [1]))
+
+
 def volume(shape=(20, 18, 22)) -> np.ndarray:
     return np.random.default_rng(7).integers(0, 200, shape).astype(np.uint8)
 

@@ -177,7 +177,7 @@ class ClusterPool:
         """
         if task is not self._task:
             self._task, self._packed = task, _pack(task)
-        return self._client.submit(_run_packed, self._packed, item, pure=False, retries=0)
+        return self._client.submit(_run_packed, self._packed, _pack(item), pure=False, retries=0)
 
     def check(self) -> None:
         """Give up a cluster that has had no worker for a minute.
@@ -365,7 +365,7 @@ def _version() -> str:
     return __version__
 
 
-def _pack(task: Callable[[Any], Any]) -> bytes:
+def _pack(task: Any) -> bytes:
     from distributed.protocol.pickle import dumps  # functions of a script travel as code
 
     try:
@@ -384,10 +384,21 @@ def _unpack(packed: bytes) -> Callable[[Any], Any]:
     return task
 
 
-def _run_packed(packed: bytes, item: Any) -> Any:
-    """Run a task in a worker, with one Numba thread."""
+def _run_packed(packed: bytes, item: bytes) -> Any:
+    """Run a task in a worker, with one Numba thread.
+
+    Unpacked here, and not by Dask: what a worker cannot unpack is then an error of that task,
+    where the scheduler would wait for ever.
+    """
     _one_thread()
-    return _unpack(packed)(item)
+    try:
+        task, of = _unpack(packed), pickle.loads(item)
+    except Exception as error:
+        raise TaskError(
+            f"a worker cannot unpack the task: {type(error).__name__}: {error}",
+            hint="what the task uses must be installed where the workers run",
+        ) from error
+    return task(of)
 
 
 def _one_thread() -> None:
