@@ -260,18 +260,16 @@ def _join_rows(runs, value, parent, ny, neighbours):  # type: ignore[no-untyped-
 def _join(runs, value, parent, pair, reach):  # type: ignore[no-untyped-def]
     """Merge the runs of two rows that overlap, or with `reach` 1 touch at an end."""
     rows, start, stop = runs
-    a, a_end, b, b_end = rows[pair[0]], rows[pair[0] + 1], rows[pair[1]], rows[pair[1] + 1]
-    while a < a_end and b < b_end:
-        if start[a] < stop[b] + reach and start[b] < stop[a] + reach and value[a] == value[b]:
-            unite(parent, a, b)
-        if stop[b] < stop[a]:
+    b, end = rows[pair[1]], rows[pair[1] + 1]
+    for a in range(rows[pair[0]], rows[pair[0] + 1]):
+        low, high, here = start[a] - reach, stop[a] + reach, value[a]
+        while b < end and stop[b] <= low:
             b += 1
-            continue
-        # Where both end together, each may touch the end of the other's next.
-        touches = reach == 1 and stop[a] == stop[b] and b + 1 < b_end and start[b + 1] == stop[a]
-        if touches and value[b + 1] == value[a]:
-            unite(parent, a, b + 1)
-        a += 1
+        other = b
+        while other < end and start[other] < high:
+            if value[other] == here and parent[other] != parent[a]:
+                unite(parent, parent[other], parent[a])
+            other += 1
 
 
 @njit(nogil=True, cache=True)
@@ -299,7 +297,9 @@ def _paint(runs, piece, values, plane, place):  # type: ignore[no-untyped-def]
     row, step = place
     for line in plane:
         for run in range(rows[row], rows[row + 1]):
-            line[start[run] : stop[run]] = values[piece[run]]
+            value = values[piece[run]]
+            for x in range(start[run], stop[run]):
+                line[x] = value
         row += step
 
 
