@@ -105,6 +105,8 @@ def test_what_cannot_be_labelled():
     grid = Grid((2, 2, 2), (2, 2, 2))
     with pytest.raises(InputDataError, match="integers"):
         find_components(np.zeros((2, 2, 2)), grid, SERIAL)
+    with pytest.raises(InputDataError, match="the volume has"):
+        find_components(np.zeros((2, 2, 3), bool), grid, SERIAL)
     with pytest.raises(InputDataError, match="5 neighbours"):
         find_components(np.zeros((2, 2, 2), bool), grid, SERIAL, Wanted(1, neighbours=5))
 

@@ -181,8 +181,11 @@ def find_components(
     Raises
     ------
     InputDataError
-        If there are no such neighbours, or the labels are not integers.
+        If there are no such neighbours, the labels are not integers, or the grid is not
+        that of the volume.
     """
+    if tuple(source.shape) != tuple(grid.shape):
+        raise InputDataError(f"the grid cuts {grid.shape} voxels, the volume has {source.shape}")
     choice = wanted or Wanted()
     seams = Seams(grid, choice.neighbours)
     tables, offsets = [], []
