@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ssbtomo.blocks import SERIAL, Engine, Grid
+from ssbtomo import io
+from ssbtomo.blocks import SERIAL, Engine, Grid, Sink
 from ssbtomo.events import check_cancelled
 from ssbtomo.model import Sample
 from ssbtomo.results import folder_name
@@ -114,6 +115,29 @@ class Desk:
         if goal.exists():
             shutil.rmtree(goal)
         (self.work / "drafts" / f"{name}.ome.zarr").replace(goal)
+
+    def allocate(self, name: str, dtype: Any) -> Sink:
+        """Make a store for what a measure needs on its way; `clear_scratch` removes it.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"distance"``; an older store of that name is replaced.
+        dtype : dtype
+            Type of a voxel.
+
+        Returns
+        -------
+        ArrayFile
+            Of the volume's shape; its shards are the blocks of `grid`.
+        """
+        path = self.work / "scratch" / f"{name}.ome.zarr"
+        block = clipped(self.block, self.shape)
+        return io.ome_zarr.create(path, self.shape, dtype, self.spacing, block=block)
+
+    def clear_scratch(self) -> None:
+        """Remove all that `allocate` made."""
+        shutil.rmtree(self.work / "scratch", ignore_errors=True)
 
     def check_cancelled(self) -> None:
         """Stop here if the user asked for it."""
