@@ -74,7 +74,7 @@ def test_blocks_give_the_bits_of_the_whole(threads, mask, spacing, block, scheme
 @pytest.mark.parametrize(("radius", "scheme"), [(0, "halo"), (24, "passes")])
 def test_the_scheme_suits_the_distances(radius, scheme):
     mask = cavity(radius=radius)
-    grid = Grid(mask.shape, (20, 20, 20))
+    grid = Grid(mask.shape, (60, 50, 35))
     found = distance(mask, (1, 1, 1), grid, SERIAL, allocate=memory(mask.shape))
     assert found.scheme == scheme
     whole = squared_distance(mask, squared_edges((1, 1, 1), mask.shape))

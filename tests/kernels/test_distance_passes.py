@@ -72,6 +72,16 @@ def test_a_part_of_the_columns_is_that_part(mask, start, stop):
     np.testing.assert_array_equal(found, in_planes(mask, weights)[:, :, part])
 
 
+@given(masks, spacings, st.floats(0.0, 30.0))
+def test_a_limit_changes_nothing_below_it(mask, spacing, limit):
+    weights = squared_edges(spacing, mask.shape)
+    whole = squared_distance(mask, weights)
+    packed = in_planes(mask, weights, limit=limit)
+    found = across_planes(packed, weights, limit=limit)
+    np.testing.assert_array_equal(np.where(whole <= limit, found, whole), whole)
+    assert np.all(found >= whole)
+
+
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.05, 0.03, 0.03), (0.1, 0.3, 0.2)])
 def test_large_regions_agree_with_scipy_and_edt(spacing):
     noise = np.random.default_rng(0).normal(size=(40, 70, 90))

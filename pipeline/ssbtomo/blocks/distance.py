@@ -29,7 +29,7 @@ __all__ = ["Distances", "Scheme", "distance"]
 Scheme = Literal["auto", "halo", "passes"]
 
 _FIRST = 8.0  # smallest voxel edges: the halo that is tried first
-_DEAREST = 4.0  # voxels read for each voxel of a block, before passes are cheaper
+_DEAREST = 1.5  # voxels read for each voxel of a block, before passes are cheaper
 _PROBES = 8  # blocks that are tried before all
 
 
@@ -85,7 +85,7 @@ def distance(
         ``"halo"`` reads each block with as much around it as proves its distances exact: one
         pass, best where distances are small. ``"passes"`` works along x and y in slabs, then
         along z in columns of blocks. ``"auto"`` tries the first, and falls back on the second
-        when a block would need more than four times its voxels.
+        when a block needs more than half its voxels around it.
     on_block : callable, optional
         Told each finished block, slab or column.
 
@@ -96,8 +96,8 @@ def distance(
 
     Notes
     -----
-    Memory of a task: with halos 6 bytes per voxel read, at most 4 times the block; with
-    passes 6 bytes per voxel of a slab, then 8 of a column.
+    Memory of a task: with halos 6 bytes per voxel read (at most 1.5 times the block if
+    ``"auto"``); with passes 6 bytes per voxel of a slab, then 8 of a column.
     """
     weights = squared_edges(spacing, grid.shape)
     sink = allocate("distance", np.dtype(np.float32))
@@ -171,7 +171,7 @@ def _with_halo(
         z, y, x = (int(reach / weight**0.5) + 1 for weight in weights)
         window = block.window((z, y, x), (z, y, x))
         size = prod(cut.stop - cut.start for cut in window)
-        if size > most * prod(block.shape) and reach > _FIRST:
+        if size > most * prod(block.shape):
             return None
         squared = squared_distance(_mask(source[window], phase), weights)
         own: NDArray[np.float32] = squared[block.inner((z, y, x))]

@@ -115,11 +115,12 @@ def cover(
     if own is None:
         return
     here = _within(own, place)
-    packed = in_planes(outside[box], weights, here[2])
+    limit = (1.0001 * (radius + margin)) ** 2
+    packed = in_planes(outside[box], weights, here[2], limit)
     del outside
     # only columns of the core are finished; the whole volume is worked on in place
     packed = np.ascontiguousarray(packed[:, here[1]])
-    gaps = across_planes(packed, weights, in_place=True)[here[0]]
+    gaps = across_planes(packed, weights, in_place=True, limit=limit)[here[0]]
     np.sqrt(gaps, out=gaps)
     covered = gaps < radius + margin
     del gaps
