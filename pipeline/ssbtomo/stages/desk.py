@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ssbtomo import io
-from ssbtomo.blocks import SERIAL, Engine, Grid, Markers, fingerprint_of
+from ssbtomo.blocks import SERIAL, Engine, Grid, Markers, Sink, fingerprint_of
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.events import check_cancelled
 from ssbtomo.io.zarr_arrays import ArrayFile
@@ -163,6 +163,29 @@ class Desk:
             shutil.rmtree(goal)
         self._markers(name).clear()
         (self.work / "drafts" / f"{name}.ome.zarr").replace(goal)
+
+    def allocate(self, name: str, dtype: Any) -> Sink:
+        """Make a store for what a measure needs on its way; `clear_scratch` removes it.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"distance"``; an older store of that name is replaced.
+        dtype : dtype
+            Type of a voxel.
+
+        Returns
+        -------
+        ArrayFile
+            Of the volume's shape; its shards are the blocks of `grid`.
+        """
+        path = self.work / "scratch" / f"{name}.ome.zarr"
+        block = clipped(self.block, self.shape)
+        return io.ome_zarr.create(path, self.shape, dtype, self.spacing, block=block)
+
+    def clear_scratch(self) -> None:
+        """Remove all that `allocate` made."""
+        shutil.rmtree(self.work / "scratch", ignore_errors=True)
 
     def check_cancelled(self) -> None:
         """Stop here if the user asked for it."""

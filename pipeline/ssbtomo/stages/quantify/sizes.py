@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo import io
+from ssbtomo.blocks.thickness import SizeDistribution, size_distribution
+from ssbtomo.errors import PhaseMissingError
 from ssbtomo.kernels.particles import particle_table, separate, weighted_percentile
-from ssbtomo.kernels.thickness import size_distribution
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import clipped
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
@@ -90,7 +91,7 @@ def measure_pores(subject: Subject) -> Findings:
     name = subject.settings.pore_phase or subject.desk.sample.phase_of("void")
     if name is None:
         return Findings()
-    found = size_distribution(subject.mask(name), subject.spacing)
+    found = _pore_sizes(subject, name)
     limit = 3 * max(subject.spacing)
     measured = []
     for percent, size in zip(_PERCENTILES, (found.d10, found.d50, found.d90), strict=True):
@@ -112,6 +113,24 @@ def measure_pores(subject: Subject) -> Findings:
         "volume_fraction": found.volume_fraction,
     }
     return Findings(measured, {"size_distributions": rows} if subject.full else {})
+
+
+def _pore_sizes(subject: Subject, name: str) -> SizeDistribution:
+    """Measure block by block; the distances are on disk meanwhile."""
+    desk = subject.desk
+    try:
+        return size_distribution(
+            subject.labels,
+            subject.spacing,
+            subject.grid,
+            desk.engine,
+            allocate=desk.allocate,
+            phase=subject.label_of(name),
+        )
+    except PhaseMissingError as error:
+        raise subject.missing(name) from error
+    finally:
+        desk.clear_scratch()
 
 
 def store_labels(labels: NDArray[np.integer[Any]], name: str, subject: Subject) -> None:
