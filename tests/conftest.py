@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from ssbtomo.blocks.workers import use_host_cache
+
+use_host_cache()  # before Numba is imported: the commands that tests start compile nothing again
 settings.register_profile("ssbtomo", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("ssbtomo")
 

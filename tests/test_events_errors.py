@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssbtomo import errors
-from ssbtomo.events import Progress, StageDone, StageSkipped, StageStarted, Warned, check_cancelled
+from ssbtomo.events import (
+    Pace,
+    Progress,
+    StageDone,
+    StageSkipped,
+    StageStarted,
+    Warned,
+    check_cancelled,
+)
 from ssbtomo.palette import ROLES, phase_colors
 
 KINDS = [getattr(errors, name) for name in errors.__all__]
@@ -87,3 +95,14 @@ def test_each_role_has_its_own_colour_in_any_order(order):
 def test_a_phase_keeps_its_colour_when_others_follow(drawn):
     named = [(f"phase {k}", role) for k, role in enumerate(drawn)]
     assert phase_colors(named[:-1]).items() <= phase_colors(named).items()
+
+
+def test_the_pace_leaves_out_what_an_earlier_run_did():
+    now = [100.0]
+    pace = Pace(lambda: now[0])
+    assert pace(60, 100) == (None, None)
+    now[0] += 5.0
+    assert pace(70, 100) == (2.0, 15.0)
+    now[0] += 5.0
+    assert pace(100, 100) == (4.0, 0.0)
+    assert pace(1, 10) == (None, None)  # another part of the stage begins

@@ -73,6 +73,9 @@ def _root(
     ] = False,
 ) -> None:
     """From 3-D images of solid-state batteries to numbers that can be published."""
+    from ssbtomo.blocks.workers import use_host_cache
+
+    use_host_cache()
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from ssbtomo.errors import CancelledError
 __all__ = [
     "Event",
     "Listener",
+    "Pace",
     "Progress",
     "StageDone",
     "StageSkipped",
@@ -44,12 +46,58 @@ class Progress:
         Names.
     done, total : int
         Units of work.
+    rate : float or None
+        Units per second so far, without those that an earlier run had finished; ``None``
+        where nothing can be said yet.
+    remaining : float or None
+        Seconds until all are done, at that rate.
     """
 
     sample: str
     stage: str
     done: int
     total: int
+    rate: float | None = None
+    remaining: float | None = None
+
+
+class Pace:
+    """Turns counts of finished units into a rate and the time that remains.
+
+    The first count is where it starts from: what an earlier run had finished says nothing
+    about how fast this one is.
+
+    Parameters
+    ----------
+    clock : callable, optional
+        Seconds that only ever grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int, total: int) -> tuple[float | None, float | None]:
+        """Return the rate and the seconds that remain, or ``None`` while they are unknown.
+
+        Parameters
+        ----------
+        done, total : int
+            Units of work.
+
+        Returns
+        -------
+        rate, remaining : float or None
+            Units per second, and seconds.
+        """
+        now = self._clock()
+        if self._first is None or done < self._first[0]:  # another part of the stage begins
+            self._first = done, now
+        before, since = self._first
+        if done <= before or now <= since:
+            return None, 0.0 if done >= total else None
+        rate = (done - before) / (now - since)
+        return rate, (total - done) / rate
 
 
 @dataclass(frozen=True, slots=True)

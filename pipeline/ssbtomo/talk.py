@@ -75,6 +75,7 @@ class Live:
             BarColumn(bar_width=28),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=Console(stderr=True),
             transient=True,
         )
@@ -90,9 +91,9 @@ class Live:
     def __call__(self, event: Event) -> None:
         """Move the bar, or leave a line above it."""
         if isinstance(event, StageStarted):
-            self._task = self.bars.add_task(_place(event), total=None)
+            self._task = self.bars.add_task(_place(event), total=None, left="")
         elif isinstance(event, Progress) and self._task is not None:
-            self.bars.update(self._task, completed=event.done, total=event.total)
+            self.bars.update(self._task, completed=event.done, total=event.total, left=_pace(event))
         else:
             if self._task is not None and isinstance(event, StageDone):
                 self.bars.remove_task(self._task)
@@ -144,7 +145,8 @@ def said(event: Event) -> str:
         case StageStarted():
             return f"{_place(event)} ..."
         case Progress():
-            return f"{_place(event)}: {event.done} of {event.total}"
+            pace = _pace(event)
+            return f"{_place(event)}: {event.done} of {event.total}{pace and ', '}{pace}"
         case StageDone():
             return f"{_place(event)} done in {event.seconds:.1f} s"
         case StageSkipped():
@@ -156,3 +158,20 @@ def said(event: Event) -> str:
 
 def _place(event: StageStarted | Progress | StageDone | StageSkipped) -> str:
     return f"{event.sample}: {event.stage}" if event.sample else event.stage
+
+
+def _pace(event: Progress) -> str:
+    """Say how fast it goes and how long it will take, where that is known."""
+    if not event.rate or event.remaining is None:
+        return ""
+    often = event.rate >= 1
+    pace = f"{event.rate:.3g} per second" if often else f"{1 / event.rate:.3g} s each"
+    return f"{pace}, {_duration(event.remaining)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -64,6 +64,14 @@ def test_plain_lines_tell_progress_every_ten_seconds(monkeypatch):
     assert stream.getvalue().splitlines()[1:] == ["a: quantify: 10 of 25", "a: quantify: 20 of 25"]
 
 
+def test_progress_says_how_fast_and_how_long():
+    assert said(Progress("a", "denoise", 3, 9, 2.0, 3.0)) == (
+        "a: denoise: 3 of 9, 2 per second, 3 s left"
+    )
+    assert said(Progress("a", "denoise", 3, 9, 0.025, 240.4)).endswith("40 s each, 4 min 00 s left")
+    assert said(Progress("a", "denoise", 3, 9, 0.01, 7260)).endswith("2 h 01 min left")
+
+
 def test_quiet_says_warnings_only():
     stream = io.StringIO()
     told(Quiet(stream))

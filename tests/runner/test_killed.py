@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from ssbtomo import runner
+from ssbtomo.errors import CancelledError
+from ssbtomo.events import Progress
 
 
 def killed_at(line: str, recipe, out) -> None:
@@ -54,3 +57,71 @@ def test_interrupted_it_says_so_and_stays_resumable(recipe, tmp_path):
     assert process.returncode == 130, "".join(told)
     assert "go on where it stopped" in "".join(told)
     assert (tmp_path / "out" / "work" / "scan" / "segment.done.json").is_file()
+
+
+def block_markers(out) -> set[str]:
+    return {str(path.relative_to(out)) for path in out.glob("work/*/drafts/*.done/*/*.json")}
+
+
+@pytest.mark.parametrize("stage", ["ingest", "denoise"])
+@pytest.mark.usefixtures("no_report")
+def test_killed_inside_a_stage_it_computes_only_the_missing_blocks(stage, recipe, tmp_path):
+    text = recipe.read_text(encoding="utf-8").replace("[16, 16, 16]", "[8, 8, 8]")
+    recipe.write_text(text + "denoise: {method: gaussian}\n", encoding="utf-8")
+    fresh = runner.run(recipe, tmp_path / "fresh")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(out)]
+    name = {"ingest": "image", "denoise": "volume"}[stage]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not list(out.glob(f"work/*/drafts/{name}.done/*/*.json")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    done = block_markers(out)
+    told: list[Progress] = []
+    again = runner.run(recipe, out, events=told.append)
+    counts = [e.done for e in told if isinstance(e, Progress) and e.stage == stage]
+    total = {"ingest": 4, "denoise": 100}[stage]
+    assert counts == list(range(len(done), total + 1))
+    for store in ("image", "volume", "phases"):
+        one, other = (folder / "volumes/scan" / f"{store}.ome.zarr" for folder in (fresh.path, out))
+        files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+        assert all((one / file).read_bytes() == (other / file).read_bytes() for file in files)
+    assert (again.path / "results.csv").read_bytes() == (fresh.path / "results.csv").read_bytes()
+    assert not block_markers(out)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_cancelled_inside_the_first_stage_it_goes_on_there(recipe, tmp_path):
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("[16, 16, 16]", "[8, 16, 16]"), encoding="utf-8")
+    cancel, out = threading.Event(), tmp_path / "out"
+
+    def stop(event):
+        if isinstance(event, Progress) and event.done == 3:
+            cancel.set()
+
+    with pytest.raises(CancelledError):
+        runner.run(recipe, out, events=stop, cancel=cancel)
+    assert len(block_markers(out)) == 3
+    told = []
+    runner.run(recipe, out, events=told.append)
+    assert next(e.done for e in told if isinstance(e, Progress)) == 3
+
+
+@pytest.mark.usefixtures("no_report")
+def test_other_parameters_do_not_go_on_from_the_old_blocks(recipe, tmp_path):
+    text = recipe.read_text(encoding="utf-8")
+    cancel, out = threading.Event(), tmp_path / "out"
+
+    def stop(event):
+        if isinstance(event, Progress) and event.stage == "denoise" and event.done == 3:
+            cancel.set()
+
+    recipe.write_text(text + "denoise: {method: gaussian, sigma: 300 nm}\n", encoding="utf-8")
+    with pytest.raises(CancelledError):
+        runner.run(recipe, out, events=stop, cancel=cancel)
+    assert block_markers(out)
+    recipe.write_text(text + "denoise: {method: gaussian, sigma: 100 nm}\n", encoding="utf-8")
+    again = runner.run(recipe, out)
+    fresh = runner.run(recipe, tmp_path / "fresh")
+    assert (again.path / "results.csv").read_bytes() == (fresh.path / "results.csv").read_bytes()

@@ -2,6 +2,19 @@
 
 from ssbtomo.blocks.engine import SERIAL, Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
-from ssbtomo.blocks.patterns import halo_map, tally
+from ssbtomo.blocks.markers import Markers, fingerprint_of
+from ssbtomo.blocks.patterns import check_sink, halo_map, tally
 
-__all__ = ["SERIAL", "Block", "Engine", "Grid", "Sink", "Source", "halo_map", "tally"]
+__all__ = [
+    "SERIAL",
+    "Block",
+    "Engine",
+    "Grid",
+    "Markers",
+    "Sink",
+    "Source",
+    "check_sink",
+    "fingerprint_of",
+    "halo_map",
+    "tally",
+]

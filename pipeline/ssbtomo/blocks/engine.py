@@ -6,11 +6,15 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, NoReturn, Protocol, Self, TypeVar
 
+from ssbtomo.blocks.markers import Markers, Recalled, recorded
+from ssbtomo.blocks.task import item_name, save_task
+from ssbtomo.blocks.workers import Pool, ThreadPool, connect, start_local
 from ssbtomo.errors import SsbtomoError, TaskError
 from ssbtomo.events import check_cancelled
 
@@ -19,6 +23,7 @@ __all__ = ["SERIAL", "Engine", "Scheduler", "Sink", "Source"]
 Scheduler = Literal["synchronous", "threads", "processes"] | str
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_POLL = 0.2  # seconds between looks at the cancel switch while a result is waited for
 
 
 class Source(Protocol):
@@ -52,20 +57,22 @@ class Engine:
 
     Parameters
     ----------
-    executor : concurrent.futures.Executor or None
+    pool : Pool or None
         Where tasks run; ``None`` runs them here, one after the other.
     workers : int
         Tasks that run at once.
     cancel : threading.Event or None
-        When set, `map` stops with `CancelledError` before the next result.
-    closers : tuple of callable
-        What `close` calls, in this order: it stops what `start` started.
+        When set, `map` stops with `CancelledError`: at once where tasks run elsewhere, and
+        after the running task where they run here.
+    failed : pathlib.Path or None
+        Folder where a task that failed is written down, so that it can be run alone; only
+        one that kills its worker is written, to a new private folder, if ``None``.
     """
 
-    executor: Executor | None = None
+    pool: Pool | None = None
     workers: int = 1
     cancel: threading.Event | None = None
-    closers: tuple[Callable[[], None], ...] = ()
+    failed: Path | None = None
 
     @classmethod
     def start(
@@ -75,6 +82,7 @@ class Engine:
         *,
         memory_per_worker: int | None = None,
         cancel: threading.Event | None = None,
+        failed: Path | None = None,
     ) -> Engine:
         """Start a scheduler.
 
@@ -89,6 +97,8 @@ class Engine:
             Bytes each local process may use.
         cancel : threading.Event, optional
             Set it to stop the work.
+        failed : pathlib.Path, optional
+            Folder where a task that failed is written down.
 
         Returns
         -------
@@ -102,51 +112,31 @@ class Engine:
         """
         count = workers or os.cpu_count() or 1
         if scheduler == "synchronous":
-            return cls(cancel=cancel)
+            return cls(None, 1, cancel, failed)
         if scheduler == "threads":
-            pool = ThreadPoolExecutor(count, thread_name_prefix="ssbtomo")
-            return cls(pool, count, cancel, (lambda: pool.shutdown(cancel_futures=True),))
-        return cls._distributed(scheduler, count, memory_per_worker, cancel)
-
-    @classmethod
-    def _distributed(
-        cls,
-        scheduler: str,
-        count: int,
-        memory_per_worker: int | None,
-        cancel: threading.Event | None,
-    ) -> Engine:
-        from distributed import Client, LocalCluster
-
-        closers: list[Callable[[], None]] = []
+            return cls(ThreadPool(count), count, cancel, failed)
         if scheduler == "processes":
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=memory_per_worker or 0,
-                dashboard_address="127.0.0.1:0",
-                host="127.0.0.1",
-            )
-            closers.append(cluster.close)
-            client = Client(cluster, set_as_default=False)
-        else:
-            try:
-                client = Client(scheduler, timeout="10s", set_as_default=False)
-            except (OSError, ValueError, TimeoutError) as error:
-                raise TaskError(
-                    f"no Dask scheduler answers at {scheduler!r}: {error}",
-                    hint="start one with `dask scheduler` and `dask worker ADDRESS`, or use "
-                    "scheduler: threads | processes | synchronous",
-                ) from error
-            count = max(sum(client.nthreads().values()), 1)
-            _check_workers(client, scheduler)
-        closers.insert(0, client.close)
-        pool = client.get_executor(pure=False, retries=2)
-        return cls(pool, count, cancel, tuple(closers))
+            return cls(start_local(count, memory_per_worker), count, cancel, failed)
+        pool, count = connect(scheduler)
+        return cls(pool, count, cancel, failed)
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    @property
+    def remote(self) -> bool:
+        """Whether tasks run in other processes, which see none of this one's arrays."""
+        return self.pool is not None and self.pool.remote
+
+    def map(
+        self,
+        task: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        markers: Markers | None = None,
+    ) -> Iterator[Result]:
         """Run `task` on every item and yield the results in the items' order.
+
+        A task whose worker dies is run again, and one that is at hand when workers die again
+        and again is run once more with nothing beside it; only if that, too, kills its
+        workers is it given up. A task that raises is not repeated: it would raise again.
 
         Parameters
         ----------
@@ -154,6 +144,9 @@ class Engine:
             A picklable function of one item.
         items : iterable
             What the task is called with; blocks, mostly.
+        markers : Markers, optional
+            Where finished tasks are marked. Those that an earlier run marked are not run: their
+            results are read.
 
         Yields
         ------
@@ -163,36 +156,32 @@ class Engine:
         Raises
         ------
         TaskError
-            If a task failed for a reason that is not ours; the item is named.
+            If a task failed for a reason that is not ours, or killed its workers; the item
+            is named, with a command that runs it alone.
         CancelledError
             If the engine's `cancel` was set.
         """
-        if self.executor is None:
-            for item in items:
-                check_cancelled(self.cancel)
-                yield _call(task, item)
-            return
-        waiting: deque[tuple[Item, Future[Result]]] = deque()
-        # Packed here and unpacked by us: a task that a worker cannot unpack is then an error
-        # of that task, where the scheduler itself would wait for ever.
-        packed = task if isinstance(self.executor, ThreadPoolExecutor) else _Packed.of(task)
+        jobs = _Jobs(self, task, markers)
+        waiting: deque[tuple[Item, Any]] = deque()
+        done: frozenset[str] = markers.finished() if markers else frozenset()
         try:
             for item in items:
                 check_cancelled(self.cancel)
-                waiting.append((item, self.executor.submit(_call, packed, item)))
-                if len(waiting) >= 4 * self.workers:
-                    yield _result(*waiting.popleft())
+                marked = markers.recall(item) if markers and item_name(item) in done else None
+                waiting.append((item, marked or jobs.begin(item)))
+                if len(waiting) >= 4 * self.workers or self.pool is None:
+                    yield jobs.end(*waiting.popleft(), waiting)
             while waiting:
-                check_cancelled(self.cancel)
-                yield _result(*waiting.popleft())
+                yield jobs.end(*waiting.popleft(), waiting)
         finally:
             for _, future in waiting:
-                future.cancel()
+                if not isinstance(future, Recalled):
+                    future.cancel()
 
     def close(self) -> None:
         """Stop the workers that this engine started."""
-        for close in self.closers:
-            close()
+        if self.pool is not None:
+            self.pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -206,36 +195,89 @@ class Engine:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """A task on its way to another process."""
-
-    content: bytes
-
-    @classmethod
-    def of(cls, task: Callable[..., Any]) -> _Packed:
-        import cloudpickle
-
-        return cls(cloudpickle.dumps(task))
-
-    def __call__(self, item: Any) -> Any:
-        import cloudpickle
-
-        return cloudpickle.loads(self.content)(item)
+class _FailedError(TaskError):
+    """A task raised something that is not ours; the item is named."""
 
 
-def _check_workers(client: Any, address: str) -> None:
-    """Make sure that there are workers and that they can import us: tasks would wait for ever."""
-    try:
-        client.wait_for_workers(1, timeout=30)
-        client.run(exec, "import ssbtomo.blocks")
-    except Exception as error:
-        client.close()
-        raise TaskError(
-            f"the workers of {address} cannot be used: {type(error).__name__}: {error}",
-            hint="start workers with `dask worker ADDRESS` in an environment where the same version "
-            "of ssbtomo is installed",
-        ) from error
+class _Jobs:
+    """The tasks of one map: begun, waited for, tried again, given up."""
+
+    def __init__(self, engine: Engine, task: Callable[[Any], Any], markers: Markers | None) -> None:
+        self.engine = engine
+        self.task = task
+        marked = task if markers is None else partial(recorded, task=task, markers=markers)
+        self.call = partial(_call, marked)
+
+    def begin(self, item: Any) -> Any:
+        """Send a task to the pool; without one, run it now."""
+        pool = self.engine.pool
+        if pool is not None:
+            return pool.submit(self.call, item)
+        try:
+            return Recalled(self.call(item))
+        except _FailedError as error:
+            self._explain(item, error)
+
+    def end(self, item: Any, future: Any, others: Iterable[tuple[Any, Any]]) -> Any:
+        """Return a task's result, or say why there is none."""
+        if isinstance(future, Recalled):
+            return future.result
+        try:
+            return self._wait(future)
+        except _FailedError as error:
+            self._explain(item, error)
+        except Exception as error:  # noqa: BLE001 - all but the death of a worker is raised again
+            _raise_unless_killed(error, item)
+        return self._alone(item, others)
+
+    def _alone(self, item: Any, others: Iterable[tuple[Any, Any]]) -> Any:
+        """Run a suspect again when nothing runs beside it: it may have been its neighbour's fault."""
+        for _, future in others:
+            self._settle(future)
+        assert self.engine.pool is not None
+        try:
+            return self._wait(self.engine.pool.submit(self.call, item))
+        except _FailedError as error:
+            self._explain(item, error)
+        except Exception as error:
+            _raise_unless_killed(error, item)
+            raise TaskError(
+                f"the task on {item} kills every worker that runs it: {error}",
+                hint="give the workers more memory, or make the blocks smaller; "
+                + self._command(item, always=True),
+            ) from error
+
+    def _settle(self, future: Any) -> None:
+        while not (isinstance(future, Recalled) or future.done()):
+            self._look()
+            threading.Event().wait(_POLL)
+
+    def _wait(self, future: Any) -> Any:
+        while True:
+            self._look()
+            try:
+                return future.result(timeout=_POLL)
+            except TimeoutError:
+                if future.done():  # it was the task's own, or it ended this moment
+                    return future.result()
+
+    def _look(self) -> None:
+        check_cancelled(self.engine.cancel)
+        assert self.engine.pool is not None
+        self.engine.pool.check()
+
+    def _explain(self, item: Any, error: _FailedError) -> NoReturn:
+        raise TaskError(error.problem, hint=self._command(item)) from error.__cause__
+
+    def _command(self, item: Any, *, always: bool = False) -> str:
+        """Write the task down, and return a sentence with the command that runs it alone."""
+        if self.engine.failed is None and not always:
+            return ""
+        try:
+            command = save_task(self.engine.failed, self.task, item)
+        except (SsbtomoError, OSError) as problem:
+            return f"this task cannot be written down to be run alone: {problem}"
+        return f"run it alone: {command}"
 
 
 def _call(task: Callable[[Item], Result], item: Item) -> Result:
@@ -244,19 +286,24 @@ def _call(task: Callable[[Item], Result], item: Item) -> Result:
     except (SsbtomoError, OSError, MemoryError):
         raise
     except Exception as error:
-        raise TaskError(f"a task failed on {item}: {type(error).__name__}: {error}") from error
+        raise _FailedError(f"a task failed on {item}: {type(error).__name__}: {error}") from error
 
 
-def _result(item: Item, future: Future[Result]) -> Result:
-    try:
-        return future.result()
-    except (SsbtomoError, OSError, MemoryError):
-        raise
-    except Exception as error:
-        raise TaskError(
-            f"a worker died on {item}: {type(error).__name__}: {error}",
-            hint="give the workers more memory, or make the blocks smaller",
-        ) from error
+def _raise_unless_killed(error: Exception, item: Any) -> None:
+    """Raise what is not the death of a worker; what Dask itself raises means a lost cluster."""
+    kind = type(error)
+    if kind.__name__ == "KilledWorker":
+        return
+    if isinstance(error, SsbtomoError | OSError | MemoryError) and not _of_dask(kind):
+        raise error
+    raise TaskError(
+        f"the cluster was lost while it worked on {item}: {kind.__name__}: {error}",
+        hint="start the run again: it goes on where it stopped",
+    ) from error
+
+
+def _of_dask(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "distributed"
 
 
 SERIAL = Engine()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
+from ssbtomo.blocks.markers import Markers
 from ssbtomo.blocks.patterns import halo_map
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels import filters, non_local, variation
@@ -81,6 +82,7 @@ def denoise(
     *,
     noise: float | None = None,
     on_block: Callable[[Block], None] | None = None,
+    markers: Markers | None = None,
     **parameters: Any,
 ) -> float | None:
     """Filter a volume into a store.
@@ -102,6 +104,8 @@ def denoise(
         Standard deviation of the noise, for ``nlm`` and ``tv``; estimated if not given.
     on_block : callable, optional
         Told each finished block.
+    markers : Markers, optional
+        Where finished blocks are marked, and which need not be done again.
     **parameters : float or int
         ``sigma`` (voxels, one or one per axis) for ``gaussian``; ``radius`` for ``median``; ``patch``,
         ``distance``, ``strength`` for ``nlm``; ``strength``, ``iterations`` for ``tv``. See
@@ -124,7 +128,7 @@ def denoise(
     kernel = partial(_as_type, function=partial(function, **parameters), dtype=np.dtype(sink.dtype))
     parameters.pop("noise", None)
     halo = denoise_halo(method, **parameters)
-    halo_map(kernel, source, sink, grid, engine, halo=halo, on_block=on_block)
+    halo_map(kernel, source, sink, grid, engine, halo=halo, on_block=on_block, markers=markers)
     return noise if method in _NEEDS_NOISE else None
 
 

@@ -6,10 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
+from ssbtomo.blocks.markers import Markers
+from ssbtomo.blocks.task import item_name
+from ssbtomo.blocks.workers import check_wanted
+from ssbtomo.errors import OutputError
 
-__all__ = ["halo_map", "tally"]
+__all__ = ["check_sink", "halo_map", "tally"]
 
 Counts = TypeVar("Counts")
 Margin = int | tuple[int, int, int]
@@ -65,6 +71,7 @@ def halo_map(
     *,
     halo: Margin = 0,
     on_block: Callable[[Block], None] | None = None,
+    markers: Markers | None = None,
 ) -> None:
     """Filter a volume block by block, each with its halo, into a store.
 
@@ -86,12 +93,73 @@ def halo_map(
     halo : int or tuple of int
         Voxels read beyond the block on either side.
     on_block : callable, optional
-        Told each finished block.
+        Told each block that was finished now.
+    markers : Markers, optional
+        Where finished blocks are marked; those that an earlier run marked are left as they
+        are in `sink`, and `on_block` is not told of them.
+
+    Raises
+    ------
+    OutputError
+        If two tasks would share a shard of `sink`, or nobody would see what they write.
     """
+    check_sink(sink, grid, engine, source=source)
     task = partial(_filter, kernel=kernel, source=source, sink=sink, halo=halo)
-    for block, _ in zip(grid, engine.map(task, grid), strict=True):
-        if on_block:
+    done = markers.finished() if markers else frozenset()
+    for block, _ in zip(grid, engine.map(task, grid, markers=markers), strict=True):
+        if on_block and item_name(block) not in done:
             on_block(block)
+
+
+def check_sink(sink: Sink, grid: Grid, engine: Engine, *, source: Source | None = None) -> None:
+    """Make sure that each task owns what it writes, before the first one starts.
+
+    Two tasks that write into one shard each read it, change their part and write it back: the
+    later one undoes the other, and nobody is told.
+
+    Parameters
+    ----------
+    sink : Sink
+        What is written.
+    grid : Grid
+        The blocks of the tasks.
+    engine : Engine
+        Where the tasks run.
+    source : Source, optional
+        What the tasks read, with a halo.
+
+    Raises
+    ------
+    OutputError
+        If the shapes differ, a block does not cover whole shards, the sink is also what is
+        read, or it is an array in memory and the tasks run in other processes.
+    """
+    if tuple(sink.shape) != tuple(grid.shape):
+        raise OutputError(f"the output has the shape {tuple(sink.shape)}, the grid {grid.shape}")
+    shards = getattr(sink, "shards", None) or getattr(sink, "chunks", None) or (1, 1, 1)
+    for edge, size, shard in zip(grid.block, grid.shape, shards, strict=True):
+        if edge % shard and edge < size:
+            raise OutputError(
+                f"blocks of {grid.block} voxels do not cover whole shards of {tuple(shards)}: two "
+                "tasks would write into one",
+                hint="cut the grid by the shards of the store",
+            )
+    if engine.remote and isinstance(sink, np.ndarray):
+        raise OutputError(
+            "the output is an array in this process's memory, and the tasks run in others",
+            hint="write to a store on disk, or use scheduler: threads",
+        )
+    if source is not None and _same(source, sink):
+        raise OutputError(
+            "the output is also the input: blocks would read what their neighbours wrote",
+            hint="write to another store",
+        )
+
+
+def _same(source: Source, sink: Sink) -> bool:
+    if isinstance(source, np.ndarray) and isinstance(sink, np.ndarray):
+        return np.shares_memory(source, sink)
+    return source is sink or (not isinstance(source, np.ndarray) and source == sink) is True
 
 
 def _count(
@@ -103,4 +171,6 @@ def _count(
 def _filter(
     block: Block, *, kernel: Callable[[Any], Any], source: Source, sink: Sink, halo: Margin
 ) -> None:
-    sink[block.core] = kernel(source[block.window(halo, halo)])[block.inner(halo)]
+    values = kernel(source[block.window(halo, halo)])[block.inner(halo)]
+    check_wanted()
+    sink[block.core] = values

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from ssbtomo.errors import CancelledError, InputDataError
-from ssbtomo.kernels.distance import as_mask, distance_in_edges
+from ssbtomo.kernels.distance import as_mask, distance_in_edges, relative_spacing
 from ssbtomo.kernels.flooding import basins
 from ssbtomo.units import Spacing, check_spacing
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Moments", "moments", "particle_table", "separate", "weighted_percentile"]
+__all__ = [
+    "Moments",
+    "check_necks",
+    "moments",
+    "particle_rows",
+    "particle_table",
+    "separate",
+    "weighted_percentile",
+]
 
 Table = dict[str, "NDArray[Any]"]
 
@@ -72,20 +80,46 @@ def separate(
     ----------
     Beucher and Lantuéjoul, 1979 (watershed); Cousty et al., 2009, 10.1109/TPAMI.2008.173.
     """
+    steps, fall = check_necks(spacing, depth, neck)
+    phase = as_mask(mask)
+    heights, _ = distance_in_edges(phase, spacing)
+    _stop_if(cancelled)
+    if phase.all():
+        return np.ones(phase.shape, dtype=np.int32)
+    return basins(heights, steps, depth=fall, neck=neck)
+
+
+def check_necks(spacing: Spacing, depth: float | None, neck: float) -> tuple[Spacing, float]:
+    """Return the voxel edges, and the fall that tells a neck, in units of the smallest edge.
+
+    Parameters
+    ----------
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    depth : float or None
+        As for `separate`.
+    neck : float
+        As for `separate`.
+
+    Returns
+    -------
+    steps : tuple of float
+        Along (Z, Y, X).
+    fall : float
+        For `ssbtomo.kernels.flooding.basins`.
+
+    Raises
+    ------
+    InputDataError
+        If `neck` is not above 0 and at most 1, or `depth` is negative.
+    """
     if not 0 < neck <= 1 or (depth is not None and depth < 0):
         raise InputDataError(
             f"neck={neck} and depth={depth} do not tell a neck",
             hint="give 0 < neck <= 1 and depth >= 0 in µm",
         )
-    phase = as_mask(mask)
-    heights, edge = distance_in_edges(phase, spacing)
-    _stop_if(cancelled)
-    if phase.all():
-        return np.ones(phase.shape, dtype=np.int32)
-    edges = check_spacing(spacing)
-    fall = (max(edges) if depth is None else depth) / edge
-    steps = (edges[0] / edge, edges[1] / edge, edges[2] / edge)
-    return basins(heights, steps, depth=fall, neck=neck)
+    steps, edge = relative_spacing(spacing)
+    return steps, (max(check_spacing(spacing)) if depth is None else depth) / edge
 
 
 class Moments:
@@ -162,13 +196,22 @@ class Moments:
         return np.stack([near, far], axis=2).reshape(-1, 6)
 
 
-def moments(labels: NDArray[np.integer[Any]]) -> Moments:
+def moments(
+    labels: NDArray[np.integer[Any]],
+    *,
+    origin: tuple[int, int, int] = (0, 0, 0),
+    within: tuple[int, int, int] | None = None,
+) -> Moments:
     """Sum up the voxels of each label from 1 to the largest, in one pass.
 
     Parameters
     ----------
     labels : ndarray of int, shape (Z, Y, X)
         0 is no object.
+    origin : tuple of int
+        Where the array lies in a volume; indices count from the volume's first voxel.
+    within : tuple of int, optional
+        Shape of that volume; the array's own if not given.
 
     Returns
     -------
@@ -180,28 +223,28 @@ def moments(labels: NDArray[np.integer[Any]]) -> Moments:
     sums = np.zeros((count, 10), dtype=np.int64)
     boxes = np.zeros((count, 6), dtype=np.int64)
     boxes[:, :3] = np.iinfo(np.int64).max
-    _sum_up(values, sums, boxes)
-    return Moments(sums, boxes, values.shape)
+    _sum_up(values, np.array(origin, dtype=np.int64), sums, boxes)
+    return Moments(sums, boxes, within or values.shape)
 
 
 @njit(nogil=True, cache=True)
-def _sum_up(labels, sums, boxes):  # type: ignore[no-untyped-def]
+def _sum_up(labels, origin, sums, boxes):  # type: ignore[no-untyped-def]
     nz, ny, nx = labels.shape
     for z in range(nz):
         for y in range(ny):
             for x in range(nx):
                 if labels[z, y, x] > 0:
                     row = labels[z, y, x] - 1
-                    place = (z, y, x)
+                    place = (z + origin[0], y + origin[1], x + origin[2])
                     sums[row, 0] += 1
                     for k in range(3):
                         sums[row, 1 + k] += place[k]
                         sums[row, 4 + k] += place[k] * place[k]
                         boxes[row, k] = min(boxes[row, k], place[k])
                         boxes[row, 3 + k] = max(boxes[row, 3 + k], place[k] + 1)
-                    sums[row, 7] += z * y
-                    sums[row, 8] += z * x
-                    sums[row, 9] += y * x
+                    sums[row, 7] += place[0] * place[1]
+                    sums[row, 8] += place[0] * place[2]
+                    sums[row, 9] += place[1] * place[2]
 
 
 def particle_table(labels: NDArray[np.integer[Any]], spacing: Spacing) -> Table:
@@ -232,17 +275,38 @@ def particle_table(labels: NDArray[np.integer[Any]], spacing: Spacing) -> Table:
     deep does not count as a border. Memory: none per voxel (labels of another type than
     int32 are copied).
     """
-    edges = check_spacing(spacing)
     found = moments(labels)
     kept = np.flatnonzero(found.sums[:, 0])
-    found = Moments(found.sums[kept], found.boxes[kept], found.shape)
+    return particle_rows(
+        kept + 1, Moments(found.sums[kept], found.boxes[kept], found.shape), spacing
+    )
+
+
+def particle_rows(names: NDArray[np.int64], found: Moments, spacing: Spacing) -> Table:
+    """Turn sums over voxels into the rows of `particle_table`.
+
+    Parameters
+    ----------
+    names : ndarray of int64, shape (n,)
+        Label of each particle.
+    found : Moments
+        Their sums; none without voxels.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+
+    Returns
+    -------
+    dict of ndarray
+        One row per particle; see `particle_table`.
+    """
+    edges = check_spacing(spacing)
     voxels = found.sums[:, 0]
     volume = voxels * float(np.prod(edges))
     z, y, x = found.centroids(edges).T
     short, middle, long = 2 * np.sqrt(5 * np.linalg.eigvalsh(found.covariances(edges))).T
     deep = np.repeat(np.asarray(found.shape) > 1, 2)
     table: Table = {
-        "particle": kept + 1,
+        "particle": names,
         "voxels": voxels,
         "volume_um3": volume,
         "diameter_um": np.cbrt(6 * volume / np.pi),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssbtomo.errors import CancelledError, InputDataError, PhaseMissingError
-from ssbtomo.kernels.distance import as_mask, distance_in_edges, relative_spacing
+from ssbtomo.kernels.distance import as_mask, distance_in_edges
+from ssbtomo.kernels.spheres import cover
 from ssbtomo.units import Spacing
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "Cancelled",
     "Progress",
     "SizeDistribution",
+    "chosen_radii",
     "default_radii",
     "size_distribution",
     "thickness_classes",
@@ -26,7 +28,6 @@ __all__ = [
 
 Cancelled = Callable[[], bool]
 Progress = Callable[[int, int], None]
-Window = tuple[slice, slice, slice]
 
 _RADII = 14
 
@@ -46,6 +47,27 @@ class SizeDistribution:
 
     diameter_um: NDArray[np.float64]
     volume_fraction: NDArray[np.float64]
+
+    @classmethod
+    def from_counts(cls, counts: NDArray[np.int64], radii: NDArray[np.float64]) -> SizeDistribution:
+        """Return the distribution that counts of voxels amount to.
+
+        Parameters
+        ----------
+        counts : ndarray of int64, shape (n + 1,)
+            Voxels of the phase in each class, as of `thickness_classes`. They add over parts
+            of a volume.
+        radii : ndarray of float, shape (n,)
+            In µm, ascending.
+
+        Returns
+        -------
+        SizeDistribution
+            Diameters and the share of the volume that is finer.
+        """
+        finer = np.cumsum(counts)[:-1] / counts.sum()
+        diameters = 2 * radii
+        return cls(np.append(diameters, diameters[-1]), np.append(finer, 1.0))
 
     def percentile(self, percent: float) -> float:
         """Return the diameter below which `percent` of the volume lies, linear in between.
@@ -153,15 +175,51 @@ def size_distribution(
     """
     phase = _phase(mask)
     distances, edge = distance_in_edges(phase, spacing)
-    if radii is None:
-        chosen = default_radii(float(distances.max()))
-    else:
-        chosen = _checked(np.asarray(radii, dtype=np.float64) / edge)
+    chosen = chosen_radii(radii, edge, float(distances.max()))
     classes = thickness_classes(distances, spacing, chosen, cancelled=cancelled, progress=progress)
-    counts = np.bincount(classes[phase], minlength=chosen.size + 1)
-    finer = np.cumsum(counts)[:-1] / counts.sum()
-    diameters = 2 * edge * chosen
-    return SizeDistribution(np.append(diameters, diameters[-1]), np.append(finer, 1.0))
+    return SizeDistribution.from_counts(
+        np.bincount(classes[phase], minlength=chosen.size + 1), chosen * edge
+    )
+
+
+def chosen_radii(radii: Sequence[float] | None, edge: float, largest: float) -> NDArray[np.float64]:
+    """Return the stated radii, or those that suit the largest distance.
+
+    Parameters
+    ----------
+    radii : sequence of float or None
+        In µm.
+    edge : float
+        The smallest voxel edge in µm.
+    largest : float
+        The largest distance in units of that edge: 0 if the phase has no voxel, ``inf`` if
+        it has no boundary.
+
+    Returns
+    -------
+    ndarray of float
+        Ascending, in units of the smallest voxel edge.
+
+    Raises
+    ------
+    PhaseMissingError
+        If the phase has no voxel.
+    InputDataError
+        If the phase has no boundary, or the radii are not positive.
+    """
+    if largest == 0:
+        raise PhaseMissingError(
+            "the phase has no voxel, so it has no size",
+            hint="check the phase's label against the segmentation",
+        )
+    if np.isinf(largest):
+        raise InputDataError(
+            "the phase fills the whole volume: it has no boundary, so it has no size",
+            hint="measure a volume that holds another phase too",
+        )
+    if radii is None:
+        return default_radii(largest)
+    return _checked(np.asarray(radii, dtype=np.float64) / edge)
 
 
 def default_radii(largest: float, *, count: int = _RADII) -> NDArray[np.float64]:
@@ -217,66 +275,25 @@ def thickness_classes(
     ndarray of uint8, shape (Z, Y, X)
         0 where no sphere covers the voxel, else 1 + the index of the radius.
     """
-    steps, _ = relative_spacing(spacing)
+    from ssbtomo.kernels.distance_passes import squared_edges
+
+    weights = squared_edges(spacing, distances.shape)
+    z, y, x = (slice(0, size) for size in distances.shape)
     classes = np.zeros(distances.shape, dtype=np.uint8)
     for done, index in enumerate(reversed(range(radii.size))):
         if cancelled is not None and cancelled():
             raise CancelledError("the size distribution was cancelled")
-        _cover(classes, distances, steps, (index, float(radii[index]), margin))
+        cover(classes, distances, weights, (z, y, x), (index, float(radii[index]), margin))
         if progress is not None:
             progress(done + 1, int(radii.size))
     return classes
 
 
-def _cover(
-    classes: NDArray[np.uint8],
-    distances: NDArray[np.float32],
-    steps: Spacing,
-    ball: tuple[int, float, float],
-) -> None:
-    import edt
-
-    index, radius, margin = ball
-    outside = distances < radius
-    box = _box_around(outside, [int((radius + margin) / step) + 1 for step in steps])
-    if box is None:
-        return
-    gaps = edt.edt(np.ascontiguousarray(outside[box]), anisotropy=steps, black_border=False)
-    del outside
-    covered = gaps < radius + margin
-    del gaps
-    part = classes[box]
-    covered &= part == 0
-    if margin:
-        covered &= distances[box] > 0
-    part[covered] = index + 1
-
-
-def _box_around(outside: NDArray[np.bool_], reach: Sequence[int]) -> Window | None:
-    """Return the box of all false voxels, `reach` voxels larger, inside the volume."""
-    window = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        held = np.flatnonzero(~outside.all(axis=others))
-        if held.size == 0:
-            return None
-        low = max(int(held[0]) - reach[axis], 0)
-        window.append(slice(low, int(held[-1]) + reach[axis] + 1))
-    return window[0], window[1], window[2]
-
-
 def _phase(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the mask; tell at once what `chosen_radii` would tell after the distances."""
     phase = as_mask(mask)
-    if not phase.any():
-        raise PhaseMissingError(
-            "the phase has no voxel, so it has no size",
-            hint="check the phase's label against the segmentation",
-        )
-    if phase.all():
-        raise InputDataError(
-            "the phase fills the whole volume: it has no boundary, so it has no size",
-            hint="measure a volume that holds another phase too",
-        )
+    if not phase.any() or phase.all():
+        chosen_radii(None, 1.0, float("inf") if phase.any() else 0.0)
     return phase
 
 

@@ -87,7 +87,7 @@ def cut(source: Source, engine: Engine) -> Grid:
         The choice changes no number.
     """
     z, y, x = source.shape
-    if isinstance(source, np.ndarray) and engine.executor is None:
+    if isinstance(source, np.ndarray) and engine.pool is None:
         return Grid((z, y, x), (z, y, x))
     return Grid((z, y, x), (min(z, _BLOCK), min(y, _BLOCK), min(x, _BLOCK)))
 

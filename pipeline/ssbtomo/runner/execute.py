@@ -19,6 +19,7 @@ from ssbtomo.blocks import Engine
 from ssbtomo.events import (
     Event,
     Listener,
+    Pace,
     Progress,
     StageDone,
     StageSkipped,
@@ -95,7 +96,9 @@ def run(
     work = _Work(plan, folder, events or _silent, home)
     with occupied(folder, plan.jobs):
         per_worker = plan.limit // count if kind == "processes" and (memory or how.memory) else None
-        with Engine.start(kind, count, memory_per_worker=per_worker, cancel=cancel) as engine:
+        with Engine.start(
+            kind, count, memory_per_worker=per_worker, cancel=cancel, failed=folder / "work/failed"
+        ) as engine:
             work.samples(engine)
         check_cancelled(cancel)
         work.finish(command or f"ssbtomo.run({str(recipe)!r}, {str(out)!r})", kind)
@@ -161,7 +164,11 @@ class _Work:
 
     def _do(self, stage: Stage, desk: Desk, mark: str) -> dict[str, Any]:
         self.tell(StageStarted(desk.name, stage.name))
-        desk.tell = lambda done, total: self.tell(Progress(desk.name, stage.name, done, total))
+        pace = Pace()
+        desk.mark = mark
+        desk.tell = lambda done, total: self.tell(
+            Progress(desk.name, stage.name, done, total, *pace(done, total))
+        )
         begin = time.perf_counter()
         facts = stage(desk)
         seconds = round(time.perf_counter() - begin, 3)

@@ -19,7 +19,7 @@ from ssbtomo.errors import (
     VoxelSizeError,
 )
 from ssbtomo.runner.samples import Job
-from ssbtomo.stages.desk import write_json
+from ssbtomo.stages.desk import resumable, write_json
 
 __all__ = ["explained", "occupied"]
 
@@ -142,14 +142,17 @@ def _take(descriptor: int, folder: Path) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what was being written when a run ended early."""
-    for draft in (folder / "work").glob("*/drafts"):
-        shutil.rmtree(draft, ignore_errors=True)
+    """Remove what was being written when a run ended early, but not what it can go on from."""
+    for draft in (folder / "work").glob("*/drafts/*"):
+        if not resumable(draft):
+            shutil.rmtree(draft, ignore_errors=True)
     for draft in folder.rglob(".*.tmp*"):
         draft.unlink(missing_ok=True)
 
 
 def _worth_keeping(folder: Path, error: BaseException) -> bool:
     """Tell whether another run could go on here: not from a scan that cannot be used."""
-    stage = "quantify" if isinstance(error, _UNUSABLE) else "*"
-    return any((folder / "work").glob(f"*/{stage}.done.json"))
+    work = folder / "work"
+    if isinstance(error, _UNUSABLE):
+        return any(work.glob("*/quantify.done.json"))
+    return any(work.glob("*/*.done.json")) or any(map(resumable, work.glob("*/drafts/*")))

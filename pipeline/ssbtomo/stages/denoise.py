@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ssbtomo import io
 from ssbtomo.blocks.filters import denoise, estimate_noise
 from ssbtomo.model import Denoise as Section
-from ssbtomo.stages.desk import Desk, Facts, clipped
+from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.units import format_length
 
 __all__ = ["Denoise"]
@@ -54,18 +55,17 @@ class Denoise:
             return {}
         source = io.ome_zarr.open_array(desk.store("image"))
         noise = estimate_noise(source, desk.engine)
-        path = desk.draft("volume")
         dtype = source.dtype if self.section.method == "median" else np.dtype(np.float32)
-        block = clipped(desk.block, desk.shape)
-        sink = io.ome_zarr.create(path, desk.shape, dtype, desk.spacing, kind="image", block=block)
-        total = len(desk.grid)
-        done = iter(range(1, total + 1))
+        sink, markers = desk.marked_draft("volume", desk.shape, dtype, desk.spacing, kind="image")
+        total, before = len(desk.grid), markers.count(desk.grid)
+        desk.tell(before, total)
+        done = count(before + 1)
         denoise(
             source, sink, desk.grid, desk.engine, self.section.method,
             on_block=lambda _: desk.tell(next(done), total),
-            noise=noise, **self._options(desk),
+            noise=noise, markers=markers, **self._options(desk),
         )  # fmt: skip
-        io.ome_zarr.finish(path, engine=desk.engine)
+        io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish("volume")
         return {"noise": noise, "sigma_um": self._sigma(desk)}
 

@@ -10,16 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ssbtomo.blocks import SERIAL, Engine, Grid
+import numpy as np
+
+from ssbtomo import io
+from ssbtomo.blocks import SERIAL, Engine, Grid, Markers, Sink, fingerprint_of
+from ssbtomo.errors import SsbtomoError
 from ssbtomo.events import check_cancelled
+from ssbtomo.io.zarr_arrays import ArrayFile
 from ssbtomo.model import Sample
 from ssbtomo.results import folder_name
 from ssbtomo.units import AXES, Spacing
 
-__all__ = ["Desk", "Facts", "clipped", "write_json"]
+__all__ = ["Desk", "Facts", "clipped", "resumable", "write_json"]
 
 Facts = dict[str, Any]
 Shape = tuple[int, int, int]
+_MARKED = ".done"  # ending of the folder with a draft's markers
 
 
 @dataclass(slots=True)
@@ -44,6 +50,8 @@ class Desk:
         Told ``(done, total)`` while a stage works.
     facts : dict
         What each finished stage found, by its name.
+    mark : str
+        Fingerprint of the running stage; without one, nothing it writes can be gone on with.
     """
 
     root: Path
@@ -54,6 +62,7 @@ class Desk:
     block: Shape = (128, 128, 128)
     tell: Callable[[int, int], None] = lambda done, total: None
     facts: dict[str, Facts] = field(default_factory=dict)
+    mark: str = ""
 
     @property
     def volumes(self) -> Path:
@@ -94,10 +103,49 @@ class Desk:
             A path that does not exist yet.
         """
         path = self.work / "drafts" / f"{name}.ome.zarr"
+        self._markers(name).clear()  # first: markers never outlive their store
         if path.exists():
             shutil.rmtree(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def marked_draft(
+        self, name: str, shape: Shape, dtype: Any, spacing: Spacing, **options: Any
+    ) -> tuple[ArrayFile, Markers]:
+        """Return a store to write with the markers of its blocks: an earlier run's, if it fits.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"image"``; `publish` moves the store to its place.
+        shape : tuple of int
+            Voxels along (Z, Y, X).
+        dtype : dtype
+            Type of a voxel.
+        spacing : tuple of float
+            Voxel edges along (Z, Y, X) in µm.
+        **options : object
+            As for `ssbtomo.io.ome_zarr.create`.
+
+        Returns
+        -------
+        sink : ArrayFile
+            The store; its shards are the desk's blocks.
+        markers : Markers
+            For `Engine.map`: its finished blocks need not be done again.
+        """
+        block = clipped(self.block, shape)
+        dtype = np.dtype(dtype)
+        mark = fingerprint_of(self.mark, name, shape, block, dtype.str, spacing)
+        markers = self._markers(name, mark)
+        path = self.work / "drafts" / f"{name}.ome.zarr"
+        if self.mark and markers.finished() and _is_array(path, shape, dtype, block):
+            return io.ome_zarr.open_array(path), markers
+        sink = io.ome_zarr.create(self.draft(name), shape, dtype, spacing, block=block, **options)
+        return sink, markers
+
+    def _markers(self, name: str, mark: str = "") -> Markers:
+        return Markers(self.work.absolute() / "drafts" / f"{name}{_MARKED}", mark)
 
     def publish(self, name: str, target: Path | None = None) -> None:
         """Move a finished draft to its place, over an older one.
@@ -113,7 +161,31 @@ class Desk:
         goal.parent.mkdir(parents=True, exist_ok=True)
         if goal.exists():
             shutil.rmtree(goal)
+        self._markers(name).clear()
         (self.work / "drafts" / f"{name}.ome.zarr").replace(goal)
+
+    def allocate(self, name: str, dtype: Any) -> Sink:
+        """Make a store for what a measure needs on its way; `clear_scratch` removes it.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"distance"``; an older store of that name is replaced.
+        dtype : dtype
+            Type of a voxel.
+
+        Returns
+        -------
+        ArrayFile
+            Of the volume's shape; its shards are the blocks of `grid`.
+        """
+        path = self.work / "scratch" / f"{name}.ome.zarr"
+        block = clipped(self.block, self.shape)
+        return io.ome_zarr.create(path, self.shape, dtype, self.spacing, block=block)
+
+    def clear_scratch(self) -> None:
+        """Remove all that `allocate` made."""
+        shutil.rmtree(self.work / "scratch", ignore_errors=True)
 
     def check_cancelled(self) -> None:
         """Stop here if the user asked for it."""
@@ -167,6 +239,32 @@ def clipped(block: Shape, shape: Shape) -> Shape:
     """
     z, y, x = (min(b, n) for b, n in zip(block, shape, strict=True))
     return z, y, x
+
+
+def resumable(draft: Path) -> bool:
+    """Tell whether a draft, or the folder of its markers, is worth keeping for the next run.
+
+    Parameters
+    ----------
+    draft : pathlib.Path
+        Something in a sample's folder of drafts.
+
+    Returns
+    -------
+    bool
+        Whether there are both a store and markers of finished blocks.
+    """
+    name = draft.name.removesuffix(_MARKED).removesuffix(".ome.zarr")
+    done, store = draft.with_name(f"{name}{_MARKED}"), draft.with_name(f"{name}.ome.zarr")
+    return store.is_dir() and any(done.glob("*/*.json"))
+
+
+def _is_array(path: Path, shape: Shape, dtype: np.dtype[Any], block: Shape) -> bool:
+    try:
+        found = io.ome_zarr.open_array(path)
+    except SsbtomoError:
+        return False
+    return (found.shape, found.dtype, found.shards) == (shape, dtype, block)
 
 
 def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:

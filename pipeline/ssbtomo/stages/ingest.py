@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ssbtomo import io
-from ssbtomo.blocks import Block, Grid, Sink
+from ssbtomo.blocks import Block, Grid, Sink, check_sink
+from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import InputDataError
 from ssbtomo.model import Sample
 from ssbtomo.stages.desk import Desk, Facts, clipped
@@ -76,25 +78,25 @@ class Ingest:
         """Write ``image.ome.zarr`` and return shape, type, spacing and remarks."""
         volume = open_scan(desk)
         spacing = volume.needed_spacing()
-        data = _plain(volume.data)
-        path = desk.draft("image")
-        block = clipped(desk.block, volume.shape)
-        sink = io.ome_zarr.create(
-            path, volume.shape, data.dtype, spacing, kind="image", block=block
-        )
-        slabs = Grid.slabs(volume.shape, block[0])
-        task = partial(_copy, data=data, sink=sink, source=volume.source)
+        dtype = _plain(volume.data).dtype
+        sink, markers = desk.marked_draft("image", volume.shape, dtype, spacing, kind="image")
+        slabs = Grid.slabs(volume.shape, clipped(desk.block, volume.shape)[0])
+        check_sink(sink, slabs, desk.engine)
+        before = markers.count(slabs)
+        desk.tell(before, len(slabs))
+        task = partial(_copy, scan=_Scan.of(desk), sink=sink)
         found = []
-        for done, extremes in enumerate(desk.engine.map(task, slabs), start=1):
+        for extremes in desk.engine.map(task, slabs, markers=markers):
             found.append(extremes)
-            desk.tell(done, len(slabs))
+            if len(found) > before:
+                desk.tell(len(found), len(slabs))
         low, high = _extremes(found, volume)
-        io.ome_zarr.finish(path, engine=desk.engine)
+        io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish("image")
         checked = io.check_stack(desk.source)
         return {
             "shape": list(volume.shape),
-            "dtype": str(data.dtype),
+            "dtype": str(dtype),
             "spacing_um": list(spacing),
             "spacing_origin": volume.spacing_origin,
             "minimum": low,
@@ -127,18 +129,39 @@ def _plain(data: Any) -> Any:
     return data.astype(data.dtype.newbyteorder("="))
 
 
-def _copy(block: Block, *, data: da.Array, sink: Sink, source: str) -> tuple[float, float]:
-    values = np.asarray(data[block.core].compute(scheduler="synchronous"))
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What a worker opens the scan with; `stamp` tells apart what was at the path when."""
+
+    path: Path
+    dataset: str | None
+    stamp: int
+
+    @classmethod
+    def of(cls, desk: Desk) -> _Scan:
+        source = desk.source.absolute()
+        return cls(source, desk.sample.dataset, source.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _opened(scan: _Scan) -> da.Array:
+    data: da.Array = _plain(io.open_volume(scan.path, dataset=scan.dataset).data)
+    return data
+
+
+def _copy(block: Block, *, scan: _Scan, sink: Sink) -> tuple[float, float]:
+    values = np.asarray(_opened(scan)[block.core].compute(scheduler="synchronous"))
     if values.dtype.kind == "f":
         bad = ~np.isfinite(values)
         if bad.any():
             z, y, x = (int(i) for i in np.argwhere(bad)[0])
             raise InputDataError(
-                f"{source} holds {int(bad.sum())} NaN or infinite voxels in slices "
+                f"{scan.path} holds {int(bad.sum())} NaN or infinite voxels in slices "
                 f"{block.start[0]} to {block.stop[0] - 1}, the first ({values[z, y, x]}) at "
                 f"(Z, Y, X) = ({z + block.start[0]}, {y}, {x})",
                 hint="replace them before the analysis; a mask of invalid voxels cannot be guessed",
             )
+    check_wanted()
     sink[block.core] = values
     return float(values.min()), float(values.max())
 

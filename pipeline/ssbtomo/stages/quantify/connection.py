@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ssbtomo.kernels.connectivity import connectivity
+import math
+
+from ssbtomo.blocks.connection import connectivities
 from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.subject import Findings, Subject
 
@@ -24,15 +26,14 @@ def measure_connection(subject: Subject) -> Findings:
         ``porosity_closed`` of the void.
     """
     measured = []
-    labels = subject.whole()
-    void = subject.desk.sample.phase_of("void")
+    desk = subject.desk
+    phases = connectivities(subject.labels, subject.grid, desk.engine)
+    void = desk.sample.phase_of("void")
     for label, name in enumerate(subject.names):
-        subject.desk.check_cancelled()
-        mask = labels == label
-        share = float(mask.mean(dtype=float))
-        if share == 0:
+        if label not in phases:
             continue
-        found = connectivity(mask)
+        found = phases[label]
+        share = found.voxels / math.prod(desk.shape)
         spans = "components, 6 neighbours, that join both faces"
         measured += [
             Measurement("connected_fraction", name, float(found.spanning[axis]), "1", spans, axis)

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo import io
-from ssbtomo.kernels.particles import particle_table, separate, weighted_percentile
-from ssbtomo.kernels.thickness import size_distribution
+from ssbtomo.blocks import Sink
+from ssbtomo.blocks.particles import separate
+from ssbtomo.blocks.thickness import SizeDistribution, size_distribution
+from ssbtomo.errors import PhaseMissingError
+from ssbtomo.kernels.particles import weighted_percentile
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import clipped
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
@@ -37,13 +40,7 @@ def measure_particles(subject: Subject) -> Findings:
     name = subject.settings.particle_phase or subject.desk.sample.phase_of("active")
     if name is None:
         return Findings()
-    mask = subject.mask(name)
-    particles = separate(mask, subject.spacing)
-    del mask
-    rows = particle_table(particles, subject.spacing)
-    if subject.full:
-        store_labels(particles, "particles", subject)
-    del particles
+    rows = _particle_rows(subject, name)
     measured = list(_particle_numbers(rows, name))
     if not subject.full:
         return Findings(measured)
@@ -56,6 +53,36 @@ def measure_particles(subject: Subject) -> Findings:
         "volume_fraction": np.cumsum(volume) / volume.sum(),
     }
     return Findings(measured, {"particles": rows, "size_distributions": sizes})
+
+
+def _particle_rows(subject: Subject, name: str) -> dict[str, NDArray[Any]]:
+    """Separate block by block; all but the particles is on disk only meanwhile."""
+    desk = subject.desk
+    path = desk.draft("particles") if subject.full else None
+
+    def allocate(store: str, dtype: Any) -> Sink:
+        if store != "particles" or path is None:
+            return desk.allocate(store, dtype)
+        block = clipped(desk.block, desk.shape)
+        return io.ome_zarr.create(path, desk.shape, dtype, desk.spacing, kind="labels", block=block)
+
+    try:
+        found = separate(
+            subject.labels,
+            subject.spacing,
+            subject.grid,
+            desk.engine,
+            allocate=allocate,
+            phase=subject.label_of(name),
+        )
+    finally:
+        desk.clear_scratch()
+    if found.table["particle"].size == 0:
+        raise subject.missing(name)
+    if path is not None:
+        io.ome_zarr.finish(path, desk.engine)
+        desk.publish("particles")
+    return found.table
 
 
 def _particle_numbers(rows: Mapping[str, NDArray[Any]], name: str) -> Iterator[Measurement]:
@@ -90,7 +117,7 @@ def measure_pores(subject: Subject) -> Findings:
     name = subject.settings.pore_phase or subject.desk.sample.phase_of("void")
     if name is None:
         return Findings()
-    found = size_distribution(subject.mask(name), subject.spacing)
+    found = _pore_sizes(subject, name)
     limit = 3 * max(subject.spacing)
     measured = []
     for percent, size in zip(_PERCENTILES, (found.d10, found.d50, found.d90), strict=True):
@@ -112,6 +139,24 @@ def measure_pores(subject: Subject) -> Findings:
         "volume_fraction": found.volume_fraction,
     }
     return Findings(measured, {"size_distributions": rows} if subject.full else {})
+
+
+def _pore_sizes(subject: Subject, name: str) -> SizeDistribution:
+    """Measure block by block; the distances are on disk meanwhile."""
+    desk = subject.desk
+    try:
+        return size_distribution(
+            subject.labels,
+            subject.spacing,
+            subject.grid,
+            desk.engine,
+            allocate=desk.allocate,
+            phase=subject.label_of(name),
+        )
+    except PhaseMissingError as error:
+        raise subject.missing(name) from error
+    finally:
+        desk.clear_scratch()
 
 
 def store_labels(labels: NDArray[np.integer[Any]], name: str, subject: Subject) -> None:

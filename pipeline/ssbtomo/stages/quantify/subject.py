@@ -130,8 +130,23 @@ class Subject:
         """
         mask: NDArray[np.bool_] = self.whole() == self.label_of(name)
         if not mask.any():
-            raise PhaseMissingError(
-                f"{self.desk.name}: the phase {name!r} does not occur in the segmentation",
-                hint="check the phases and the thresholds in the report",
-            )
+            raise self.missing(name)
         return mask
+
+    def missing(self, name: str) -> PhaseMissingError:
+        """Return the error that tells that a phase is nowhere.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the recipe.
+
+        Returns
+        -------
+        PhaseMissingError
+            To be raised.
+        """
+        return PhaseMissingError(
+            f"{self.desk.name}: the phase {name!r} does not occur in the segmentation",
+            hint="check the phases and the thresholds in the report",
+        )

@@ -1,0 +1,194 @@
+"""Done-markers: what a killed stage has finished, so that it goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ssbtomo.blocks.plain import from_plain, to_plain
+from ssbtomo.blocks.task import item_name
+from ssbtomo.errors import SsbtomoError
+
+__all__ = ["Markers", "Recalled", "fingerprint_of", "recorded"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_SUFFIX = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What a task returned in an earlier run.
+
+    Parameters
+    ----------
+    result : object
+        Its result; ``None`` is a result too.
+    """
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """One small file per finished task, in a folder named by all that decides the results.
+
+    A marker is written by the worker, after the task wrote its block, under a temporary name
+    and then moved into place: it is there whole or not at all. A process that is killed
+    leaves only markers of finished blocks, and blocks are written again as wholes, so the
+    bytes of a resumed stage are those of one that never stopped. (After a power cut the
+    system may have kept a marker and lost its block: then start the stage anew.)
+
+    Results are kept as plain JSON: numbers, texts, tuples, lists, NumPy arrays and dataclasses
+    of this package (see `ssbtomo.blocks.plain`).
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the markers of one output lie; on a disk that all workers share.
+    fingerprint : str
+        Hash of code version, parameters, input and grid, from `fingerprint_of`: markers of
+        another fingerprint are not seen.
+    """
+
+    folder: Path
+    fingerprint: str
+
+    @property
+    def place(self) -> Path:
+        """Folder of the markers of this fingerprint."""
+        return self.folder / self.fingerprint
+
+    def _path(self, item: Any) -> Path:
+        return self.place / f"{item_name(item)}{_SUFFIX}"
+
+    def finished(self) -> frozenset[str]:
+        """List the finished tasks.
+
+        Returns
+        -------
+        frozenset of str
+            Names of their items, as `ssbtomo.blocks.task.item_name` gives them.
+        """
+        try:
+            names = [path.name for path in self.place.iterdir()]
+        except FileNotFoundError:
+            return frozenset()
+        ours = (name for name in names if name.endswith(_SUFFIX) and not name.startswith("."))
+        return frozenset(name.removesuffix(_SUFFIX) for name in ours)
+
+    def count(self, items: Iterable[Any]) -> int:
+        """Count those of some items that are finished.
+
+        Parameters
+        ----------
+        items : iterable
+            Blocks, mostly.
+
+        Returns
+        -------
+        int
+            How many need not be done again.
+        """
+        done = self.finished()
+        return sum(item_name(item) in done for item in items)
+
+    def recall(self, item: Any) -> Recalled | None:
+        """Return what a task returned in an earlier run.
+
+        Parameters
+        ----------
+        item : object
+            The task's item.
+
+        Returns
+        -------
+        Recalled or None
+            ``None`` if the task was never finished, or its marker is damaged.
+        """
+        path = self._path(item)
+        try:
+            return Recalled(from_plain(json.loads(path.read_text("utf-8"))["result"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, SsbtomoError):
+            path.unlink(missing_ok=True)
+            return None
+
+    def record(self, item: Any, result: Any) -> None:
+        """Mark a task as finished; only after its block is written.
+
+        Parameters
+        ----------
+        item : object
+            The task's item.
+        result : object
+            What the task returned.
+
+        Raises
+        ------
+        TaskError
+            If the result cannot be written as plain JSON.
+        """
+        text = json.dumps({"result": to_plain(result)})
+        path = self._path(item)
+        self.place.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.tmp{os.getpid()}-{threading.get_ident()}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+
+    def clear(self) -> None:
+        """Forget everything, of this and of all other fingerprints."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def fingerprint_of(*parts: Any) -> str:
+    """Name an output by all that decides its bytes, and by the version of this package.
+
+    Parameters
+    ----------
+    *parts : object
+        Plain JSON values: parameters, hashes of inputs, shape and block of the grid.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    from ssbtomo import __version__
+
+    text = json.dumps([__version__, *parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recorded(item: Item, *, task: Callable[[Item], Result], markers: Markers) -> Result:
+    """Run a task and mark it; a task that was run already, by a lost worker say, is recalled.
+
+    Parameters
+    ----------
+    item : object
+        The task's item.
+    task : callable
+        The task.
+    markers : Markers
+        Where it is marked.
+
+    Returns
+    -------
+    object
+        What the task returned.
+    """
+    before = markers.recall(item)
+    if before is not None:
+        kept: Result = before.result
+        return kept
+    result = task(item)
+    markers.record(item, result)
+    return result
