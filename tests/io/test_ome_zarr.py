@@ -151,6 +151,22 @@ def test_writes_that_would_damage_values_are_errors(tmp_path):
         store[...] = np.zeros((8, 8, 1), np.uint8)
 
 
+@pytest.mark.parametrize("left", [0, 1, 7, 100])
+def test_a_torn_shard_is_written_over(tmp_path, left):
+    """A writer that was killed leaves shards cut anywhere: the next one must not read them."""
+    values = np.random.default_rng(1).integers(1, 200, (5, 7, 6)).astype(np.uint8)
+    store = ome_zarr.create(
+        tmp_path / "x.ome.zarr", values.shape, np.uint8, (1, 1, 1), block=(4,) * 3
+    )
+    fill(store, values)
+    shards = [path for path in (tmp_path / "x.ome.zarr" / "0" / "c").rglob("*") if path.is_file()]
+    assert len(shards) == 8
+    for shard in shards:
+        shard.write_bytes(shard.read_bytes()[:left])
+    fill(store, values)
+    np.testing.assert_array_equal(store[:], values)
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_blocks_of_zeros_count_as_written(tmp_path, monkeypatch, fast):
     if not fast:

@@ -114,7 +114,22 @@ class ArrayFile:
         block = np.ascontiguousarray(np.broadcast_to(block, size), dtype=array.dtype)
         # the compiled codecs leave out a shard of zeros, which would read as "never written"
         with disk_errors(self.path):
+            self._remove(box)
             self._array(fast=bool(block.any()))[box] = block
+
+    def _remove(self, box: tuple[slice, ...]) -> None:
+        """Remove the shards of a box: one at the far end is read before it is written again.
+
+        A process that was killed while it wrote leaves a torn shard, which cannot be read.
+        """
+        first = [cut.start // edge for cut, edge in zip(box, self.shards, strict=True)]
+        counts = [
+            -(-(cut.stop - cut.start) // edge) for cut, edge in zip(box, self.shards, strict=True)
+        ]
+        folder = Path(self.path) / str(self.level) / "c"
+        for index in np.ndindex(*counts):
+            place = (str(a + b) for a, b in zip(first, index, strict=True))
+            folder.joinpath(*place).unlink(missing_ok=True)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.asarray(self[...], dtype=dtype)
