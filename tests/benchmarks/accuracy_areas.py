@@ -94,9 +94,7 @@ def balls(share: float) -> Iterator[Row]:
             yield from rows(name, found, ("2 %", "-", "-"))
 
 
-def squared_radius(
-    radius: float, spacing: Sequence[float], rng: np.random.Generator
-) -> np.ndarray:
+def squared_radius(radius: float, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
     """Squared distances from a random centre, in a box with room around the ball."""
     shape = [int(np.ceil((2 * radius + 4 * max(spacing)) / h)) + 6 for h in spacing]
     middle = [
@@ -144,9 +142,7 @@ def cut_ball(
     """The errors of three areas and of the line, for a cut at -0.5 to 0.5 radii."""
     shape = [int(np.ceil((2 * radius + 4 * max(spacing)) / h)) + 6 for h in spacing]
     shifts = rng.uniform(-0.5, 0.5, 3)
-    middle = np.array(
-        [(n / 2 + s) * h for n, h, s in zip(shape, spacing, shifts, strict=True)]
-    )
+    middle = np.array([(n / 2 + s) * h for n, h, s in zip(shape, spacing, shifts, strict=True)])
     level = radius * rng.uniform(-0.5, 0.5)
     squares = sum((c - m) ** 2 for c, m in zip(centres(shape, spacing), middle, strict=True))
     above = heights(shape, spacing, normal) - normal @ middle > level

@@ -138,7 +138,5 @@ def mesh_areas(
     """
     edges = check_spacing(spacing)
     kernel = partial(area_meshes.mesh_counts, phases=[int(phase) for phase in phases])
-    parts = tally(
-        kernel, source, grid, engine, margin=area_meshes.MESH_MARGIN, on_block=on_block
-    )
+    parts = tally(kernel, source, grid, engine, margin=area_meshes.MESH_MARGIN, on_block=on_block)
     return area_meshes.mesh_areas(area_meshes.join_meshes(parts), edges)

@@ -54,5 +54,5 @@ def intrinsic_volumes(
     edges = check_spacing(spacing)
     kernel = partial(kernels.pattern_counts, phases=[int(phase) for phase in phases])
     parts = tally(kernel, source, grid, engine, margin=1, on_block=on_block)
-    total = np.sum(parts, axis=0, dtype=np.int64)
+    total = np.array(parts, dtype=np.int64).sum(axis=0)
     return kernels.volumes_from_counts(total, edges, connectivity=connectivity)

@@ -219,9 +219,7 @@ def neighbour_counts(counts: ContactCounts, connectivity: int) -> NDArray[np.int
     """
     steps = {6: 1, 18: 2, 26: 3}
     if connectivity not in steps:
-        raise InputDataError(
-            f"voxels have no {connectivity} neighbours", hint="take 6, 18 or 26"
-        )
+        raise InputDataError(f"voxels have no {connectivity} neighbours", hint="take 6, 18 or 26")
     near = np.abs(np.array(DIRECTIONS)).sum(axis=1) <= steps[connectivity]
     total: NDArray[np.int64] = counts.neighbours[:, near].sum(axis=1)
     return total

@@ -9,7 +9,7 @@ counts add over blocks; the mesher is asked once for each pattern.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -74,7 +74,8 @@ def mesh_counts(
     MeshCounts
         For `join_meshes` and `mesh_areas`.
     """
-    owned = inner or tuple(slice(0, size) for size in labels.shape)
+    depth, height, width = labels.shape
+    owned = inner or (slice(0, depth), slice(0, height), slice(0, width))
     index = _framed(phase_index(labels, phases), owned, len(phases))
     blurs = [_blurred(index == number) for number in range(len(phases))]
     pairs = list(combinations(range(len(phases)), 2))
@@ -114,9 +115,9 @@ def mesh_areas(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the areas that PoreSpy gives to regions and to their contacts.
 
-    Bias: single surfaces -1 to +2 % on smooth shapes; a region that reaches the end of the
-    volume gets a wall there; contacts -5 % on a disc within a ball, to -14 % for small ones;
-    for 3 : 1 voxels +5 %. Where the difference is not positive PoreSpy puts 1, whatever
+    Bias: balls -4 % at a radius of 4 voxels, +1 % at 16; +2 % at 2 : 1, +6 % at 4 : 1; a region
+    that reaches the end of the volume gets a wall there; contacts -5 % on a disc within a
+    ball of 20 voxels. Where the difference is not positive PoreSpy puts 1, whatever
     the unit: so does this.
 
     Parameters
@@ -253,7 +254,7 @@ def _areas_of_cells(
     return areas
 
 
-def _mesher():  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _mesher() -> Callable[..., tuple[NDArray[np.float32], ...]]:
     try:
         from skimage.measure import marching_cubes
     except ImportError:
@@ -261,4 +262,5 @@ def _mesher():  # type: ignore[no-untyped-def]  # noqa: ANN202
             "PoreSpy's areas are those of scikit-image's meshes, which is not installed",
             hint="pip install scikit-image; or take the estimator normals",
         ) from None
-    return marching_cubes
+    found: Callable[..., tuple[NDArray[np.float32], ...]] = marching_cubes
+    return found

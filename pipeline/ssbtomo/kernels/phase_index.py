@@ -45,7 +45,8 @@ def phase_index(labels: NDArray[np.integer], phases: Sequence[int]) -> NDArray[n
         for number, label in enumerate(phases):
             if 0 <= label < 256:
                 table[label] = number
-        return table[labels]
+        found: NDArray[np.uint8] = table[labels]
+        return found
     index = np.full(labels.shape, len(phases), dtype=np.uint8)
     for number, label in enumerate(phases):
         index[labels == label] = number
@@ -53,7 +54,7 @@ def phase_index(labels: NDArray[np.integer], phases: Sequence[int]) -> NDArray[n
 
 
 def pair_table(phases: int) -> NDArray[np.int32]:
-    """Number the pairs of phases.
+    """Give each pair of phases a number.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def pair_table(phases: int) -> NDArray[np.int32]:
 
 
 def triple_table(phases: int) -> NDArray[np.int32]:
-    """Number the triples of phases.
+    """Give each triple of phases a number.
 
     Parameters
     ----------
