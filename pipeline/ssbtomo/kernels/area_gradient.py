@@ -33,7 +33,7 @@ def gradient_sums(
     Estimator: 3 x 3 x 3 Gaussian of one voxel, then central differences; at the ends of the
     volume the mask is mirrored and the difference one-sided. Bias: planes -0.9 to +1.3 %
     for cubic voxels, to +12 % at 4 : 1; balls -4 % at a radius of 4 voxels. Each phase's
-    surface is measured alone: a contact is not. Holds 20 bytes per voxel, one phase at a time.
+    surface is measured alone: a contact is not. Holds 36 bytes per voxel, one phase at a time.
 
     Parameters
     ----------

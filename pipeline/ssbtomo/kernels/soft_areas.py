@@ -21,7 +21,7 @@ from ssbtomo.units import Spacing
 __all__ = ["SoftCounts", "soft_areas", "soft_areas_from_counts", "soft_counts", "soft_margin"]
 
 _UNITS = 2**24
-_SLAB = 16
+_SLAB = 32
 _REACH = 3
 _BLURS = (0.7, 1.4)
 _ACROSS = (1 / 6, 4 / 6, 1 / 6)
@@ -79,8 +79,8 @@ def soft_counts(
 
     Estimator: the length of ``b grad a - a grad b`` for each pair of phases a, b; central
     differences, averaged across the axis by 1 : 4 : 1 so that the operator blurs alike in
-    all directions. Bias after `soft_areas_from_counts`: see there. Holds 120 bytes per
-    phase and voxel, of 16 slices with their margin.
+    all directions. Bias after `soft_areas_from_counts`: see there. Holds 40 bytes per
+    phase and voxel, of 32 slices with their margin.
 
     Parameters
     ----------
