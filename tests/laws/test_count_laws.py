@@ -95,6 +95,18 @@ def test_cutting_changes_no_soft_area(fractions, block, spacing, floats):
     )
 
 
+def test_cutting_changes_no_mesh():
+    pytest.importorskip("skimage")
+    rng = np.random.default_rng(1)
+    labels = np.repeat(rng.integers(0, 3, (4, 9, 10)), 3, axis=0).astype(np.uint8)
+    whole = area_meshes.mesh_areas(area_meshes.mesh_counts(labels, [0, 1, 2]), (1, 1, 2))
+    for block in [(5, 9, 3), (12, 1, 10)]:
+        grid = Grid(labels.shape, block)
+        cut = compat_blocks.mesh_areas(labels, (1, 1, 2), [0, 1, 2], grid, SERIAL)
+        np.testing.assert_array_equal(cut[0], whole[0])
+        np.testing.assert_array_equal(cut[1], whole[1])
+
+
 def test_workers_change_no_bit():
     rng = np.random.default_rng(0)
     labels = np.repeat(rng.integers(0, 4, (10, 12, 8)), 3, axis=0).astype(np.uint8)

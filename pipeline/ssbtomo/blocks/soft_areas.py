@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
 from typing import Any
@@ -20,13 +21,19 @@ from ssbtomo.units import Spacing, check_spacing
 __all__ = ["soft_areas"]
 
 
+@dataclass(frozen=True, slots=True)
 class _Stack:
     """Several volumes of one shape, read together; a class, so that workers can be sent it."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self.sources = tuple(sources)
-        self.shape = tuple(sources[0].shape)
-        self.dtype = sources[0].dtype
+    sources: tuple[Source, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.sources[0].shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.sources[0].dtype
 
     def __getitem__(self, window: Any) -> NDArray[np.number]:
         return np.stack([np.asarray(source[window]) for source in self.sources])
@@ -76,6 +83,11 @@ def soft_areas(
         )
     kernel = partial(kernels.soft_counts, spacing=edges)
     parts = tally(
-        kernel, _Stack(sources), grid, engine, margin=kernels.soft_margin(edges), on_block=on_block
+        kernel,
+        _Stack(tuple(sources)),
+        grid,
+        engine,
+        margin=kernels.soft_margin(edges),
+        on_block=on_block,
     )
     return kernels.soft_areas_from_counts(reduce(add, parts), edges)
