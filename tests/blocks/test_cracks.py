@@ -192,7 +192,7 @@ def test_parts_change_nothing(monkeypatch):
     mask, _ = penny((0.3, 1, 0.2), 2, radius=24)
     whole_labels, whole = split_cracks(mask, UNIT), planarity(mask, UNIT)
     table = crack_table(whole_labels, UNIT)
-    monkeypatch.setattr("ssbtomo.kernels.sheets._PART", 19)
+    monkeypatch.setattr("ssbtomo.kernels.sheets._PART", 50_000)
     np.testing.assert_array_equal(planarity(mask, UNIT), whole)
     np.testing.assert_array_equal(split_cracks(mask, UNIT), whole_labels)
     for name, column in crack_table(whole_labels, UNIT).items():

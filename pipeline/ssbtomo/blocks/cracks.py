@@ -130,10 +130,10 @@ def split_cracks(
     faces per voxel where there was no crack, but gaps that open into a true crack added up to
     half of its volume. A slice (one axis of one voxel) is a cut through cracks that go on; a
     column tells nothing.
-    Memory of a task: as for `ssbtomo.blocks.distance.distance`; then 18 bytes per voxel of a
-    block with the largest sphere around it; then 12 per voxel of a block with 14 voxels around
-    it, and 0.16 GB for the part of it at work. Beside the tasks: 112 bytes for each
-    piece of each block. In the stores 7 bytes per voxel beside those of the distances.
+    Memory of a task: as for `ssbtomo.blocks.distance.distance`; then 14 bytes per voxel of a
+    block with the largest sphere around it; then as for `ssbtomo.blocks.sheets.sheets_of`.
+    Beside the tasks: 170 bytes for each piece of each block, and a plane of the volume. In the
+    stores 7 bytes per voxel beside those of the distances.
     """
     limits = (rules or CrackRules()).on(spacing)
     weights = squared_edges(limits.spacing, grid.shape)

@@ -57,8 +57,9 @@ def sheets_of(
 
     Notes
     -----
-    Memory of a task: 14 bytes per voxel of a block with 14 voxels around it and 5 per label up
-    to the largest, and 0.17 GB for the part of it at work.
+    Memory of a task: 14 bytes per voxel of a block with `ssbtomo.kernels.sheets.sheet_halo`
+    around it (13 voxels if they are cubes) and 5 per label up to the largest, and 0.2 GB for the
+    part of it at work.
     """
     names, found = objects
     _, normals = principal_axes(found, spacing)
