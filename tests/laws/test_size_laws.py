@@ -9,14 +9,26 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from ssbtomo.kernels.crack_table import crack_table
-from ssbtomo.kernels.cracks import split_cracks
+from ssbtomo.blocks import SERIAL, Grid
+from ssbtomo.blocks import cracks as blocks
+from ssbtomo.blocks.cracks import CrackRules
 from ssbtomo.kernels.particles import moments, particle_table, separate
 from ssbtomo.kernels.thickness import size_distribution
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=8))
 spacings = st.sampled_from([(1.0, 1.0, 1.0), (2.0, 1.0, 1.0), (0.5, 0.25, 1.0)])
 orders = st.permutations(range(3))
+
+
+def split_cracks(mask, spacing, **rules):
+    return blocks.split_cracks(
+        mask, spacing, Grid(mask.shape, (32, 32, 32)), SERIAL,
+        allocate=lambda _, dtype: np.zeros(mask.shape, dtype), rules=CrackRules(**rules),
+    ).labels  # fmt: skip
+
+
+def crack_table(labels, spacing):
+    return blocks.crack_table(labels, spacing, Grid(labels.shape, (32, 32, 32)), SERIAL)
 
 
 def measurable(mask):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssbtomo import measure
-from ssbtomo.errors import PhaseMissingError
+from ssbtomo.errors import CancelledError, PhaseMissingError
 
 
 @pytest.fixture
@@ -52,3 +52,13 @@ def test_no_crack_is_an_answer(labels):
 def test_absent_phase_is_an_error(labels):
     with pytest.raises(PhaseMissingError, match="phase 3"):
         measure.cracks(labels, (1, 1, 1), phase=3)
+
+
+def test_work_can_be_watched_and_stopped(labels):
+    told = []
+    measure.cracks(labels, (1, 1, 1), progress=lambda done, total: told.append((done, total)))
+    assert told == [(k, 13) for k in range(1, 14)]  # one block, each pass after the distances
+    for patience in (0, 9):
+        asked = iter(range(100))
+        with pytest.raises(CancelledError):
+            measure.cracks(labels, (1, 1, 1), cancelled=lambda: next(asked) >= patience)  # noqa: B023

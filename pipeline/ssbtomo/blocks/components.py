@@ -28,6 +28,7 @@ __all__ = [
 Allocate = Callable[[str, DTypeLike], Sink]
 OnBlock = Callable[[Block], None]
 Ints = NDArray[np.int64]
+Measure = Callable[[NDArray[Any], Runs, Block], Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class Components:
         Pieces in the blocks before each block.
     rows : ndarray of int64
         For each piece of each block the row of its component.
+    extra : ndarray of int64, shape (len(table), columns)
+        What was measured beside the table, added up; no column if nothing was.
     """
 
     table: Pieces
@@ -94,6 +97,7 @@ class Components:
     grid: Grid
     offsets: Ints
     rows: Ints
+    extra: Ints
 
     def __len__(self) -> int:
         return len(self.table)
@@ -150,6 +154,7 @@ def find_components(
     engine: Engine,
     wanted: Wanted | None = None,
     *,
+    measure: Measure | None = None,
     on_block: OnBlock | None = None,
 ) -> Components:
     """Find the connected components of a volume and measure them, in one read of it.
@@ -170,6 +175,9 @@ def find_components(
         Where the tasks run.
     wanted : Wanted, optional
         Which voxels; pieces of every label, joined over faces, if not given.
+    measure : callable, optional
+        Called as ``measure(labels, runs, block)``, returns a row of int64 for each piece of a
+        block; rows of one component are added.
     on_block : callable, optional
         Told each finished block.
 
@@ -188,11 +196,12 @@ def find_components(
         raise InputDataError(f"the grid cuts {grid.shape} voxels, the volume has {source.shape}")
     choice = wanted or Wanted()
     seams = Seams(grid, choice.neighbours)
-    tables, offsets = [], []
-    task = partial(_label, source=source, wanted=choice)
-    for block, (rims, table) in zip(grid, engine.map(task, grid), strict=True):
+    tables, offsets, measured = [], [], []
+    task = partial(_label, source=source, wanted=choice, measure=measure)
+    for block, (rims, table, more) in zip(grid, engine.map(task, grid), strict=True):
         offsets.append(seams.add(block, rims, table.label))
         tables.append(table)
+        measured.append(more)
         if on_block:
             on_block(block)
     groups, count = seams.groups()
@@ -201,7 +210,10 @@ def find_components(
     order = np.argsort(table.first, kind="stable")
     rank = np.empty(count, np.int64)
     rank[order] = np.arange(count)
-    return Components(table.take(order), choice, grid, np.asarray(offsets), rank[groups])
+    rows, more = rank[groups], np.concatenate(measured)
+    extra = np.zeros((count, more.shape[1]), np.int64)
+    np.add.at(extra, rows, more)
+    return Components(table.take(order), choice, grid, np.asarray(offsets), rows, extra)
 
 
 def components(
@@ -257,9 +269,13 @@ def components(
     return sink, found
 
 
-def _label(block: Block, *, source: Source, wanted: Wanted) -> tuple[Rims, Pieces]:
-    runs = wanted.runs(np.asarray(source[block.core]))
-    return runs.rims(), runs.table(block.start, block.within)
+def _label(
+    block: Block, *, source: Source, wanted: Wanted, measure: Measure | None
+) -> tuple[Rims, Pieces, Ints]:
+    labels = np.asarray(source[block.core])
+    runs = wanted.runs(labels)
+    more = measure(labels, runs, block) if measure else np.zeros((runs.count, 0), np.int64)
+    return runs.rims(), runs.table(block.start, block.within), more
 
 
 def _paint(job: _Job, *, source: Source, sink: Sink, wanted: Wanted, over: bool) -> None:

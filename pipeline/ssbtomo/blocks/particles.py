@@ -15,10 +15,11 @@ from ssbtomo.blocks.distance import distance
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.passes import Allocate
+from ssbtomo.blocks.patterns import each
 from ssbtomo.kernels.particles import Moments, check_necks, moments, particle_rows
 from ssbtomo.units import Spacing
 
-__all__ = ["Necks", "Particles", "particle_table", "separate"]
+__all__ = ["Necks", "Particles", "label_moments", "particle_table", "separate"]
 
 Table = dict[str, NDArray[Any]]
 OnBlock = Callable[[Block], None]
@@ -136,14 +137,14 @@ def separate(
     sink = allocate("particles", np.dtype(np.int32))
     if np.isinf(found.largest):  # the phase fills the volume: one particle
         task = partial(_fill, sink=sink)
-        parts = _each(task, grid, engine, on_block)
+        parts = each(task, grid, engine, on_block)
     else:
         divided = find_basins(
             _Roots(found.squared), steps, grid, engine,
             depth=fall, neck=necks.neck, allocate=allocate, on_block=on_block,
         )  # fmt: skip
         parts = divided.paint(sink, engine, summary=_sums, on_block=on_block)
-    return Particles(sink, _rows(parts, grid, spacing))
+    return Particles(sink, particle_rows(*_added(parts, grid), spacing))
 
 
 def particle_table(
@@ -176,22 +177,41 @@ def particle_table(
 
     Notes
     -----
+    Memory: as of `label_moments`.
+    """
+    return particle_rows(*label_moments(labels, grid, engine, on_block=on_block), spacing)
+
+
+def label_moments(
+    labels: Source, grid: Grid, engine: Engine, *, on_block: OnBlock | None = None
+) -> Part:
+    """Sum up the voxels of each label, in one read.
+
+    Parameters
+    ----------
+    labels : Source
+        Integers; 0 and less is no object.
+    grid : Grid
+        How the volume is cut. The result does not depend on it by a bit.
+    engine : Engine
+        Where the tasks run.
+    on_block : callable, optional
+        Told each finished block.
+
+    Returns
+    -------
+    names : ndarray of int64
+        The labels that occur, ascending.
+    found : Moments
+        Their sums.
+
+    Notes
+    -----
     Memory: 8 bytes per voxel of a block and 5 per label up to the largest one for a task;
-    260 bytes for each particle of each block.
+    260 bytes for each label of each block.
     """
     task = partial(_measure, labels=labels)
-    return _rows(_each(task, grid, engine, on_block), grid, spacing)
-
-
-def _each(
-    task: Callable[[Block], Part], grid: Grid, engine: Engine, on_block: OnBlock | None
-) -> list[Part]:
-    parts = []
-    for block, part in zip(grid, engine.map(task, grid), strict=True):
-        parts.append(part)
-        if on_block:
-            on_block(block)
-    return parts
+    return _added(each(task, grid, engine, on_block), grid)
 
 
 def _fill(block: Block, *, sink: Sink) -> Part:
@@ -214,8 +234,8 @@ def _sums(block: Block, labels: NDArray[Any]) -> Part:
     return np.flatnonzero(held), found
 
 
-def _rows(parts: Sequence[Part], grid: Grid, spacing: Spacing) -> Table:
-    """Add the sums of all blocks, and turn them into rows."""
+def _added(parts: Sequence[Part], grid: Grid) -> Part:
+    """Add the sums of all blocks."""
     every = np.concatenate([names for names, _ in parts])
     names, row = np.unique(every, return_inverse=True)
     sums = np.zeros((names.size, 10), dtype=np.int64)
@@ -225,4 +245,4 @@ def _rows(parts: Sequence[Part], grid: Grid, spacing: Spacing) -> Table:
     far = np.zeros((names.size, 3), dtype=np.int64)
     np.minimum.at(near, row, boxes[:, :3])
     np.maximum.at(far, row, boxes[:, 3:])
-    return particle_rows(names, Moments(sums, np.hstack([near, far]), grid.shape), spacing)
+    return names, Moments(sums, np.hstack([near, far]), grid.shape)

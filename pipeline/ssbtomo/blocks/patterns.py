@@ -15,10 +15,42 @@ from ssbtomo.blocks.task import item_name
 from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import OutputError
 
-__all__ = ["check_sink", "halo_map", "tally"]
+__all__ = ["check_sink", "each", "halo_map", "tally"]
 
 Counts = TypeVar("Counts")
 Margin = int | tuple[int, int, int]
+
+
+def each(
+    task: Callable[[Block], Counts],
+    grid: Grid,
+    engine: Engine,
+    on_block: Callable[[Block], None] | None = None,
+) -> list[Counts]:
+    """Run a task on every block.
+
+    Parameters
+    ----------
+    task : callable
+        A picklable function of a block.
+    grid : Grid
+        How the volume is cut.
+    engine : Engine
+        Where the tasks run.
+    on_block : callable, optional
+        Told each finished block.
+
+    Returns
+    -------
+    list
+        One result per block, in the order of the grid.
+    """
+    results = []
+    for block, result in zip(grid, engine.map(task, grid), strict=True):
+        results.append(result)
+        if on_block:
+            on_block(block)
+    return results
 
 
 def tally(
@@ -54,12 +86,7 @@ def tally(
         One result per block, in the order of the grid.
     """
     task = partial(_count, kernel=kernel, source=source, margin=margin)
-    results = []
-    for block, result in zip(grid, engine.map(task, grid), strict=True):
-        results.append(result)
-        if on_block:
-            on_block(block)
-    return results
+    return each(task, grid, engine, on_block)
 
 
 def halo_map(

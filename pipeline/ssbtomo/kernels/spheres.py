@@ -12,7 +12,7 @@ from ssbtomo.units import Spacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["class_counts", "cover", "sphere_reach"]
+__all__ = ["class_counts", "classes_of", "cover", "sphere_reach"]
 
 Window = tuple[slice, slice, slice]
 
@@ -44,14 +44,50 @@ def class_counts(
 
     Notes
     -----
+    Memory: as of `classes_of`.
+    """
+    phase = distances[core] > 0
+    classes = classes_of(distances, weights, radii, core)
+    return np.bincount(classes[phase], minlength=radii.size + 1)
+
+
+def classes_of(
+    distances: NDArray[np.float32],
+    weights: Spacing,
+    radii: NDArray[np.float64],
+    core: Window,
+    margin: float = 0.0,
+) -> NDArray[np.uint8]:
+    """Tell for each voxel of a part of a volume the largest listed radius whose sphere covers it.
+
+    Parameters
+    ----------
+    distances : ndarray of float32, shape (Z, Y, X)
+        Distance to the outside in units of the smallest voxel edge, in the part and at least
+        `sphere_reach` of the largest radius and the margin around it.
+    weights : tuple of float
+        As from `ssbtomo.kernels.distance_passes.squared_edges`, of the whole volume.
+    radii : ndarray of float
+        Ascending, in units of the smallest voxel edge; 255 at most.
+    core : tuple of slice
+        Where the part lies in `distances`; from plain numbers.
+    margin : float
+        Spheres cover this much beyond their radius (never beyond the phase).
+
+    Returns
+    -------
+    ndarray of uint8
+        For the voxels of `core`: 0 where no sphere covers the voxel, else 1 + the index of the
+        radius.
+
+    Notes
+    -----
     Memory: 10 bytes per voxel of `distances` beside it at most (mask, box of it, offsets or gaps).
     """
-    own = distances[core]
-    phase = own > 0
-    classes = np.zeros(own.shape, dtype=np.uint8)
+    classes = np.zeros(distances[core].shape, dtype=np.uint8)
     for index in reversed(range(radii.size)):
-        cover(classes, distances, weights, core, (index, float(radii[index]), 0.0))
-    return np.bincount(classes[phase], minlength=radii.size + 1)
+        cover(classes, distances, weights, core, (index, float(radii[index]), margin))
+    return classes
 
 
 def sphere_reach(radius: float, weights: Spacing) -> tuple[int, int, int]:

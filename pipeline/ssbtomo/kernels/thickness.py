@@ -249,7 +249,6 @@ def thickness_classes(
     spacing: Spacing,
     radii: NDArray[np.float64],
     *,
-    margin: float = 0.0,
     cancelled: Cancelled | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.uint8]:
@@ -263,8 +262,6 @@ def thickness_classes(
         Voxel edges along (Z, Y, X) in µm.
     radii : ndarray of float
         Ascending, in units of the smallest voxel edge; 255 at most.
-    margin : float
-        Spheres cover this much beyond their radius (never beyond the phase).
     cancelled : callable, optional
         Asked between radii; true stops the work.
     progress : callable, optional
@@ -283,7 +280,7 @@ def thickness_classes(
     for done, index in enumerate(reversed(range(radii.size))):
         if cancelled is not None and cancelled():
             raise CancelledError("the size distribution was cancelled")
-        cover(classes, distances, weights, (z, y, x), (index, float(radii[index]), margin))
+        cover(classes, distances, weights, (z, y, x), (index, float(radii[index]), 0.0))
         if progress is not None:
             progress(done + 1, int(radii.size))
     return classes

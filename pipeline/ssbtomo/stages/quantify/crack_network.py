@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from ssbtomo.kernels.crack_table import crack_table
-from ssbtomo.kernels.cracks import split_cracks
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.blocks.cracks import crack_table, split_cracks
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.sizes import store_labels
+from ssbtomo.stages.quantify.instances import instance_store
 from ssbtomo.stages.quantify.subject import Findings, Subject
 
 __all__ = ["measure_cracks"]
@@ -30,10 +32,7 @@ def measure_cracks(subject: Subject) -> Findings:
     name = subject.settings.pore_phase or subject.desk.sample.phase_of("void")
     if name is None:
         return Findings()
-    cracks = split_cracks(subject.mask(name), subject.spacing)
-    rows = crack_table(cracks, subject.spacing)
-    if subject.full:
-        store_labels(cracks, "cracks", subject)
+    rows = _crack_rows(subject, name)
     area, volume = float(np.sum(rows["area_um2"])), float(np.sum(rows["volume_um3"]))
     thin = [float(a) for a in rows["aperture_um"] if a < 3 * max(subject.spacing)]
     warnings = (f"{len(thin)} cracks are thinner than 3 voxels",) if thin else ()
@@ -58,3 +57,14 @@ def measure_cracks(subject: Subject) -> Findings:
             )
         )
     return Findings(measured, {"cracks": rows} if subject.full else {})
+
+
+def _crack_rows(subject: Subject, name: str) -> dict[str, NDArray[Any]]:
+    """Search block by block; all but the cracks is on disk only meanwhile."""
+    place = (subject.spacing, subject.grid, subject.desk.engine)
+    with instance_store(subject, "cracks") as allocate:
+        phase = subject.label_of(name)
+        found = split_cracks(subject.labels, *place, allocate=allocate, phase=phase)
+        if found.absent:
+            raise subject.missing(name)
+        return crack_table(found.labels, *place)

@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo import io
-from ssbtomo.blocks import Sink
 from ssbtomo.blocks.particles import separate
 from ssbtomo.blocks.thickness import SizeDistribution, size_distribution
 from ssbtomo.errors import PhaseMissingError
 from ssbtomo.kernels.particles import weighted_percentile
 from ssbtomo.results import Measurement
-from ssbtomo.stages.desk import clipped
+from ssbtomo.stages.quantify.instances import instance_store
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
-__all__ = ["measure_particles", "measure_pores", "store_labels"]
+__all__ = ["measure_particles", "measure_pores"]
 
 _PERCENTILES = (10, 50, 90)
 
@@ -57,31 +55,17 @@ def measure_particles(subject: Subject) -> Findings:
 
 def _particle_rows(subject: Subject, name: str) -> dict[str, NDArray[Any]]:
     """Separate block by block; all but the particles is on disk only meanwhile."""
-    desk = subject.desk
-    path = desk.draft("particles") if subject.full else None
-
-    def allocate(store: str, dtype: Any) -> Sink:
-        if store != "particles" or path is None:
-            return desk.allocate(store, dtype)
-        block = clipped(desk.block, desk.shape)
-        return io.ome_zarr.create(path, desk.shape, dtype, desk.spacing, kind="labels", block=block)
-
-    try:
+    with instance_store(subject, "particles") as allocate:
         found = separate(
             subject.labels,
             subject.spacing,
             subject.grid,
-            desk.engine,
+            subject.desk.engine,
             allocate=allocate,
             phase=subject.label_of(name),
         )
-    finally:
-        desk.clear_scratch()
-    if found.table["particle"].size == 0:
-        raise subject.missing(name)
-    if path is not None:
-        io.ome_zarr.finish(path, desk.engine)
-        desk.publish("particles")
+        if found.table["particle"].size == 0:
+            raise subject.missing(name)
     return found.table
 
 
@@ -157,27 +141,3 @@ def _pore_sizes(subject: Subject, name: str) -> SizeDistribution:
         raise subject.missing(name) from error
     finally:
         desk.clear_scratch()
-
-
-def store_labels(labels: NDArray[np.integer[Any]], name: str, subject: Subject) -> None:
-    """Write an instance label volume beside the phases.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (Z, Y, X)
-        Instances, 0 is background.
-    name : str
-        Name of the store.
-    subject : Subject
-        The sample it belongs to.
-    """
-    desk = subject.desk
-    path = desk.draft(name)
-    block = clipped(desk.block, desk.shape)
-    sink = io.ome_zarr.create(
-        path, desk.shape, labels.dtype, desk.spacing, kind="labels", block=block
-    )
-    for part in desk.grid:
-        sink[part.core] = labels[part.core]
-    io.ome_zarr.finish(path)
-    desk.publish(name)

@@ -42,7 +42,7 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "transport": 32.0,
-    "particles": 1.0, "pores": 0.0, "cracks": 20.0,
+    "particles": 1.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 _SAYS = {
     "fractions": "Volume fractions are voxel counts.",

@@ -110,29 +110,6 @@ class Subject:
         """Read the labels as one array: for the measures that still need it whole."""
         return np.asarray(self.labels[:, :, :])
 
-    def mask(self, name: str) -> NDArray[np.bool_]:
-        """Read one phase as a mask.
-
-        Parameters
-        ----------
-        name : str
-            Its name in the recipe.
-
-        Returns
-        -------
-        ndarray of bool, shape (Z, Y, X)
-            Where the phase is.
-
-        Raises
-        ------
-        PhaseMissingError
-            If it is nowhere.
-        """
-        mask: NDArray[np.bool_] = self.whole() == self.label_of(name)
-        if not mask.any():
-            raise self.missing(name)
-        return mask
-
     def missing(self, name: str) -> PhaseMissingError:
         """Return the error that tells that a phase is nowhere.
 

@@ -5,13 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssbtomo.errors import CancelledError, InputDataError
-from ssbtomo.kernels.crack_table import crack_table
-from ssbtomo.kernels.cracks import split_cracks
-from ssbtomo.kernels.sheets import facing, planarity
+from ssbtomo.blocks import SERIAL, Grid
+from ssbtomo.blocks import cracks as blocks
+from ssbtomo.blocks.cracks import CrackRules
+from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.sheets import planarity
 
 UNIT = (1.0, 1.0, 1.0)
 TILTS = [(1, 0, 0), (0, 1, 1), (1, 1, 1), (0.2, -0.9, 0.4)]
+
+
+def split_cracks(mask, spacing, **rules):
+    """The labels of the whole volume as one block."""
+    found = blocks.split_cracks(
+        mask, spacing, Grid(mask.shape, mask.shape), SERIAL,
+        allocate=lambda _, dtype: np.full(mask.shape, 7, dtype), rules=CrackRules(**rules),
+    )  # fmt: skip
+    assert found.count == found.labels.max()
+    return found.labels
+
+
+def crack_table(labels, spacing):
+    return blocks.crack_table(labels, spacing, Grid(labels.shape, labels.shape), SERIAL)
 
 
 def grid(shape, spacing=UNIT, centre=(0.2, 0.3, 0.1)):
@@ -173,14 +188,15 @@ def test_a_column_of_voxels_holds_no_crack():
     assert split_cracks(mask, UNIT).max() == 0
 
 
-def test_blocks_change_nothing(monkeypatch):
+def test_parts_change_nothing(monkeypatch):
     mask, _ = penny((0.3, 1, 0.2), 2, radius=24)
     whole_labels, whole = split_cracks(mask, UNIT), planarity(mask, UNIT)
-    sides = facing(mask.astype(np.int32), UNIT).sides_um2
-    monkeypatch.setattr("ssbtomo.kernels.sheets._BLOCK", 19)
+    table = crack_table(whole_labels, UNIT)
+    monkeypatch.setattr("ssbtomo.kernels.sheets._PART", 50_000)
     np.testing.assert_array_equal(planarity(mask, UNIT), whole)
     np.testing.assert_array_equal(split_cracks(mask, UNIT), whole_labels)
-    assert facing(mask.astype(np.int32), UNIT).sides_um2 == sides
+    for name, column in crack_table(whole_labels, UNIT).items():
+        np.testing.assert_array_equal(column, table[name])
 
 
 def test_planarity_tells_sheets_from_rods_and_balls():
@@ -188,15 +204,6 @@ def test_planarity_tells_sheets_from_rods_and_balls():
     assert np.median(planarity(sheet, UNIT)[sheet]) > 180
     pore = ellipsoid((6, 6))
     assert np.median(planarity(pore, UNIT)[pore]) < 90  # cracks begin at 100
-
-
-def test_work_can_be_watched_and_stopped():
-    mask, _ = penny((1, 0, 0), 2)
-    told = []
-    split_cracks(mask, UNIT, progress=lambda done, total: told.append((done, total)))
-    assert told == [(k, 5) for k in range(1, 6)]
-    with pytest.raises(CancelledError):
-        split_cracks(mask, UNIT, cancelled=lambda: True)
 
 
 def test_bad_rules_are_told():
