@@ -1,4 +1,4 @@
-"""Measure labels: fractions, contact areas, triple lines, transport, sizes, cracks.
+"""Measure labels: fractions, contact areas, triple lines, transport, sizes, cracks, correlation.
 
 Every verb takes NumPy or Dask arrays in (Z, Y, X) and a spacing in µm without default.
 """
@@ -18,16 +18,24 @@ _HOME = {
     "particles": "sizes",
     "size_distribution": "sizes",
     "cracks": "crack_network",
+    "two_point_correlation": "correlation",
+    "correlation_lengths": "correlation",
+    "chord_lengths": "correlation",
+    "mean_chords": "correlation",
 }
 __all__ = [
+    "chord_lengths",
     "connectivity",
     "contact_areas",
+    "correlation_lengths",
     "coverage",
     "cracks",
+    "mean_chords",
     "particles",
     "size_distribution",
     "tortuosity",
     "triple_lines",
+    "two_point_correlation",
     "volume_fractions",
 ]
 
