@@ -16,6 +16,7 @@ __all__ = ["PairCounts", "line_pairs"]
 
 Shape = tuple[int, int, int]
 
+_NOISE = 0.05  # a covariance that rises from below this has met its noise
 _WORDS = 128  # of 64 voxels: a stretch of each plane, short enough for the second cache
 
 
@@ -121,7 +122,8 @@ class PairCounts:
         scale = np.sqrt(first * (1 - first) * second * (1 - second))
         covariance = shares[:, phase, phase] - first * second
         out = np.full(len(shares), np.nan)
-        return np.divide(covariance, scale, out=out, where=scale > 0)
+        np.divide(covariance, scale, out=out, where=scale > 0)
+        return out
 
     def correlation_length(self, phase: int, axis: int, edge: float) -> float:
         """Return half the one-dimensional integral range of a phase.
@@ -138,9 +140,9 @@ class PairCounts:
         Returns
         -------
         float
-            Integral of the normalised covariance over the distance, from 0 to its first
-            zero, in micrometres [3]_; a for exp(-r / a). ``nan`` if it has no zero
-            within the lags that were counted. Low, as the covariance is, in volumes of few
+            Integral of the normalised covariance over the distance, from 0 to its end, in
+            micrometres [3]_; a for exp(-r / a). The end is its first zero, or its first
+            minimum below 0.05; ``nan`` if there is none within the lags that were counted. Low, as the covariance is, in volumes of few
             correlation lengths.
         """
         return _integral(self.autocorrelation(phase, axis), edge, power=0)
@@ -159,9 +161,10 @@ class PairCounts:
         -------
         float
             A3 = 4 pi times the integral of r² times the normalised covariance, averaged over
-            the three axes, from 0 to its first zero, in cubic micrometres [2]_, [3]_.
+            the three axes, from 0 to its end, in cubic micrometres [2]_, [3]_; for the end
+            see `correlation_length`.
             The variance of the phase's fraction f between volumes V is f (1 - f) A3 / V for
-            V far above A3. ``nan`` if there is no zero within the lags of all axes. The r²
+            V far above A3. ``nan`` if there is no end within the lags of all axes. The r²
             makes the tail weigh: low in volumes of few correlation lengths; for a structure
             with a direction it is an order of magnitude only.
         """
@@ -278,12 +281,15 @@ def _common(here, there):  # type: ignore[no-untyped-def]
 
 
 def _integral(curve: NDArray[np.float64], step: float, power: int) -> float:
-    """Integrate r**power times a curve from 0 to its first zero; nan if it has none."""
-    ends = np.flatnonzero(~(curve > 0))
+    """Integrate r**power times a covariance from 0 to its end; nan if it has none."""
+    rising = np.append(np.diff(curve) > 0, False)
+    ends = np.flatnonzero(~(curve > 0) | ((curve < _NOISE) & rising))
     if ends.size == 0 or math.isnan(curve[ends[0]]):
         return math.nan
     last = int(ends[0])
-    zero = last - 1 + curve[last - 1] / (curve[last - 1] - curve[last])
-    places = np.append(np.arange(last), zero) * step
-    heights = np.append(curve[:last], 0.0) * places**power
+    above = max(float(curve[last]), 0.0)
+    drop = curve[last - 1] - curve[last]
+    end = last if above else last - 1 + curve[last - 1] / drop
+    places = np.append(np.arange(last), end) * step
+    heights = np.append(curve[:last], above) * places**power
     return float(np.trapezoid(heights, places))
