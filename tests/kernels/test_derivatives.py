@@ -10,6 +10,7 @@ from scipy import ndimage as ndi
 
 from ssbtomo.errors import InputDataError, VoxelSizeError
 from ssbtomo.kernels.derivatives import (
+    _eigenvalues,
     gradient_halo,
     gradient_magnitude,
     gradient_weights,
@@ -96,6 +97,30 @@ def test_the_eigenvalues_are_numpys(noise):
     np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
     assert (np.diff(found, axis=-1) <= 0).all()
     assert (found >= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["any", "planar", "linear", "round", "none"])
+def test_eigenvalues_are_numpys_also_where_they_meet(kind):
+    rng = np.random.default_rng(8)
+    own = {
+        "any": [3, 2, 1],
+        "planar": [1, 0, 0],
+        "linear": [1, 1, 0],
+        "round": [1, 1, 1],
+        "none": [0, 0, 0],
+    }
+    turns = np.linalg.qr(rng.normal(size=(4000, 3, 3)))[0]
+    scale = 10.0 ** rng.uniform(-12, 12, 4000)[:, None, None]
+    tensors = (turns * own[kind] @ turns.transpose(0, 2, 1) * scale).astype(np.float32)
+    entries = tuple(
+        np.ascontiguousarray(tensors[:, i, j])
+        for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+    )
+    found = np.empty((4000, 3), np.float32)
+    _eigenvalues(entries, found)
+    expected = np.linalg.eigvalsh(tensors.astype(float), UPLO="U")[:, ::-1]
+    # float32 results; where two meet, roots of rounding errors: 1e-8 of the largest.
+    np.testing.assert_allclose(found / scale[:, 0], expected.clip(0) / scale[:, 0], atol=3e-7)
 
 
 def test_a_plane_wave_has_one_eigenvalue():

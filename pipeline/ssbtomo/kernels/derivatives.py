@@ -34,7 +34,7 @@ Margin = tuple[int, int, int]
 Volume = NDArray[np.float32]
 
 _TRUNCATE = 4.0
-_SWEEPS = 8
+_ROOT_3 = math.sqrt(3.0)
 
 
 def gradient_weights(sigma: float) -> NDArray[np.float32]:
@@ -165,8 +165,7 @@ def structure_tensor(
 
     Notes
     -----
-    Only sums, products, quotients and roots: the same bits on any machine. 48 bytes per
-    voxel beside the input.
+    Eigenvalues are right to about 1e-7 of the largest. 48 bytes per voxel beside the input.
 
     References
     ----------
@@ -208,47 +207,30 @@ def _in_voxels(spacing: Spacing, sigma: float) -> tuple[float, float, float]:
     return z, y, x
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _eigenvalues(entries, values):  # type: ignore[no-untyped-def]
-    # Cyclic Jacobi rotations: accurate for small eigenvalues, and no function of a library.
-    matrix = np.empty((3, 3))
+    # The matrix less its mean is p times one whose eigenvalues solve b³ - 3 b = 2 r. For r from
+    # 0 to 1 the largest root lies below the line √3 + r / 3: four steps of Newton's rule from
+    # there reach it to the last bit. Its mirror image serves for negative determinants.
+    zz, yy, xx, zy, zx, yx = entries
     for voxel in range(len(values)):
-        for row in range(3):
-            matrix[row, row] = entries[row][voxel]
-        matrix[0, 1] = matrix[1, 0] = entries[3][voxel]
-        matrix[0, 2] = matrix[2, 0] = entries[4][voxel]
-        matrix[1, 2] = matrix[2, 1] = entries[5][voxel]
-        size = matrix[0, 0] + matrix[1, 1] + matrix[2, 2]
-        for _ in range(_SWEEPS):
-            rest = abs(matrix[0, 1]) + abs(matrix[0, 2]) + abs(matrix[1, 2])
-            if rest <= 1e-14 * size:
-                break
-            _rotate(matrix, 0, 1, 2)
-            _rotate(matrix, 0, 2, 1)
-            _rotate(matrix, 1, 2, 0)
-        first, second, third = matrix[0, 0], matrix[1, 1], matrix[2, 2]
-        first, second = max(first, second), min(first, second)
-        second, third = max(second, third), min(second, third)
-        first, second = max(first, second), min(first, second)
-        values[voxel, 0] = max(first, 0.0)
-        values[voxel, 1] = max(second, 0.0)
-        values[voxel, 2] = max(third, 0.0)
+        a, b, c = np.float64(zz[voxel]), np.float64(yy[voxel]), np.float64(xx[voxel])
+        d, e, f = np.float64(zy[voxel]), np.float64(zx[voxel]), np.float64(yx[voxel])
+        mean = (a + b + c) / 3.0
+        a, b, c = a - mean, b - mean, c - mean
+        p = math.sqrt((a * a + b * b + c * c + 2.0 * (d * d + e * e + f * f)) / 6.0)
+        determinant = a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)
+        r = min(abs(determinant) / (2.0 * p * p * p + 1e-300), 1.0)
+        root = _newton(_newton(_newton(_newton(_ROOT_3 + r / 3.0, r), r), r), r)
+        gap = math.sqrt(max(12.0 - 3.0 * root * root, 0.0))
+        if determinant < 0.0:
+            p = -p
+        one, other, middle = root * p, -0.5 * (gap + root) * p, 0.5 * (gap - root) * p
+        values[voxel, 0] = max(mean + max(one, other), 0.0)
+        values[voxel, 1] = max(mean + middle, 0.0)
+        values[voxel, 2] = max(mean + min(one, other), 0.0)
 
 
-@njit(nogil=True, cache=True)
-def _rotate(matrix, row, column, other):  # type: ignore[no-untyped-def]
-    # Turn in one plane so that the entry (row, column) becomes zero.
-    entry = matrix[row, column]
-    if entry == 0.0:
-        return
-    half = (matrix[column, column] - matrix[row, row]) / (2.0 * entry)
-    sign = 1.0 if half >= 0.0 else -1.0
-    tangent = sign / (abs(half) + math.sqrt(half * half + 1.0))
-    cosine = 1.0 / math.sqrt(tangent * tangent + 1.0)
-    sine = tangent * cosine
-    matrix[row, row] -= tangent * entry
-    matrix[column, column] += tangent * entry
-    matrix[row, column] = matrix[column, row] = 0.0
-    first, second = matrix[row, other], matrix[column, other]
-    matrix[row, other] = matrix[other, row] = cosine * first - sine * second
-    matrix[column, other] = matrix[other, column] = sine * first + cosine * second
+@njit(nogil=True, cache=True, error_model="numpy")
+def _newton(root, r):  # type: ignore[no-untyped-def]
+    return (2.0 * root * root * root + 2.0 * r) / (3.0 * (root * root - 1.0))
