@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from ssbtomo.blocks import SERIAL, Engine, Grid
-from ssbtomo.blocks.filters import denoise, denoise_halo, estimate_noise
-from ssbtomo.errors import InputDataError
+from ssbtomo.blocks.filters import apply_filter, denoise, denoise_halo, estimate_noise, filter_halo
+from ssbtomo.errors import InputDataError, OutputError
+from ssbtomo.io import ome_zarr
+from ssbtomo.kernels.derivatives import structure_tensor
 from ssbtomo.kernels.filters import gaussian
+
+TENSOR = {"spacing": (1.0, 0.5, 0.5), "sigma": 0.6, "integration": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +53,46 @@ def test_halos_follow_the_parameters():
 def test_unknown_filters_are_refused(image):
     with pytest.raises(InputDataError, match="gaussian, median, nlm, tv"):
         denoise(image, image.copy(), Grid(image.shape, image.shape), SERIAL, "mean")
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_each_eigenvalue_has_a_store_of_its_own(image, tmp_path, scheduler):
+    grid = Grid(image.shape, (10, 12, 16))
+    stores = [
+        ome_zarr.create(
+            tmp_path / f"{name}.ome.zarr", image.shape, np.float32, None, block=grid.block
+        )
+        for name in ("first", "second", "third")
+    ]
+    told = []
+    with Engine.start(scheduler, 2) as engine:
+        apply_filter(
+            image, stores, grid, engine, "structure-tensor", on_block=told.append, **TENSOR
+        )
+    whole = structure_tensor(image, **TENSOR)
+    for channel, store in enumerate(stores):
+        np.testing.assert_array_equal(store[...], whole[..., channel])
+    assert told == list(grid)
+
+
+def test_stores_must_fit_the_filter(image):
+    grid = Grid(image.shape, image.shape)
+    single = np.empty(image.shape, np.float32)
+    with pytest.raises(InputDataError, match="3 values per voxel, there are 1"):
+        apply_filter(image, single, grid, SERIAL, "structure-tensor", **TENSOR)
+    with pytest.raises(InputDataError, match="differ in their type"):
+        apply_filter(
+            image, [single, single, np.empty(image.shape)], grid, SERIAL, "structure-tensor",
+            **TENSOR,
+        )  # fmt: skip
+    other = [single, single, np.empty((2, 2, 2), np.float32)]
+    with pytest.raises(OutputError, match="shape"):
+        apply_filter(image, other, grid, SERIAL, "structure-tensor", **TENSOR)
+    with pytest.raises(InputDataError, match="gradient, structure-tensor"):
+        apply_filter(image, single, grid, SERIAL, "mean")
+
+
+def test_any_filter_tells_its_halo():
+    assert filter_halo("gradient", spacing=(1.0, 0.5, 0.5), sigma=1.0) == (4, 8, 8)
+    assert filter_halo("structure-tensor", **TENSOR) == (7, 13, 13)
+    assert filter_halo("median", radius=2) == denoise_halo("median", radius=2)

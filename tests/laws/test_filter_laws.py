@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ssbtomo.blocks import SERIAL, Grid
-from ssbtomo.blocks.filters import denoise, estimate_noise
+from ssbtomo.blocks.filters import apply_filter, denoise, estimate_noise
 from ssbtomo.blocks.histogram import grey_summary
+from ssbtomo.kernels.derivatives import gradient_magnitude, structure_tensor
 from ssbtomo.kernels.filters import gaussian, median
+from ssbtomo.testing.strategies import spacings
 
 shapes = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=12)
 volumes = st.sampled_from([np.uint8, np.uint16, np.float32]).flatmap(
@@ -42,6 +44,30 @@ def test_chunking_never_changes_a_bit(method, parameters, image, cut):
     np.testing.assert_array_equal(parts, whole)
 
 
+scales = st.floats(0, 2, width=16)
+
+
+@settings(max_examples=15)
+@given(volumes, cuts, spacings(smallest=0.5, largest=2.0), scales)
+def test_chunking_never_changes_a_bit_of_the_gradient(image, cut, spacing, sigma):
+    parts = np.empty(image.shape, np.float32)
+    grid = Grid(image.shape, cut)
+    apply_filter(image, parts, grid, SERIAL, "gradient", spacing=spacing, sigma=sigma)
+    np.testing.assert_array_equal(parts, gradient_magnitude(image, spacing, sigma))
+
+
+@settings(max_examples=15)
+@given(volumes, cuts, spacings(smallest=0.5, largest=2.0), scales, scales)
+def test_nor_of_the_structure_tensor(image, cut, spacing, sigma, integration):
+    parts = [np.empty(image.shape, np.float32) for _ in range(3)]
+    apply_filter(
+        image, parts, Grid(image.shape, cut), SERIAL, "structure-tensor",
+        spacing=spacing, sigma=sigma, integration=integration,
+    )  # fmt: skip
+    whole = structure_tensor(image, spacing, sigma, integration)
+    np.testing.assert_array_equal(np.stack(parts, axis=-1), whole)
+
+
 @given(volumes, cuts)
 def test_chunking_never_changes_the_histogram(image, cut):
     whole = grey_summary(image, Grid(image.shape, image.shape), SERIAL)
@@ -64,6 +90,16 @@ def test_flat_images_stay_flat(shape, value):
     # Weights sum to one within float32 rounding.
     np.testing.assert_allclose(gaussian(image, 1.0), value, rtol=1e-6)
     np.testing.assert_array_equal(median(image), image)
+    # Sums of ± weights times the value, in float32.
+    assert gradient_magnitude(image, (1, 1, 1), 1.0).max() <= 1e-6 * (value + 1)
+
+
+@given(volumes, st.sampled_from([0.5, 2.0, 8.0]))
+def test_gradients_scale_with_the_voxel_size(image, factor):
+    # Powers of two: no rounding changes. At most one tap per voxel keeps sigma in voxels.
+    small = gradient_magnitude(image, (1, 1, 2), 1.0)
+    large = gradient_magnitude(image, (factor, factor, 2 * factor), factor)
+    np.testing.assert_array_equal(large * np.float32(factor), small)
 
 
 @given(volumes, st.permutations(range(3)))

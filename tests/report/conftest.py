@@ -192,6 +192,23 @@ def _tables(
             for d, s in zip(diameter, share / share[-1], strict=True)
         ]
     tables["size_distributions"] = pd.DataFrame(sizes)
+    tables["correlation"] = pd.DataFrame(
+        [
+            {
+                "sample": name,
+                "axis": axis,
+                "phase_a": a,
+                "phase_b": b,
+                "lag_um": lag * SPACING[i],
+                "probability": np.mean(near & far),
+            }
+            for i, axis in enumerate("zyx")
+            for u, a in enumerate(phases)
+            for v, b in enumerate(phases)
+            for lag in range(5)
+            for near, far in [_pair(labels == u, labels == v, i, lag)]
+        ]
+    )
     normals = rng.normal((2, 0, 0), size=(24, 3))
     normals /= np.linalg.norm(normals, axis=1)[:, None]
     area = np.exp(rng.normal(1, 1, 24))
@@ -217,6 +234,14 @@ def _tables(
         {"sample": name, "particle": np.arange(1, 5), "diameter_um": [0.5, 0.7, 0.9, 1.1]}
     )
     return tables
+
+
+def _pair(
+    first: np.ndarray, second: np.ndarray, axis: int, lag: int
+) -> tuple[np.ndarray, np.ndarray]:
+    size = first.shape[axis]
+    near, far = np.moveaxis(first, axis, 0), np.moveaxis(second, axis, 0)
+    return near[: size - lag], far[lag:]
 
 
 def _sensitivity(name: str, rows: list[list[Any]]) -> pd.DataFrame:

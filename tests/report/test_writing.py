@@ -126,7 +126,8 @@ def test_a_sample_name_cannot_leave_the_figures_folder(results_folder: Build):
 
 def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     folder = results_folder()
-    for name in ("histogram", "profiles", "cracks", "sensitivity", "size_distributions"):
+    gone = ("histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation")
+    for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()
     write_report(folder)
     for name in ("image", "phases", "cracks"):

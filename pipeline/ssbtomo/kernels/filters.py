@@ -24,6 +24,7 @@ __all__ = [
     "median",
     "median_halo",
     "mirrored",
+    "weighted_sum",
 ]
 
 Float32 = np.dtype(np.float32)
@@ -103,13 +104,29 @@ def gaussian(image: NDArray[Any], sigma: Sigma) -> NDArray[np.float32]:
     smooth = image.astype(np.float32)
     for axis, width in enumerate(widths):
         if width > 0:
-            smooth = _convolve(smooth, gaussian_weights(width), axis)
+            smooth = weighted_sum(smooth, gaussian_weights(width), axis)
     return smooth
 
 
-def _convolve(
+def weighted_sum(
     image: NDArray[np.float32], weights: NDArray[np.float32], axis: int
 ) -> NDArray[np.float32]:
+    """Sum each voxel's neighbours along one axis with weights, in their order.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (Z, Y, X)
+        Values, contiguous; mirrored at the faces.
+    weights : ndarray of float32
+        An odd number; the middle one is that of the voxel, later ones are further along.
+    axis : int
+        0, 1 or 2.
+
+    Returns
+    -------
+    ndarray of float32
+        The sums.
+    """
     out = np.empty_like(image)
     source = mirrored(image.shape[axis], len(weights) // 2)
     if axis == 2:

@@ -1,4 +1,4 @@
-"""Measure labels: fractions, contact areas, triple lines, transport, sizes, cracks.
+"""Measure labels: fractions, contact areas, triple lines, transport, sizes, cracks, correlation.
 
 Every verb takes NumPy or Dask arrays in (Z, Y, X) and a spacing in µm without default.
 """
@@ -21,19 +21,27 @@ _HOME = {
     "particles": "sizes",
     "size_distribution": "sizes",
     "cracks": "crack_network",
+    "two_point_correlation": "correlation",
+    "correlation_lengths": "correlation",
+    "chord_lengths": "correlation",
+    "mean_chords": "correlation",
 }
 __all__ = [
+    "chord_lengths",
     "connectivity",
     "contact_areas",
     "contact_areas_soft",
+    "correlation_lengths",
     "coverage",
     "cracks",
     "intrinsic_volumes",
+    "mean_chords",
     "particles",
     "size_distribution",
     "surface_areas",
     "tortuosity",
     "triple_lines",
+    "two_point_correlation",
     "volume_fractions",
 ]
 

@@ -27,12 +27,20 @@ __all__ = [
 
 Axis = Literal["z", "y", "x"]
 Measure = Literal[
-    "fractions", "contacts", "connectivity", "transport", "particles", "pores", "cracks"
+    "fractions",
+    "contacts",
+    "connectivity",
+    "correlation",
+    "transport",
+    "particles",
+    "pores",
+    "cracks",
 ]
 MEASURES: tuple[Measure, ...] = (
     "fractions",
     "contacts",
     "connectivity",
+    "correlation",
     "transport",
     "particles",
     "pores",
@@ -189,6 +197,11 @@ class Quantify(Section):
     )
     tortuosity_phases: tuple[str, ...] | None = Field(
         default=None, description="Phases that conduct, one solve each; all if absent."
+    )
+    correlation_reach: Length | None = Field(
+        default=None,
+        description="Longest distance of the two-point correlation; half the volume, and 128 "
+        "voxels at most, if absent.",
     )
     particle_phase: str | None = Field(
         default=None, description="Phase split into particles; the active material if absent."

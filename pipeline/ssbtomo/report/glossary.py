@@ -58,6 +58,15 @@ _AREA_SOURCE = (
 _TAU_SOURCE = "S. J. Cooper et al., SoftwareX 5 (2016) 203, doi:10.1016/j.softx.2016.09.002"
 _SIZE_SOURCE = "T. Hildebrand, P. Rüegsegger, J. Microsc. 185 (1997) 67, doi:10.1046/j.1365-2818.1997.1340694.x"
 _SHED_SOURCE = "J. T. Gostick, Phys. Rev. E 96 (2017) 023307, doi:10.1103/PhysRevE.96.023307"
+_LINES_SOURCE = "S. Torquato, Random Heterogeneous Materials, 2002, doi:10.1007/978-1-4757-6355-3"
+_RANGE_SOURCE = (
+    "C. Lantuéjoul, J. Microsc. 161 (1991) 387, doi:10.1111/j.1365-2818.1991.tb03099.x; T. Kanit et al., "
+    "Int. J. Solids Struct. 40 (2003) 3647, doi:10.1016/S0020-7683(03)00143-4"
+)
+_PAIRS = (
+    "Counts of the pairs of voxels along the axis, without wrapping around; trapezoids from 0 to the "
+    "first zero of the covariance, or its first minimum below 0.05."
+)
 
 
 def _diameter(what: str, percent: int) -> Definition:
@@ -196,6 +205,35 @@ GLOSSARY: dict[str, Definition] = {
         "Depends on the smoothing of the distance map: too little splits particles.",
         _SHED_SOURCE,
     ),
+    "mean_chord_length": Definition(
+        "Mean chord length",
+        "Mean length of the stretches that lines along the axis have in common with the phase, each counted once.",
+        "um",
+        "Length of the voxel lines in the phase over the number of chords, both per length of line; a chord counts "
+        "one half for each of its ends inside the volume.",
+        "Not biased by the border of the volume. Noise and features of single voxels make it too small.",
+        _LINES_SOURCE,
+    ),
+    "correlation_length": Definition(
+        "Correlation length",
+        "Integral of the phase's normalised covariance over the distance along the axis: how far a place tells "
+        "something of others; a where it decays as exp(-r/a).",
+        "um",
+        _PAIRS,
+        "Too small in volumes less than about ten times as long.",
+        _RANGE_SOURCE,
+    ),
+    "integral_range": Definition(
+        "Integral range",
+        "Volume A such that the phase's fraction f scatters by sqrt(f (1 - f) A / V) between volumes V far above A: "
+        "V/A is the number of independent samples that the volume holds.",
+        "um^3",
+        "4 pi times the integral of r² times the normalised covariance, averaged over the three axes. "
+        + _PAIRS,
+        "Taken to be alike in all directions: an order of magnitude for layered structures. The tail weighs, so noise "
+        "there moves it by some ten percent; too small in volumes of few correlation lengths.",
+        _RANGE_SOURCE,
+    ),
     **{f"particle_diameter_d{p}": _diameter("particle", p) for p in (10, 50, 90)},
     **{f"pore_diameter_d{p}": _diameter("pore", p) for p in (10, 50, 90)},
     "crack_count": Definition(
@@ -238,7 +276,7 @@ TERMS: dict[str, str] = {
     "as stated in the methods (P. Pietsch et al., Sustainable Energy Fuels 2 (2018) 598, "
     "doi:10.1039/C7SE00498B). It says what the choice of thresholds does; it is no confidence interval.",
     "subject": "The phase that a number is about; phases that meet are joined by a bar.",
-    "axis": "The direction of transport (z, y, x), or the face of the volume that is meant (z-min … x-max).",
+    "axis": "The direction (z, y, x) of transport or of lines, or the face of the volume that is meant (z-min … x-max).",
     "transport axis": "The direction from separator to collector, or whichever the recipe names.",
     "∞": "The phase does not join the two faces along the axis: no transport through it.",
     "n/a": "The number does not exist here; a footnote says why.",

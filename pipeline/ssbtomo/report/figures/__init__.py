@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ssbtomo.report.figures import cracks, distributions, interfaces, sensitivity, slices, transport
+from ssbtomo.report.figures import (
+    correlation,
+    cracks,
+    distributions,
+    interfaces,
+    sensitivity,
+    slices,
+    transport,
+)
 from ssbtomo.report.figures.style import Drawn
 from ssbtomo.report.folder import SampleView
 
@@ -75,6 +83,14 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Share of each phase, layer by layer along the transport axis.",
         "profiles along the transport axis",
         distributions.draw_profiles,
+    ),
+    FigureSpec(
+        "correlation",
+        "Two-point correlation",
+        "Share of the pairs of voxels at a distance of which both are of the phase: its fraction at 0, its fraction "
+        "squared (dotted) where voxels know nothing of each other. Curves that part tell of a direction.",
+        "correlations",
+        correlation.draw_correlation,
     ),
     FigureSpec(
         "contact-matrix",

@@ -21,6 +21,7 @@ from ssbtomo.results import Measurement, with_ranges
 from ssbtomo.stages.desk import Desk, Facts, write_json
 from ssbtomo.stages.quantify.connection import measure_connection
 from ssbtomo.stages.quantify.contacts import measure_contacts
+from ssbtomo.stages.quantify.correlation import measure_correlation
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
@@ -34,6 +35,7 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
     "fractions": measure_fractions,
     "contacts": measure_contacts,
     "connectivity": measure_connection,
+    "correlation": measure_correlation,
     "transport": measure_transport,
     "particles": measure_particles,
     "pores": measure_pores,
@@ -41,8 +43,8 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
 }
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
-    "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "transport": 32.0,
-    "particles": 1.0, "pores": 0.0, "cracks": 0.0,
+    "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
+    "transport": 32.0, "particles": 1.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 _SAYS = {
     "fractions": "Volume fractions are voxel counts.",
@@ -50,6 +52,9 @@ _SAYS = {
     "interface [@ohser2009], per volume of the region; triple lines are sums of voxel edges "
     "weighted by the local tangent.",
     "connectivity": "Phases were called connected over shared voxel faces.",
+    "correlation": "Two-point correlations and chord lengths [@torquato2002] were counted on "
+    "the lines of voxels along the three axes; correlation lengths and integral ranges "
+    "[@lantuejoul1991; @kanit2003] are integrals of the normalised covariance to its first zero, or first minimum below 0.05.",
     "transport": "Effective conductivities were solved with finite volumes on the voxel grid "
     "with the potential fixed on the two outer faces and no flux through the sides; the "
     "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
@@ -62,6 +67,7 @@ _SAYS = {
 }
 _CITED = {
     "contacts": ("ohser2009",),
+    "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
     "transport": ("cooper2016",),
     "particles": ("vincent1991",),
     "pores": ("hildebrand1997",),
