@@ -71,3 +71,21 @@ def write_later(item, *, path, started):
     check_wanted()
     Path(path).touch()
     return np.float32(item)
+
+
+def zeros(count):
+    return np.zeros(count)
+
+
+def die_once(item, *, task, flag, written):
+    """Do a task, but die the first time: before it begins, or when it has written its block."""
+    path = Path(flag)
+    first = not path.exists()
+    if first and not written:
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = task(item)
+    if first:
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result

@@ -91,6 +91,30 @@ def test_killed_inside_a_stage_it_computes_only_the_missing_blocks(stage, recipe
 
 
 @pytest.mark.usefixtures("no_report")
+def test_killed_inside_the_measures_it_ends_the_same(recipe, tmp_path):
+    """Among the distances, with the basins half found, and while the particles are written."""
+    text = recipe.read_text(encoding="utf-8").replace("[16, 16, 16]", "[8, 8, 8]")
+    measures = "[fractions, connectivity, particles, pores]"
+    text = text.replace("[fractions, contacts, connectivity, transport]", measures)
+    recipe.write_text(text + "range: {shift: 0}\n", encoding="utf-8")
+    fresh = runner.run(recipe, tmp_path / "fresh")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(out)]
+    for store in ("scratch/distance*", "scratch/drainage*", "drafts/particles*"):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            while not list(out.glob(f"work/*/{store}/**/c/**/[0-9]*")):
+                assert process.poll() is None, f"it ended before it wrote to {store}"
+            process.send_signal(signal.SIGKILL)
+        assert not (out / "results.csv").exists()
+    again = runner.run(recipe, out)
+    assert (again.path / "results.csv").read_bytes() == (fresh.path / "results.csv").read_bytes()
+    for table in ("particles.csv", "size_distributions.csv"):
+        one, other = (folder / "tables" / table for folder in (fresh.path, out))
+        assert one.read_bytes() == other.read_bytes()
+    assert not list(out.glob("work/*/scratch"))
+
+
+@pytest.mark.usefixtures("no_report")
 def test_cancelled_inside_the_first_stage_it_goes_on_there(recipe, tmp_path):
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("[16, 16, 16]", "[8, 16, 16]"), encoding="utf-8")

@@ -6,15 +6,18 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError as Broken
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Protocol, Self, TypeVar
 
+from ssbtomo.blocks.cluster import connect, start_local
 from ssbtomo.blocks.markers import Markers, Recalled, recorded
 from ssbtomo.blocks.task import item_name, save_task
-from ssbtomo.blocks.workers import Pool, ThreadPool, connect, start_local
+from ssbtomo.blocks.workers import Pool, ThreadPool
 from ssbtomo.errors import SsbtomoError, TaskError
 from ssbtomo.events import check_cancelled
 
@@ -23,7 +26,7 @@ __all__ = ["SERIAL", "Engine", "Scheduler", "Sink", "Source"]
 Scheduler = Literal["synchronous", "threads", "processes"] | str
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_POLL = 0.2  # seconds between looks at the cancel switch while a result is waited for
+_LOOK = 0.2  # seconds between looks at the cancel switch while a result is waited for
 
 
 class Source(Protocol):
@@ -248,23 +251,22 @@ class _Jobs:
             ) from error
 
     def _settle(self, future: Any) -> None:
-        while not (isinstance(future, Recalled) or future.done()):
-            self._look()
-            threading.Event().wait(_POLL)
+        """Wait until a task has ended: woken when it has, and now and then by the clock."""
+        while not isinstance(future, Recalled):
+            check_cancelled(self.engine.cancel)
+            assert self.engine.pool is not None
+            self.engine.pool.check()
+            if wait((future,), timeout=_LOOK).done:
+                return
 
-    def _wait(self, future: Any) -> Any:
-        while True:
-            self._look()
-            try:
-                return future.result(timeout=_POLL)
-            except TimeoutError:
-                if future.done():  # it was the task's own, or it ended this moment
-                    return future.result()
-
-    def _look(self) -> None:
-        check_cancelled(self.engine.cancel)
-        assert self.engine.pool is not None
-        self.engine.pool.check()
+    def _wait(self, future: Future[Any]) -> Any:
+        self._settle(future)
+        try:
+            return future.result()
+        except Broken:  # the pool was closed by another thread; or the cluster forgot the task
+            assert self.engine.pool is not None
+            self.engine.pool.check()
+            raise
 
     def _explain(self, item: Any, error: _FailedError) -> NoReturn:
         raise TaskError(error.problem, hint=self._command(item)) from error.__cause__

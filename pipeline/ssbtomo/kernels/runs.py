@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.bits import cut_bits, find_edges, join_bits, pack_rows
 from ssbtomo.kernels.pieces import Pieces
 from ssbtomo.kernels.union import flatten, unite
 
@@ -167,7 +168,13 @@ def find_runs(
     .. [1] L. He et al., *Pattern Recognition* 70 (2017) 25, doi:10.1016/j.patcog.2017.04.018.
     """
     check_neighbours(neighbours)
-    values, skip = _selected(np.asarray(labels), phase, background)
+    labels = np.asarray(labels)
+    _check_labels(labels)
+    if phase is not None:
+        return _mask_runs(labels == phase, neighbours)
+    if labels.dtype == np.bool_ and background == 0:
+        return _mask_runs(labels, neighbours)
+    values, skip = _selected(labels, background)
     flat = values.reshape(values.shape[0] * values.shape[1], values.shape[2])
     skipped = values.dtype.type(0 if skip is None else skip)
     count = _count_runs(flat, skipped, skip is not None)
@@ -182,16 +189,30 @@ def find_runs(
     return Runs(values.shape, rows, start, stop, value, pieces, found)
 
 
-def _selected(
-    labels: NDArray[Any], phase: int | None, background: int | None
-) -> tuple[NDArray[Any], int | None]:
-    """Return what to cut into runs, and the value that has none."""
+def _mask_runs(mask: NDArray[np.bool_], neighbours: int) -> Runs:
+    """Find the pieces of a mask, 64 voxels at once."""
+    words = pack_rows(mask)
+    edges = find_edges(words)
+    before = edges[-1]
+    count = int(before[-1])
+    start, stop = np.empty(count, np.int32), np.empty(count, np.int32)
+    cut_bits(edges, start, stop)
+    parent = np.arange(count, dtype=np.int64)
+    join_bits(words, edges, parent, mask.shape[1], neighbours)
+    pieces, found = flatten(parent)
+    rows = before[: -1 : words.shape[1]].copy() if words.size else np.zeros(len(words), np.int64)
+    return Runs(mask.shape, rows, start, stop, np.ones(count, np.uint8), pieces, found)
+
+
+def _check_labels(labels: NDArray[Any]) -> None:
     if labels.ndim != 3 or labels.dtype.kind not in "bui":
         raise InputDataError(
             f"pieces are found in integers of shape (Z, Y, X), not {labels.dtype} of {labels.shape}"
         )
-    if phase is not None:
-        return (np.ascontiguousarray(labels) == phase).view(np.uint8), 0
+
+
+def _selected(labels: NDArray[Any], background: int | None) -> tuple[NDArray[Any], int | None]:
+    """Return what to cut into runs, and the value that has none."""
     if labels.dtype == np.bool_:
         labels = labels.view(np.uint8)
     limits = np.iinfo(labels.dtype)

@@ -1,0 +1,139 @@
+"""Processes that live side by side, come and go, are interrupted, closed twice and used too late."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from ssbtomo.blocks import Engine, engine
+from ssbtomo.errors import TaskError
+
+
+def roots(count: int) -> list[int]:
+    return [math.isqrt(item) for item in range(count)]
+
+
+def test_looking_at_the_cancel_switch_loses_no_result(processes, tasks, monkeypatch):
+    """A result that is on its way when the engine looks up comes along with others.
+
+    The engine once asked Dask for each result with a timeout. One that ran out during the
+    transfer broke it off for all that were in it: "the cluster was lost while it worked on".
+    """
+    monkeypatch.setattr(engine, "_LOOK", 0.001)
+    for _ in range(4):
+        sizes = [values.size for values in processes.map(tasks.zeros, [200_000] * 24)]
+        assert sizes == [200_000] * 24
+
+
+def test_a_map_that_is_left_takes_no_results_of_another_along(processes, tasks):
+    for _ in range(3):
+        left, kept = (processes.map(tasks.zeros, [200_000] * 12) for _ in range(2))
+        next(left), next(kept)
+        left.close()
+        assert sum(1 for _ in kept) == 11
+
+
+def test_an_engine_lives_on_when_another_is_closed(processes):
+    outer = processes.map(math.isqrt, range(40))
+    assert next(outer) == 0
+    with Engine.start("processes", 1) as inner:
+        assert list(inner.map(math.isqrt, range(20))) == roots(20)
+    assert list(outer) == roots(40)[1:]
+    assert list(processes.map(math.isqrt, range(20))) == roots(20)
+
+
+def test_threads_may_start_engines_at_once(processes):
+    found = []
+
+    def measure() -> None:
+        with Engine.start("processes", 1) as started:
+            found.append(list(started.map(math.isqrt, range(20))))
+
+    threads = [threading.Thread(target=measure) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [roots(20)] * 2
+    assert list(processes.map(math.isqrt, range(20))) == roots(20)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_closed_twice_and_used_too_late(scheduler):
+    started = Engine.start(scheduler, 1)
+    begun = started.map(math.isqrt, range(20))
+    assert next(begun) == 0
+    started.close()
+    started.close()
+    for results in (begun, started.map(math.isqrt, range(3))):
+        with pytest.raises(TaskError, match="the engine is closed"):
+            list(results)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_closed_by_another_thread_while_a_task_runs(scheduler, tasks):
+    with Engine.start(scheduler, 1) as started:
+        threading.Timer(0.3, started.close).start()
+        begin = time.monotonic()
+        with pytest.raises(TaskError, match="the engine is closed"):
+            list(started.map(tasks.sleep_long, range(4)))
+    assert time.monotonic() - begin < 5.0
+
+
+SCRIPT = """
+import sys, time
+from ssbtomo.blocks import Engine
+
+if __name__ == "__main__":
+    with Engine.start("processes", 2) as engine:
+        print("started", flush=True)
+        list(engine.map(time.sleep, [60] * 8))
+"""
+
+
+def members(session: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "everyone"),
+    [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGKILL, False)],
+    ids=["ctrl-c", "interrupt", "kill"],
+)
+def test_an_interrupted_program_leaves_no_processes(number, everyone, tmp_path):
+    """Ctrl-C goes to all processes of a terminal; an interrupt from a program to one."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    place = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        env=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        time.sleep(0.5)
+        assert len(members(process.pid)) > 2
+        (os.killpg if everyone else os.kill)(process.pid, number)
+        process.wait(20)
+    until = time.monotonic() + 10
+    while members(process.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert members(process.pid) == []
