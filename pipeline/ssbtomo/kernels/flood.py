@@ -72,9 +72,9 @@ def flood(
         if plane is not None:
             shell = np.moveaxis(keys, side // 2, 0)[-(side % 2)]
             shell[1:-1, 1:-1] = np.where(plane == UNREACHED, np.uint32(_WALL), plane)
-    height = np.pad(levels, 1)
-    sources = _sources(keys)
-    _flood(height, keys, np.empty(keys.size, np.int32), sources)
+    height = np.zeros(keys.shape, np.uint16)
+    height[1:-1, 1:-1, 1:-1] = levels
+    _flood(height, keys, np.empty(keys.size, np.int32), _sources(keys))
     return keys
 
 
@@ -148,18 +148,19 @@ def _spread(voxel, around, volume, queues):  # type: ignore[no-untyped-def]
     """Queue the neighbours that nobody reached yet; return the smallest key of the others."""
     levels, keys = volume
     follow, heads, tails = queues
-    lowest = UNREACHED
-    after = np.int64(min((np.int64(keys[voxel]) >> _STEPS) + 1, _MOST))
+    lowest = np.int64(UNREACHED)
+    steps = np.int64(keys[voxel] >> _STEPS)
+    after = steps + 1 if steps < _MOST else steps
     for step in around:
         other = voxel + step
         if other < 0 or other >= keys.size:
             continue  # from a voxel of the shell
         key = np.int64(keys[other])
         if key != UNREACHED:
-            lowest = min(lowest, key)
+            lowest = key if key < lowest else lowest
             continue
         climbed = np.int64(levels[other]) << _UNIT
-        reached = np.int64(max(after, climbed)) << _STEPS
+        reached = (climbed if climbed > after else after) << _STEPS
         keys[other] = reached | _LABEL  # until its turn comes
         at = reached >> _LEVEL
         follow[other] = -1

@@ -97,9 +97,9 @@ class Segment:
             desk.clear_scratch()
 
     def _labelled(self, desk: Desk, image: Source) -> Facts:
-        values = tuple(phase.value for phase in self.phases)
+        values = tuple(phase.value for phase in self.phases if phase.value is not None)
         kernel = partial(_count_values, wanted=values)
-        counts: dict[float | None, int] = {}
+        counts: dict[float, int] = {}
         for part in tally(kernel, image, desk.grid, desk.engine):
             for value, count in part.items():
                 counts[value] = counts.get(value, 0) + count
@@ -259,8 +259,8 @@ def _drawn(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64]
 
 
 def _count_values(
-    image: Any, *, inner: tuple[slice, slice, slice], wanted: tuple[float | None, ...]
-) -> dict[float | None, int]:
+    image: Any, *, inner: tuple[slice, slice, slice], wanted: tuple[float, ...]
+) -> dict[float, int]:
     """Count the values of a block: all that are wanted, and the smallest of the others."""
     values, counts = np.unique(np.asarray(image)[inner], return_counts=True)
     known = np.isin(values, wanted)
@@ -268,7 +268,7 @@ def _count_values(
     return dict(zip(values[kept].tolist(), counts[kept].tolist(), strict=True))
 
 
-def _relabelled(image: Any, *, values: tuple[float | None, ...]) -> NDArray[np.uint8]:
+def _relabelled(image: Any, *, values: tuple[float, ...]) -> NDArray[np.uint8]:
     labels = np.zeros(np.shape(image), np.uint8)
     for label, value in enumerate(values):
         labels[image == value] = label
