@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.cleanup import remove_small, remove_stray_seeds
+from ssbtomo.kernels.cleanup import remove_small
 
 volumes = hnp.arrays(
     np.uint8,
@@ -59,15 +59,3 @@ def test_a_heap_of_small_pieces_is_resolved_from_outside():
 def test_negative_sizes_are_refused():
     with pytest.raises(InputDataError):
         remove_small(np.zeros((2, 2, 2), np.uint8), -1)
-
-
-def test_stray_seeds_are_those_between_darker_and_brighter():
-    seeds = np.zeros((5, 5, 11), np.uint8)
-    seeds[..., 0], seeds[..., 10] = 1, 3
-    seeds[2, 2, 5] = 2
-    kept = seeds.copy()
-    remove_stray_seeds(kept, 3, 5, (2, 2, 2))
-    np.testing.assert_array_equal(kept, seeds)  # nothing bright nor dark near enough
-    remove_stray_seeds(seeds, 3, 5, (5, 5, 5))
-    assert seeds[2, 2, 5] == 0
-    assert seeds[2, 2, 0] == 1

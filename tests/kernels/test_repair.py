@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 from scipy.special import ndtr
 
 from ssbtomo.kernels.plateaus import Plateaus, find_plateaus, joint_histogram, seed_tables
 from ssbtomo.kernels.repair import (
-    flood,
     gradient_levels,
     nearby_phases,
     plant_seeds,
@@ -20,64 +16,6 @@ from ssbtomo.kernels.repair import (
     settle,
 )
 from ssbtomo.kernels.thresholds import Classes
-
-labels_with_gaps = hnp.arrays(
-    np.uint8,
-    hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7),
-    elements=st.sampled_from([0, 0, 0, 1, 2, 3]),
-)
-
-
-def flooded(levels, seeds):
-    labels = seeds.copy()
-    flood(levels, labels, np.empty(labels.size, np.int32))
-    return labels
-
-
-@given(labels_with_gaps, st.integers(0, 2**31))
-def test_flooding_keeps_seeds_and_fills_the_rest(seeds, seed):
-    levels = np.random.default_rng(seed).integers(0, 4096, seeds.shape).astype(np.uint16)
-    labels = flooded(levels, seeds)
-    np.testing.assert_array_equal(labels[seeds > 0], seeds[seeds > 0])
-    if seeds.any():
-        grown = labels[seeds == 0]
-        assert (grown > 128).all()
-        assert set(np.unique(grown & 127)) <= set(np.unique(seeds))
-    else:
-        assert not labels.any()
-
-
-@given(labels_with_gaps, st.integers(0, 2**31))
-def test_a_voxel_is_reached_over_the_lowest_pass(seeds, seed):
-    # A flood never climbs higher than it must: the pass to the nearest seed of the label given
-    # is as low as the lowest pass to any seed.
-    if not seeds.any():
-        return
-    levels = np.random.default_rng(seed).integers(0, 20, seeds.shape).astype(np.uint16)
-    labels = flooded(levels, seeds) & 127
-
-    def passes(start):
-        height = np.where(start, 0, 10**6)
-        cross = ndi.generate_binary_structure(3, 1)
-        while True:
-            lower = np.minimum(
-                height, np.maximum(ndi.grey_erosion(height, footprint=cross), levels)
-            )
-            if (lower == height).all():
-                return height
-            height = lower
-
-    best = passes(seeds > 0)
-    for phase in np.unique(seeds[seeds > 0]):
-        mine = (labels == phase) & (seeds == 0)
-        np.testing.assert_array_equal(passes(seeds == phase)[mine], best[mine])
-
-
-def test_equal_heights_are_shared_fairly():
-    seeds = np.zeros((1, 1, 9), np.uint8)
-    seeds[..., 0], seeds[..., -1] = 1, 2
-    labels = flooded(np.zeros(seeds.shape, np.uint16), seeds) & 127
-    assert labels.ravel().tolist() == [1, 1, 1, 1, 1, 2, 2, 2, 2]
 
 
 def test_the_gradient_of_a_ramp_counts_the_spacing():

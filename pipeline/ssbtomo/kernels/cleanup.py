@@ -10,9 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.repair import nearby_phases
 
-__all__ = ["remove_small", "remove_stray_seeds"]
+__all__ = ["remove_small"]
 
 _ROUNDS = 10
 
@@ -76,38 +75,6 @@ def remove_small(
     return cleaned
 
 
-def remove_stray_seeds(
-    seeds: NDArray[np.uint8], phases: int, smallest: int, radius: tuple[int, int, int]
-) -> None:
-    """Remove, in place, small seeds of a phase that lie between a darker and a brighter one.
-
-    Parameters
-    ----------
-    seeds : ndarray of uint8, shape (Z, Y, X)
-        1 for the darkest phase, 0 for no seed.
-    phases : int
-        Number of phases.
-    smallest : int
-        A seed of at least so many voxels stays.
-    radius : tuple of int
-        How far around a seed other phases are looked for, in voxels along (Z, Y, X).
-
-    Notes
-    -----
-    What has only darker, or only brighter phases around it cannot be the blur of an edge, and
-    stays however small it is. 7 bytes per voxel beside the input.
-    """
-    import cc3d
-
-    around = nearby_phases(seeds, radius)
-    for phase in range(2, phases):
-        pieces, count = cc3d.connected_components(
-            seeds == phase, connectivity=6, return_N=True, out_dtype=np.uint32
-        )
-        sides = (1 << phase) - 2, (1 << phases + 1) - (1 << phase + 1)
-        _erase(pieces, _sizes(pieces, count) < smallest, around, sides, seeds)
-
-
 @njit(nogil=True, cache=True)
 def _sizes(pieces, count):  # type: ignore[no-untyped-def]
     sizes = np.zeros(count + 1, np.int64)
@@ -115,21 +82,6 @@ def _sizes(pieces, count):  # type: ignore[no-untyped-def]
         sizes[piece] += 1
     sizes[0] = pieces.size + 1  # the background is no piece, and never small
     return sizes
-
-
-@njit(nogil=True, cache=True)
-def _erase(pieces, small, around, sides, seeds):  # type: ignore[no-untyped-def]
-    darker, brighter = sides
-    between = np.zeros(small.size, np.bool_)
-    for piece, near in zip(pieces.flat, around.flat):  # noqa: B905 - Numba knows no strict
-        if small[piece] and near & darker and near & brighter:
-            between[piece] = True
-    nz, ny, nx = seeds.shape
-    for z in range(nz):
-        for y in range(ny):
-            for x in range(nx):
-                if between[pieces[z, y, x]]:
-                    seeds[z, y, x] = 0
 
 
 def _in_phases(

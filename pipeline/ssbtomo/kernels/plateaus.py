@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from ssbtomo.kernels.thresholds import Classes
 
 __all__ = [
+    "COARSE",
     "GRADIENT_LEVELS",
     "GREY_BINS",
     "Plateaus",
@@ -28,7 +29,7 @@ Floats = NDArray[np.float64]
 
 GRADIENT_LEVELS = 4096
 GREY_BINS = 1024
-_COARSE = 8
+COARSE = 8
 _PEAK = math.sqrt(2 * math.pi)
 _EDGE_SHARE = 0.5
 
@@ -78,13 +79,13 @@ def joint_histogram(smooth, levels, low, width):  # type: ignore[no-untyped-def]
     ndarray of int64, shape (1024, 512)
         Counts; they add over parts of a volume. Outliers are in the end bins.
     """
-    counts = np.zeros((GREY_BINS, GRADIENT_LEVELS // _COARSE), np.int64)
+    counts = np.zeros((GREY_BINS, GRADIENT_LEVELS // COARSE), np.int64)
     nz, ny, nx = smooth.shape
     for z in range(nz):
         for y in range(ny):
             for x in range(nx):
                 place = int((smooth[z, y, x] - low) / width)
-                counts[min(max(place, 0), GREY_BINS - 1), levels[z, y, x] // _COARSE] += 1
+                counts[min(max(place, 0), GREY_BINS - 1), levels[z, y, x] // COARSE] += 1
     return counts
 
 
@@ -116,7 +117,7 @@ def find_plateaus(
         volume: a phase of small features alone has no flat part that would show its noise.
     """
     of_class = np.searchsorted(classes.thresholds, centres, side="right")
-    slopes: Floats = np.asarray((np.arange(joint.shape[1]) + 0.5) * _COARSE / unit, np.float64)
+    slopes: Floats = np.asarray((np.arange(joint.shape[1]) + 0.5) * COARSE / unit, np.float64)
     means, sds = classes.means.copy(), np.zeros(classes.means.size)
     for phase in range(means.size):
         rows = joint * (of_class == phase)[:, None]

@@ -14,14 +14,31 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.filters import gaussian, gaussian_halo
 
-__all__ = ["advance", "refine"]
+__all__ = ["advance", "refine", "refine_halo"]
 
 Float32 = NDArray[np.float32]
 Volume8 = NDArray[np.uint8]
+Window = tuple[slice, slice, slice]
 
-_SLAB = 32  # planes at once: the model of the whole volume would need 12 bytes per voxel
 _REACH = 2  # voxels around a voxel whose faces give the model's grey value: 1 follows noise
 _GROWN = 128
+
+
+def refine_halo(sigma: tuple[float, float, float]) -> tuple[int, int, int]:
+    """Return the voxels that `refine` needs beyond a block, per axis.
+
+    Parameters
+    ----------
+    sigma : tuple of float
+        Blur of the smoothed volume, in voxels along (Z, Y, X).
+
+    Returns
+    -------
+    tuple of int
+        Four standard deviations, and the faces around a voxel.
+    """
+    z, y, x = (reach + _REACH + 1 for reach in gaussian_halo(sigma))
+    return z, y, x
 
 
 def refine(
@@ -29,6 +46,8 @@ def refine(
     means: Float32,
     lifts: Float32,
     sigma: tuple[float, float, float],
+    *,
+    inner: Window | None = None,
 ) -> tuple[Volume8, int]:
     """Let every surface take one step, of at most one voxel.
 
@@ -43,11 +62,13 @@ def refine(
         What to add to the grey value of the surface between phases i < j, from 1.
     sigma : tuple of float
         Blur of the smoothed volume, in voxels along (Z, Y, X).
+    inner : tuple of slice, optional
+        The voxels that are wanted: the rest is a halo of `refine_halo`. All if not given.
 
     Returns
     -------
     moved : ndarray of uint8
-        The labels after the step.
+        The wanted labels after the step.
     changed : int
         Voxels that changed.
 
@@ -55,22 +76,16 @@ def refine(
     -----
     One fixed-point step of fitting labels to the image through the blur. A ball whose surface
     half-way leaves too small by sigma²/R gets that back. Steps repeated follow the noise more
-    and more: surfaces roughen. 1 byte per voxel, and 13 per voxel of at most 32 planes and halo.
+    and more: surfaces roughen. 13 bytes per voxel.
     """
     smooth, labels, nearby = volume
-    out = np.empty_like(labels)
     table = np.zeros(256, np.float32)
     table[1 : means.size + 1] = table[_GROWN + 1 : _GROWN + 1 + means.size] = means
-    halo = gaussian_halo(sigma)[0] + _REACH + 1
-    changed = 0
-    for start in range(0, labels.shape[0], _SLAB):
-        stop = min(start + _SLAB, labels.shape[0])
-        first = max(start - halo, 0)
-        seen = slice(first, stop + halo)
-        model = gaussian(table[labels[seen]], sigma)
-        parts = smooth[seen], labels[seen], nearby[seen], model
-        changed += advance(parts, lifts, start - first, out[start:stop])
-    return out, changed
+    parts = smooth, labels, nearby, gaussian(table[labels], sigma)
+    box = inner or tuple(slice(0, size) for size in labels.shape)
+    first = tuple(cut.start for cut in box)
+    out = np.empty([cut.stop - cut.start for cut in box], np.uint8)
+    return out, int(advance(parts, lifts, first, out))
 
 
 @njit(nogil=True, cache=True)
@@ -84,8 +99,8 @@ def advance(parts, lifts, first, out):  # type: ignore[no-untyped-def]
         model: the blurred grey values of the labels (float32).
     lifts : ndarray of float32
         As for `refine`.
-    first : int
-        Plane that the first one of `out` stands for.
+    first : tuple of int
+        Voxel that the first one of `out` stands for.
     out : ndarray of uint8
         Filled with the labels after the step.
 
@@ -100,21 +115,23 @@ def advance(parts, lifts, first, out):  # type: ignore[no-untyped-def]
     such a step is what makes a film of blur. All voxels are decided from the same state.
     """
     smooth, labels, nearby, model = parts
-    planes, ny, nx = out.shape
+    nz, ny, nx = out.shape
     changed = 0
-    for plane in range(planes):
-        z = first + plane
-        for y in range(ny):
-            for x in range(nx):
+    for plane in range(nz):
+        z = first[0] + plane
+        for row in range(ny):
+            y = first[1] + row
+            for column in range(nx):
+                x = first[2] + column
                 label = labels[z, y, x]
-                out[plane, y, x] = label
+                out[plane, row, column] = label
                 own = label - _GROWN
                 others = nearby[z, y, x] & ~(1 << own) if own > 0 else 0
                 if others == 0:
                     continue
                 best = _better(smooth[z, y, x], (labels, model, lifts), others, (z, y, x))
                 if best > 0:
-                    out[plane, y, x] = best + _GROWN
+                    out[plane, row, column] = best + _GROWN
                     changed += 1
     return changed
 

@@ -14,9 +14,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.plateaus import GRADIENT_LEVELS, GREY_BINS
+from ssbtomo.kernels.plateaus import GREY_BINS
 
-__all__ = ["flood", "gradient_levels", "nearby_phases", "plant_seeds", "restore_thin", "settle"]
+__all__ = [
+    "between_phases",
+    "gradient_levels",
+    "nearby_phases",
+    "plant_seeds",
+    "restore_thin",
+    "settle",
+]
 
 Volume8 = NDArray[np.uint8]
 
@@ -78,84 +85,6 @@ def plant_seeds(smooth, levels, bins, tables, out):  # type: ignore[no-untyped-d
                 out[z, y, x] = classes[place] if levels[z, y, x] < limits[place] else 0
 
 
-@njit(nogil=True, cache=True)
-def flood(levels, labels, follow):  # type: ignore[no-untyped-def]
-    """Grow seeds over a volume, flattest voxels first.
-
-    Parameters
-    ----------
-    levels : ndarray of uint16, shape (Z, Y, X)
-        Height of each voxel, below 4096.
-    labels : ndarray of uint8, shape (Z, Y, X)
-        Seeds from 1 to 127, else 0. What is grown becomes the label of its seed plus 128; what no
-        seed reaches through faces stays 0.
-    follow : ndarray of int32, shape (Z * Y * X,)
-        Room for the queues; its content does not matter.
-
-    Notes
-    -----
-    Seeded watershed: a voxel takes the label of the neighbour that reaches it first. Voxels
-    leave the queue by height, and those of one height in the order they came, which starts
-    with the voxel's index: a total order, so the answer is one. Time grows with the number of
-    voxels. 7 bytes per voxel with the arrays it is given.
-
-    References
-    ----------
-    .. [1] F. Meyer, "Topographic distance and watershed lines", 1994,
-       doi:10.1016/0165-1684(94)90060-4.
-    """
-    heads = np.full(GRADIENT_LEVELS, -1, np.int32)
-    tails = np.full(GRADIENT_LEVELS, -1, np.int32)
-    height, label = levels.reshape(-1), labels.reshape(-1)
-    queues = (follow, heads, tails)
-    for voxel in range(label.size):
-        if 0 < label[voxel] < _GROWN:
-            _reach(voxel, 0, labels.shape, (height, label), queues)
-    for level in range(GRADIENT_LEVELS):
-        while heads[level] >= 0:
-            voxel = heads[level]
-            heads[level] = follow[voxel]
-            _reach(voxel, level, labels.shape, (height, label), queues)
-
-
-@njit(nogil=True, cache=True)
-def _reach(voxel, level, shape, volume, queues):  # type: ignore[no-untyped-def]
-    _, label = volume
-    planes, rows, columns = shape
-    plane = rows * columns
-    z, rest = voxel // plane, voxel % plane
-    y, x = rest // columns, rest % columns
-    grown = label[voxel] | _GROWN
-    if z > 0:
-        _enter(voxel - plane, level, grown, volume, queues)
-    if y > 0:
-        _enter(voxel - columns, level, grown, volume, queues)
-    if x > 0:
-        _enter(voxel - 1, level, grown, volume, queues)
-    if x < columns - 1:
-        _enter(voxel + 1, level, grown, volume, queues)
-    if y < rows - 1:
-        _enter(voxel + columns, level, grown, volume, queues)
-    if z < planes - 1:
-        _enter(voxel + plane, level, grown, volume, queues)
-
-
-@njit(nogil=True, cache=True)
-def _enter(voxel, level, grown, volume, queues):  # type: ignore[no-untyped-def]
-    height, label = volume
-    if label[voxel] != 0:
-        return
-    label[voxel] = grown
-    follow, heads, tails = queues
-    at = max(level, height[voxel])
-    follow[voxel] = -1
-    if heads[at] < 0:
-        heads[at] = voxel
-    else:
-        follow[tails[at]] = voxel
-    tails[at] = voxel
-
-
 def nearby_phases(labels: Volume8, radius: tuple[int, int, int]) -> Volume8:
     """Return which phases occur around each voxel, as bits.
 
@@ -182,6 +111,29 @@ def nearby_phases(labels: Volume8, radius: tuple[int, int, int]) -> Volume8:
     return found
 
 
+def between_phases(labels: Volume8, nearby: Volume8) -> NDArray[np.bool_]:
+    """Tell which voxels have both darker and brighter phases around them.
+
+    Parameters
+    ----------
+    labels : ndarray of uint8, shape (Z, Y, X)
+        Phases from 1 to 7, plus 128 or not; 0 is none.
+    nearby : ndarray of uint8, shape (Z, Y, X)
+        As from `nearby_phases`.
+
+    Returns
+    -------
+    ndarray of bool
+        False where there is no phase.
+    """
+    darker, brighter = np.zeros((2, 256), np.uint8)
+    for phase in range(1, 8):
+        darker[[phase, phase + _GROWN]] = (1 << phase) - 1
+        brighter[[phase, phase + _GROWN]] = 255 & -(2 << phase)
+    between: NDArray[np.bool_] = ((darker[labels] & nearby) > 0) & ((brighter[labels] & nearby) > 0)
+    return between
+
+
 def _spread(before: Volume8, reach: int, out: Volume8) -> None:
     size = before.shape[0]
     for step in range(1, reach + 1):
@@ -202,7 +154,7 @@ def restore_thin(smooth, nearby, thresholds, labels):  # type: ignore[no-untyped
     thresholds : ndarray of float32, shape (n - 1,)
         Half-way between neighbouring plateaus.
     labels : ndarray of uint8, shape (Z, Y, X)
-        As from `flood`.
+        As from `ssbtomo.kernels.flood.grown_labels`.
 
     Returns
     -------
@@ -242,7 +194,7 @@ def settle(smooth, labels, nearby, boundaries, out):  # type: ignore[no-untyped-
     smooth : ndarray of float32, shape (Z, Y, X)
         The smoothed volume.
     labels : ndarray of uint8, shape (Z, Y, X)
-        Seeds from 1, grown voxels plus 128, as from `flood`.
+        Seeds from 1, grown voxels plus 128.
     nearby : ndarray of uint8, shape (Z, Y, X)
         As from `nearby_phases`.
     boundaries : ndarray of float32, shape (n + 1, n + 1)

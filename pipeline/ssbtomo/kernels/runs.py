@@ -84,6 +84,23 @@ class Runs:
         flat = target.reshape(self.rows.size - 1, self.shape[2])
         _paint(self._runs, self.piece, values, flat, (0, 1))
 
+    def any_of(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell which pieces have a voxel in a mask.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (Z, Y, X)
+            C-contiguous.
+
+        Returns
+        -------
+        ndarray of bool, shape (count,)
+            One for each piece.
+        """
+        found = np.zeros(self.count, np.bool_)
+        _look(self._runs, self.piece, mask.reshape(self.rows.size - 1, self.shape[2]), found)
+        return found
+
     def rims(self) -> Rims:
         """Return the pieces on the near and the far face along (Z, Y, X), counted from 1; 0 is none.
 
@@ -322,6 +339,15 @@ def _paint(runs, piece, values, plane, place):  # type: ignore[no-untyped-def]
             for x in range(start[run], stop[run]):
                 line[x] = value
         row += step
+
+
+@njit(nogil=True, cache=True)
+def _look(runs, piece, mask, found):  # type: ignore[no-untyped-def]
+    rows, start, stop = runs
+    for row in range(rows.size - 1):
+        for run in range(rows[row], rows[row + 1]):
+            if not found[piece[run]]:
+                found[piece[run]] = mask[row, start[run] : stop[run]].any()
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "Segmentation": "volumes",
+    "Segmentation": "segmentation",
     "Segmenter": "volumes",
     "gaussian_mixture": "verbs",
     "multi_otsu": "verbs",

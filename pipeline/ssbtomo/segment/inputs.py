@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.blocks import Source
 from ssbtomo.errors import AxisError, InputDataError
 from ssbtomo.kernels.histogram import Histogram
 from ssbtomo.kernels.mixture import gaussian_mixture
 from ssbtomo.kernels.thresholds import Classes, check_classes, classes_between, multi_otsu
 
-__all__ = ["check_image", "find_classes"]
+__all__ = ["check_image", "check_source", "find_classes"]
 
 
 def check_image(image: Any) -> NDArray[Any]:
@@ -36,17 +37,40 @@ def check_image(image: Any) -> NDArray[Any]:
     InputDataError
         If its values are not real numbers.
     """
-    grey = np.asarray(image)
-    colour = grey.ndim == 4 and grey.shape[-1] in (3, 4)
-    if grey.ndim != 3 or 0 in grey.shape:
+    return np.asarray(check_source(np.asarray(image)))
+
+
+def check_source(image: Source) -> Source:
+    """Return a grey volume that is read in blocks, or say why it is none.
+
+    Parameters
+    ----------
+    image : Source
+        An array, or a store.
+
+    Returns
+    -------
+    Source
+        The same.
+
+    Raises
+    ------
+    AxisError
+        If it has not three axes, or looks like colour.
+    InputDataError
+        If its values are not real numbers.
+    """
+    shape, dtype = tuple(image.shape), np.dtype(image.dtype)
+    colour = len(shape) == 4 and shape[-1] in (3, 4)
+    if len(shape) != 3 or 0 in shape:
         raise AxisError(
-            f"the image has shape {grey.shape}{', which looks like colour' if colour else ''}; "
+            f"the image has shape {shape}{', which looks like colour' if colour else ''}; "
             "segmentation needs one grey value per voxel in (Z, Y, X)",
             hint="pick one channel or time point before segmenting it",
         )
-    if grey.dtype.kind not in "uifb":
-        raise InputDataError(f"the image has voxels of type {grey.dtype}, not real numbers")
-    return grey
+    if dtype.kind not in "uifb":
+        raise InputDataError(f"the image has voxels of type {dtype}, not real numbers")
+    return image
 
 
 def find_classes(

@@ -1,34 +1,37 @@
-"""Partial-volume repair of a whole volume: prepared once, settled for any thresholds."""
+"""Partial-volume repair of a volume: prepared once, settled for any thresholds, in blocks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import CancelledError, ResourceError
-from ssbtomo.kernels import plateaus as flat
+from ssbtomo.blocks import Block, Markers, Sink, Source, check_sink
+from ssbtomo.blocks.flood import flood
+from ssbtomo.blocks.seeds import remove_stray_seeds
+from ssbtomo.blocks.workers import check_wanted
+from ssbtomo.errors import CancelledError
 from ssbtomo.kernels import repair
-from ssbtomo.kernels.cleanup import remove_stray_seeds
-from ssbtomo.kernels.filters import gaussian
-from ssbtomo.kernels.histogram import count_grey
-from ssbtomo.kernels.refine import refine
+from ssbtomo.kernels.plateaus import Plateaus
+from ssbtomo.kernels.refine import refine, refine_halo
 from ssbtomo.kernels.thresholds import Classes
+from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.looks import SCALES, STENCIL, Look
 from ssbtomo.units import Spacing
 
 __all__ = ["Step", "Surfaces", "find_surfaces", "stop_if"]
 
 Floats = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Radius = tuple[int, int, int]
 Step = Callable[[], None]
+Trio = tuple[Source, Source, Source]
 
-_SCALES = (0.7, 1.0, 1.4)  # of the smoothing, in finest voxel edges
-_CLEAR = 3.5  # how many times an edge must be steeper than the noise; the worst phase has more
 _SWEEPS = 3
-_STENCIL = 1 / 3  # variance that the central difference adds, in voxels squared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +40,12 @@ class Surfaces:
 
     Parameters
     ----------
-    smooth : ndarray of float32
-        The smoothed grey values that decide.
-    grown : ndarray of uint8
-        Seeds from 1, grown voxels plus 128.
-    nearby : ndarray of uint8
-        Phases around each voxel, as bits.
+    smooth : Source
+        The smoothed grey values that decide (float32).
+    grown : Source
+        Seeds from 1, grown voxels plus 128 (uint8).
+    nearby : Source
+        Phases around each voxel, as bits (uint8).
     plateaus : Plateaus
         Grey values of the plateaus, and the width of the edges.
     scale : float
@@ -51,18 +54,21 @@ class Surfaces:
         Phases without any plateau.
     blur : tuple of float
         Standard deviation of the blur of edges in `smooth`, in voxels along (Z, Y, X).
+    bench : Bench
+        Where the blocks are worked on.
     """
 
-    smooth: NDArray[np.float32]
-    grown: NDArray[np.uint8]
-    nearby: NDArray[np.uint8]
-    plateaus: flat.Plateaus
+    smooth: Source
+    grown: Source
+    nearby: Source
+    plateaus: Plateaus
     scale: float
     lost: tuple[int, ...]
     blur: tuple[float, float, float]
+    bench: Bench
 
-    def labels(self, places: Floats) -> NDArray[np.uint8]:
-        """Return the phases with each surface at its place between the plateaus.
+    def labels(self, places: Floats, sink: Sink, markers: Markers | None = None) -> None:
+        """Write the phases with each surface at its place between the plateaus.
 
         Parameters
         ----------
@@ -70,29 +76,27 @@ class Surfaces:
             Where the surface between neighbours k and k + 1 lies: 0 at the grey value of the
             darker plateau, 1 at that of the brighter, 0.5 half-way. Phases that are not
             neighbours in grey value take the mean place of the thresholds between them.
+        sink : Sink
+            Filled with 0 for the darkest phase (uint8).
+        markers : Markers, optional
+            Where finished blocks are marked; those of an earlier run are left as they are.
 
-        Returns
-        -------
-        ndarray of uint8
-            0 for the darkest phase.
+        Notes
+        -----
+        One pass; 21 bytes per voxel of a block and its halo, which is 3 voxels and what
+        `ssbtomo.kernels.refine.refine_halo` says.
         """
-        now, then = self.grown.copy(), np.empty_like(self.grown)
+        check_sink(sink, self.bench.grid, self.bench.engine, source=self.grown)
         limits = self._boundaries(places)
-        for _ in range(_SWEEPS):
-            changed = repair.settle(self.smooth, now, self.nearby, limits, then)
-            now, then = then, now
-            if not changed:
-                break
-        # Then for their curvature; a second step would follow the noise.
-        volume, means = (self.smooth, now, self.nearby), self.plateaus.means.astype(np.float32)
-        now, _ = refine(
-            volume, means, limits - self._boundaries(np.full_like(places, 0.5)), self.blur
-        )
-        now &= 127
-        now -= 1
-        return now
+        lifts = limits - self._boundaries(np.full_like(places, 0.5))
+        task = partial(
+            _settled, volume=(self.smooth, self.grown, self.nearby), sink=sink, blur=self.blur,
+            means=self.plateaus.means.astype(np.float32), limits=limits, lifts=lifts,
+        )  # fmt: skip
+        for _ in self.bench.engine.map(task, self.bench.grid, markers=markers):
+            pass
 
-    def _boundaries(self, places: Floats) -> NDArray[np.float32]:
+    def _boundaries(self, places: Floats) -> Float32:
         means = self.plateaus.means
         limits = np.zeros((means.size + 1, means.size + 1), np.float32)
         for low in range(means.size):
@@ -103,112 +107,145 @@ class Surfaces:
 
 
 def find_surfaces(
-    image: NDArray[Any], spacing: Spacing, classes: Classes, step: Step = lambda: None
+    image: Source, spacing: Spacing, classes: Classes, bench: Bench, step: Step = lambda: None
 ) -> Surfaces:
     """Find the phases of a blurred volume from their plateaus.
 
     Parameters
     ----------
-    image : ndarray, shape (Z, Y, X)
-        Grey values, denoised or not.
+    image : Source
+        Grey values (Z, Y, X), denoised or not.
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm; only their ratios matter here.
     classes : Classes
         Of the volume's histogram.
+    bench : Bench
+        Where the blocks are worked on. Its stores are ``smooth`` (float32), ``seeds``,
+        ``seeds-kept``, ``grown``, ``restored`` and ``nearby`` (uint8).
     step : callable, optional
         Called between parts of the work; may raise to stop it.
 
     Returns
     -------
     Surfaces
-        Holds 6 bytes per voxel; the work needs 13 beside the image.
-
-    Raises
-    ------
-    ResourceError
-        If the volume has 2**31 voxels or more.
+        The same for any cut. Its stores hold 6 bytes per voxel; those of the work 7.
     """
-    if image.size >= 2**31:
-        raise ResourceError(
-            f"partial-volume repair holds the whole volume, and {image.size} voxels are too many",
-            hint="crop or bin the volume, or set repair: false",
-        )
     fine = min(spacing)
-    ratios = tuple(fine / edge for edge in spacing)
-    view = _Look.at(image, ratios, classes, _SCALES[0])
+    z, y, x = (fine / edge for edge in spacing)
+    smooth = bench.allocate("smooth", np.dtype(np.float32))
+    view = Look.at((image, smooth), (z, y, x), classes, SCALES[0], bench)
     while (scale := view.wanted_scale()) > view.scale:
         step()
-        del view  # its arrays make room for those of the next
-        view = _Look.at(image, ratios, classes, scale)
+        view = Look.at((image, smooth), (z, y, x), classes, scale, bench)
     step()
-    return view.grown(ratios, classes.thresholds, step)
+    return _Growth(view, (z, y, x), bench).surfaces(classes.thresholds, step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """The volume seen at one scale of smoothing."""
+class _Growth:
+    """What grows from the plateaus of a look at a volume."""
 
-    smooth: NDArray[np.float32]
-    levels: NDArray[np.uint16]
-    plateaus: flat.Plateaus
-    scale: float
-    unit: float
-    centres: Floats
+    view: Look
+    ratios: tuple[float, float, float]
+    bench: Bench
 
-    @classmethod
-    def at(
-        cls, image: NDArray[Any], ratios: tuple[float, ...], classes: Classes, scale: float
-    ) -> _Look:
-        z, y, x = (scale * ratio for ratio in ratios)
-        smooth = gaussian(image, (z, y, x))
-        low, high = float(smooth.min()), float(smooth.max())
-        width = (high - low) / flat.GREY_BINS
-        unit = flat.GRADIENT_LEVELS * math.sqrt(2 * math.pi) * scale / (high - low)
-        levels = np.empty(smooth.shape, np.uint16)
-        steps = tuple(np.float32(ratio / 2) for ratio in ratios)
-        repair.gradient_levels(smooth, steps, np.float32(unit), levels)
-        joint = flat.joint_histogram(smooth, levels, np.float32(low), np.float32(width))
-        bins = np.arange(flat.GREY_BINS) + 0.5
-        centres: Floats = np.asarray(low + width * bins, np.float64)
-        plateaus = flat.find_plateaus(
-            joint, centres, classes, unit, narrowest=math.sqrt(scale**2 + _STENCIL)
-        )
-        return cls(smooth, levels, plateaus, scale, unit, centres)
-
-    def wanted_scale(self) -> float:
-        # First as smooth as the image itself is, then as its noise asks for.
-        wanted = self.scale
-        if self.scale == _SCALES[0]:
-            blur = math.sqrt(max(self.plateaus.edge_width**2 - self.scale**2 - _STENCIL, 0.0))
-            wanted = round(min(max(self.scale, self.scale * blur), _SCALES[-1]), 1)
-        if self.plateaus.clarity < _CLEAR:
-            wanted = max(wanted, min((s for s in _SCALES if s > self.scale), default=wanted))
-        return wanted
-
-    def grown(self, ratios: tuple[float, ...], thresholds: Floats, step: Step) -> Surfaces:
-        phases, width = thresholds.size + 1, self.plateaus.edge_width
-        tables = flat.seed_tables(self.plateaus, self.centres, thresholds, self.unit)
-        bin_width = self.centres[1] - self.centres[0]
-        bins = np.float32(self.centres[0] - bin_width / 2), np.float32(bin_width)
-        labels = np.empty(self.smooth.shape, np.uint8)
-        repair.plant_seeds(self.smooth, self.levels, bins, tables, labels)
+    def surfaces(self, thresholds: Floats, step: Step) -> Surfaces:
+        plateaus, scale = self.view.plateaus, self.view.scale
+        grown, held = self._grown(thresholds, step)
         step()
-        z, y, x = (max(math.ceil(1.5 * width * ratio), 1) for ratio in ratios)
-        smallest = math.ceil((2 * width) ** 3 * math.prod(ratios))
-        remove_stray_seeds(labels, phases, smallest, (z, y, x))
-        held = count_grey(labels, -0.5, 1.0, phases + 1)[1:]
-        step()
-        repair.flood(self.levels, labels, np.empty(labels.size, np.int32))
-        step()
-        nearby = repair.nearby_phases(labels, (z, y, x))
-        means = self.plateaus.means
-        middles = ((means[1:] + means[:-1]) / 2).astype(np.float32)
-        if repair.restore_thin(self.smooth, nearby, middles, labels):
-            nearby = repair.nearby_phases(labels, (z, y, x))
+        labels, nearby = self._restored(grown)
         lost = tuple(int(phase) for phase in np.flatnonzero(held == 0))
-        sigma = math.sqrt(max(width**2 - _STENCIL, self.scale**2))
-        blur = sigma * ratios[0], sigma * ratios[1], sigma * ratios[2]
-        return Surfaces(self.smooth, labels, nearby, self.plateaus, self.scale, lost, blur)
+        sigma = math.sqrt(max(plateaus.edge_width**2 - STENCIL, scale**2))
+        z, y, x = (sigma * ratio for ratio in self.ratios)
+        smooth = self.view.slopes.smooth
+        return Surfaces(smooth, labels, nearby, plateaus, scale, lost, (z, y, x), self.bench)
+
+    @property
+    def radius(self) -> Radius:
+        """How far phases count as nearby."""
+        width = self.view.plateaus.edge_width
+        z, y, x = (max(math.ceil(1.5 * width * ratio), 1) for ratio in self.ratios)
+        return z, y, x
+
+    def _grown(self, thresholds: Floats, step: Step) -> tuple[Source, NDArray[np.int64]]:
+        """Return the flooded labels, and how many seeds each phase has."""
+        bench, width = self.bench, self.view.plateaus.edge_width
+        seeds = bench.allocate("seeds", np.dtype(np.uint8))
+        self.view.plant(thresholds, seeds, bench)
+        step()
+        smallest = math.ceil((2 * width) ** 3 * math.prod(self.ratios))
+        box = (thresholds.size + 1, smallest, self.radius)
+        kept, held = remove_stray_seeds(
+            seeds, box, bench.grid, bench.engine, allocate=bench.allocate
+        )
+        del seeds  # an array in memory makes room
+        step()
+        grown = bench.allocate("grown", np.dtype(np.uint8))
+        flood(self.view.slopes, kept, grown, bench.grid, bench.engine)
+        return grown, held
+
+    def _restored(self, grown: Source) -> tuple[Source, Source]:
+        """Give back what is too thin for a seed; return the labels and the phases nearby."""
+        means, bench = self.view.plateaus.means, self.bench
+        middles = ((means[1:] + means[:-1]) / 2).astype(np.float32)
+        labels, nearby = (bench.allocate(n, np.dtype(np.uint8)) for n in ("restored", "nearby"))
+        check_sink(labels, bench.grid, bench.engine, source=grown)
+        task = partial(
+            _restore, volume=(self.view.slopes.smooth, grown), sinks=(labels, nearby),
+            radius=self.radius, middles=middles,
+        )  # fmt: skip
+        for _ in bench.engine.map(task, bench.grid):
+            pass
+        return labels, nearby
+
+
+def _restore(
+    block: Block,
+    *,
+    volume: tuple[Source, Source],
+    sinks: tuple[Sink, Sink],
+    radius: Radius,
+    middles: Float32,
+) -> None:
+    z, y, x = radius
+    halo = 2 * z, 2 * y, 2 * x  # what is nearby once more, of what depends on what is nearby
+    smooth = np.ascontiguousarray(volume[0][block.window(halo, halo)])
+    labels = np.array(volume[1][block.window(halo, halo)], order="C")
+    nearby = repair.nearby_phases(labels, radius)
+    if repair.restore_thin(smooth, nearby, middles, labels):
+        nearby = repair.nearby_phases(labels, radius)
+    inner = block.inner(halo)
+    check_wanted()
+    for sink, values in zip(sinks, (labels, nearby), strict=True):
+        sink[block.core] = values[inner]
+
+
+def _settled(
+    block: Block,
+    *,
+    volume: Trio,
+    sink: Sink,
+    blur: tuple[float, float, float],
+    means: Float32,
+    limits: Float32,
+    lifts: Float32,
+) -> None:
+    z, y, x = (reach + _SWEEPS for reach in refine_halo(blur))
+    window, inner = block.window((z, y, x), (z, y, x)), block.inner((z, y, x))
+    smooth, now, nearby = (np.ascontiguousarray(part[window]) for part in volume)
+    now, then = now.copy(), np.empty_like(now)
+    for _ in range(_SWEEPS):
+        changed = repair.settle(smooth, now, nearby, limits, then)
+        now, then = then, now
+        if not changed:
+            break
+    del then
+    # Then for their curvature; a second step would follow the noise.
+    moved, _ = refine((smooth, now, nearby), means, lifts, blur, inner=inner)
+    moved &= 127
+    moved -= 1
+    check_wanted()
+    sink[block.core] = moved
 
 
 def stop_if(cancelled: Callable[[], bool] | None) -> None:

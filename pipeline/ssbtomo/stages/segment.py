@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,16 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo import io
+from ssbtomo.blocks import Markers, Sink, Source, halo_map, tally
+from ssbtomo.blocks.histogram import grey_summary
 from ssbtomo.errors import PhaseMissingError
+from ssbtomo.kernels.histogram import Histogram, count_grey
 from ssbtomo.model import Phase, Range
 from ssbtomo.model import Segment as Section
 from ssbtomo.palette import phase_colors
-from ssbtomo.segment.volumes import Method, Segmentation, Segmenter
-from ssbtomo.stages.desk import Desk, Facts, clipped
+from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.segmentation import Segmentation
+from ssbtomo.segment.volumes import Method, Segmenter
+from ssbtomo.stages.desk import Desk, Facts
 
 __all__ = ["Segment", "variant_store"]
 
 _BINS = 256  # of the histogram that is drawn
+_SHOWN = 64  # values without a phase that a block tells of
 
 
 def variant_store(desk: Desk, variant: str) -> Path:
@@ -57,7 +65,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     section: Section
     range: Range
@@ -74,68 +82,81 @@ class Segment:
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        return 3.0 + itemsize if self.section.method == "labels" else 18.0 + itemsize
+        repaired = self.section.repair and self.section.method != "labels"
+        return 0.5 if repaired else 0.0  # the faces of 128³ blocks; more where they are smaller
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
-        image = np.asarray(io.ome_zarr.open_array(desk.grey)[:, :, :])
+        image = io.ome_zarr.open_array(desk.grey)
         method = self.section.method
-        if method == "labels":
-            return self._labelled(desk, image)
-        return self._thresholded(desk, image, method)
+        try:
+            if method == "labels":
+                return self._labelled(desk, image)
+            return self._thresholded(desk, image, method)
+        finally:
+            desk.clear_scratch()
 
-    def _labelled(self, desk: Desk, image: NDArray[Any]) -> Facts:
-        values = [phase.value for phase in self.phases]
-        present = np.unique(image)
-        strange = sorted(set(present.tolist()) - set(values))
+    def _labelled(self, desk: Desk, image: Source) -> Facts:
+        values = tuple(phase.value for phase in self.phases if phase.value is not None)
+        kernel = partial(_count_values, wanted=values)
+        counts: dict[float, int] = {}
+        for part in tally(kernel, image, desk.grid, desk.engine):
+            for value, count in part.items():
+                counts[value] = counts.get(value, 0) + count
+        present = sorted(counts)
+        strange = sorted(set(present) - set(values))
         if strange:
             raise PhaseMissingError(
                 f"{desk.name}: the scan holds the values {_few(present)}, and no phase has the "
                 f"value {_few(strange)}",
                 hint="give every value a phase: phases: [{name: void, value: 0}, ...]",
             )
-        labels = np.zeros(image.shape, np.uint8)
-        for label, value in enumerate(values):
-            labels[image == value] = label
-        self._all_present(desk, labels)
-        self._write(desk, labels, None)
-        counts = {"grey": present.tolist(), "count": [int((image == v).sum()) for v in present]}
+        self._all_present(desk, [counts.get(value, 0) for value in values])
+        with self._store(desk, None) as (sink, markers):
+            relabel = partial(_relabelled, values=values)
+            halo_map(relabel, image, sink, desk.grid, desk.engine, markers=markers)
+        table = {"grey": present, "count": [counts[value] for value in present]}
         return {
             "variants": [],
             "stores": ["phases"],
-            "tables": {"histogram": counts},
+            "tables": {"histogram": table},
             "warnings": [],
         }
 
-    def _thresholded(self, desk: Desk, image: NDArray[Any], method: Method) -> Facts:
+    def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:
+        bench = Bench(desk.grid, desk.engine, desk.allocate)
+        histogram = grey_summary(image, desk.grid, desk.engine).check()
         segmenter = Segmenter.prepare(
             image, desk.spacing, len(self.phases),
             method=method, thresholds=self.section.thresholds,
             repair=self.section.repair, smallest_object=self.section.smallest_object,
-            cancelled=desk.cancelled,
+            histogram=histogram, bench=bench, cancelled=desk.cancelled,
         )  # fmt: skip
-        found = segmenter.segment()
-        labels = found.labels
         shifted = dict(self._variants())
-        self._all_present(desk, labels)
-        fractions = [float((labels == k).mean()) for k in range(len(self.phases))]
-        self._write(desk, labels, None)
-        del labels
+        with self._store(desk, None) as (sink, markers):
+            found = segmenter.segment(sink=sink, markers=markers)
+            counts = self._counts(desk, sink)
+            self._all_present(desk, counts)
         for done, (variant, shift) in enumerate(shifted.items(), start=1):
             desk.check_cancelled()
             desk.tell(done, len(shifted) + 1)
-            self._write(desk, segmenter.labels(shift), variant)
+            with self._store(desk, variant) as (sink, markers):
+                segmenter.labels(shift, sink=sink, markers=markers)
         return {
             "variants": list(shifted),
             "stores": ["phases"],
             "warnings": list(found.warnings),
             "thresholds": list(found.thresholds),
-            "fractions": fractions,
-            "tables": self._tables(found, image),
+            "fractions": [count / float(np.prod(desk.shape)) for count in counts],
+            "tables": self._tables(found, histogram),
         }
 
-    def _all_present(self, desk: Desk, labels: NDArray[np.uint8]) -> None:
-        counts = np.bincount(labels.ravel(), minlength=len(self.phases))
+    def _counts(self, desk: Desk, labels: Source) -> list[int]:
+        kernel = partial(_count_labels, phases=len(self.phases))
+        parts = tally(kernel, labels, desk.grid, desk.engine)
+        return [int(count) for count in np.sum(parts, axis=0)]
+
+    def _all_present(self, desk: Desk, counts: list[int]) -> None:
         absent = [p.name for p, n in zip(self.phases, counts, strict=True) if n == 0]
         if absent:
             raise PhaseMissingError(
@@ -151,30 +172,29 @@ class Segment:
             for word, sign in (("down", -1), ("up", 1)):
                 yield f"threshold {k + 1} {word}", (k, sign * self.range.shift)
 
-    def _write(self, desk: Desk, labels: NDArray[np.uint8], variant: str | None) -> None:
+    @contextmanager
+    def _store(self, desk: Desk, variant: str | None) -> Iterator[tuple[Sink, Markers]]:
+        """Give a store to write labels to, with its markers; then put it in its place."""
         draft = "phases" if variant is None else f"variant-{variant.replace(' ', '-')}"
-        path = desk.draft(draft)
         colors = phase_colors((phase.name, phase.role) for phase in self.phases)
         names = {phase.name: label for label, phase in enumerate(self.phases)}
-        sink = io.ome_zarr.create(
-            path, desk.shape, np.dtype(np.uint8), desk.spacing, kind="labels",
-            block=clipped(desk.block, desk.shape), phases=names, colors=colors,
+        sink, markers = desk.marked_draft(
+            draft, desk.shape, np.uint8, desk.spacing, kind="labels", phases=names, colors=colors,
             attributes={"roles": {phase.name: phase.role for phase in self.phases}},
         )  # fmt: skip
-        for block in desk.grid:
-            sink[block.core] = labels[block.core]
+        yield sink, markers
         if variant is None:
-            io.ome_zarr.finish(path, engine=desk.engine)
+            io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish(draft, None if variant is None else variant_store(desk, variant))
 
-    def _tables(self, found: Segmentation, image: NDArray[Any]) -> dict[str, Any]:
-        counts, edges = _drawn_histogram(image)
+    def _tables(self, found: Segmentation, histogram: Histogram) -> dict[str, Any]:
+        counts, grey = _drawn(histogram)
         names = [phase.name for phase in self.phases]
         chosen, means = found.thresholds, found.class_means
         steps = [self.range.shift * (b - a) for a, b in pairwise(means)]
         return {
             "histogram": {
-                "grey": (0.5 * (edges[1:] + edges[:-1])).tolist(),
+                "grey": grey.tolist(),
                 "count": counts.tolist(),
             },
             "thresholds": {
@@ -229,18 +249,36 @@ class Segment:
         return (*keys.get(self.section.method, ()), *repaired, *ranged)
 
 
-def _drawn_histogram(image: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Count grey values in bins that are whole numbers wide for whole numbers."""
-    low, high = float(image.min()), float(image.max())
-    if image.dtype.kind in "iu":
-        width = max(1, -(-int(high - low + 1) // _BINS))
-        edges = np.arange(low - 0.5, high + width + 0.5, width)
-    else:
-        edges = np.linspace(low, high, _BINS + 1)
-    counts = np.zeros(edges.size - 1, np.int64)
-    for part in image:  # slice by slice: a histogram of the whole would copy it as float64
-        counts += np.histogram(part, bins=edges)[0]
-    return counts, edges
+def _drawn(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Join bins to at most 256, whole numbers wide for whole numbers; return their centres."""
+    group = -(-histogram.counts.size // _BINS)
+    firsts = np.arange(0, histogram.counts.size, group)
+    counts: NDArray[np.int64] = np.add.reduceat(histogram.counts, firsts)
+    centres = np.asarray(histogram.low + histogram.width * (firsts + 0.5 * group), np.float64)
+    return counts, centres
+
+
+def _count_values(
+    image: Any, *, inner: tuple[slice, slice, slice], wanted: tuple[float, ...]
+) -> dict[float, int]:
+    """Count the values of a block: all that are wanted, and the smallest of the others."""
+    values, counts = np.unique(np.asarray(image)[inner], return_counts=True)
+    known = np.isin(values, wanted)
+    kept = known | (np.cumsum(~known) <= _SHOWN)
+    return dict(zip(values[kept].tolist(), counts[kept].tolist(), strict=True))
+
+
+def _relabelled(image: Any, *, values: tuple[float, ...]) -> NDArray[np.uint8]:
+    labels = np.zeros(np.shape(image), np.uint8)
+    for label, value in enumerate(values):
+        labels[image == value] = label
+    return labels
+
+
+def _count_labels(
+    labels: Any, *, inner: tuple[slice, slice, slice], phases: int
+) -> NDArray[np.int64]:
+    return count_grey(np.asarray(labels)[inner], -0.5, 1.0, phases + 1)[:phases]  # 255: no phase
 
 
 def _few(values: Any) -> str:
