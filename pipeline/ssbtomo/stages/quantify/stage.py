@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
+from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.transport import measure_transport
@@ -90,7 +92,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     section: Section
     axis: str
@@ -123,7 +125,15 @@ class Quantify:
         self, desk: Desk, variant: str | None, tell: Callable[[], None]
     ) -> tuple[list[Measurement], dict[str, Any]]:
         path = desk.store("phases") if variant is None else variant_store(desk, variant)
-        subject = Subject(io.ome_zarr.open_array(path), desk, full=variant is None)
+        waiting = [
+            group
+            for group in ADDITIVE
+            if group in self.section.measures
+            and not self._part(desk, variant or "base", group).is_file()
+        ]
+        labels = io.ome_zarr.open_array(path)
+        counted = cache(partial(OneRead.of, labels, desk, waiting))
+        subject = Subject(labels, desk, full=variant is None, counted=counted)
         measured: list[Measurement] = []
         tables: dict[str, Any] = {}
         for group in (g for g in MEASURES if g in self.section.measures):
