@@ -102,7 +102,9 @@ def test_objects_are_those_of_the_whole_array(labels, block):
 def test_a_cell_counts_what_a_task_that_owns_it_would(labels, cell):
     """The rows of cells are the counts of kernels whose owned voxels are those cells."""
     _, contacts = measured(labels, (1.0, 1.0, 1.0), labels.shape, cell)
-    for row, box in zip(range(len(contacts.by_cell.normals)), Grid(labels.shape, cell), strict=True):
+    for row, box in zip(
+        range(len(contacts.by_cell.normals)), Grid(labels.shape, cell), strict=True
+    ):
         own = kernels.area_counts(labels, PHASES, (1.0, 1.0, 1.0), inner=box.core)
         np.testing.assert_array_equal(contacts.by_cell.normals[row], own.normals)
         np.testing.assert_array_equal(contacts.by_cell.lines[row], own.lines)
@@ -170,9 +172,9 @@ def test_objects_of_one_phase_and_large_numbers():
     objects[:, 6:] = 7
     cells = Grid(labels.shape, labels.shape)
     measure = Contacts((0, 1), (1.0, 1.0, 1.0), cells, within=1)
-    found = measure_all(
-        labels, [measure], Grid(labels.shape, (5, 5, 5)), SERIAL, objects=objects
-    )[0]
+    found = measure_all(labels, [measure], Grid(labels.shape, (5, 5, 5)), SERIAL, objects=objects)[
+        0
+    ]
     assert found.objects.tolist() == [0, 7, 10**9]
     assert found.voxels.tolist() == [864, 432, 432]
     # The contact of each object: 6 x 12 voxel faces of 1 square micrometre, exact for a plane.

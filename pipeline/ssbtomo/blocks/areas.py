@@ -209,7 +209,7 @@ class _ContactSums:
 
 
 def _compact(objects: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Number the objects of a block from 0 for none, without gaps."""
+    """Return the objects of a block, and where each is by its place among them."""
     largest = int(objects.max(initial=0))
     if largest > 2 * objects.size + 1000:
         numbers, places = np.unique(np.append(objects.ravel(), 0), return_inverse=True)

@@ -104,7 +104,7 @@ def divide(
     objects: NDArray[np.int32] | None = None,
     largest: int = 0,
 ) -> Places:
-    """Number the parts of a block in several divisions of the volume.
+    """Return the parts of a block in several divisions of the volume.
 
     Parameters
     ----------
@@ -135,7 +135,9 @@ def divide(
                 (np.arange(box.start, box.stop) // edge - part.start).clip(0, count - 1) * step
                 + (first if axis == 0 else 0)
                 for axis, (box, part, edge, count, step) in enumerate(
-                    zip(block.window(margin, margin), found, cells.block, counts, steps, strict=True)
+                    zip(
+                        block.window(margin, margin), found, cells.block, counts, steps, strict=True
+                    )
                 )
             ]
         )

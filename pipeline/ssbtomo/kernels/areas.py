@@ -273,9 +273,7 @@ def region_areas(counts: AreaCounts, spacing: Spacing) -> NDArray[np.float64]:
     ndarray of float64, shape (regions + 1, pairs)
         Square micrometres; row 0 is what belongs to no object.
     """
-    area: NDArray[np.float64] = np.maximum(
-        corrected(counts.by_region, counts.strips, spacing), 0.0
-    )
+    area: NDArray[np.float64] = np.maximum(corrected(counts.by_region, counts.strips, spacing), 0.0)
     return area
 
 

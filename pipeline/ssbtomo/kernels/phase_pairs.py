@@ -45,7 +45,8 @@ def phase_index(labels: NDArray[np.integer], phases: Sequence[int]) -> NDArray[n
         for number, label in enumerate(phases):
             if 0 <= label < 256:
                 table[label] = number
-        return table[labels]
+        looked_up: NDArray[np.uint8] = table[labels]
+        return looked_up
     index = np.full(labels.shape, len(phases), dtype=np.uint8)
     for number, label in enumerate(phases):
         index[labels == label] = number

@@ -210,7 +210,12 @@ def _scan_row(
             continue
         for x in range(stop - start):
             if first[x] != fourth[x] and second[x] != third[x]:
-                around[0], around[1], around[2], around[3] = first[x], second[x], third[x], fourth[x]
+                around[0], around[1], around[2], around[3] = (
+                    first[x],
+                    second[x],
+                    third[x],
+                    fourth[x],
+                )
                 count = _add_triples(around, triple_of, (z, y, start + x, axis), count, out)
     return count
 
@@ -229,7 +234,7 @@ def _any_line(
         across = np.uint8(a != d) & np.uint8(b != c)
         equal = np.uint8(a == b) + np.uint8(a == c) + np.uint8(d == b) + np.uint8(d == c)
         found |= across & np.uint8(equal < 2)
-    return found != 0
+    return bool(found)
 
 
 @njit(nogil=True, cache=True)
