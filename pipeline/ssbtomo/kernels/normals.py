@@ -305,24 +305,47 @@ def _weigh_plane(
 ) -> None:
     """Add the weight of each owned face of the pair in one plane."""
     depth, height, width = index.shape
+    low, high = pair.bounds[2]
+    faces = np.zeros(high - low, dtype=np.uint8)
     for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
-        here = index[z, y]
-        beyond, below = index[min(z + 1, depth - 1), y], index[z, min(y + 1, height - 1)]
-        for x in range(pair.bounds[2, 0], pair.bounds[2, 1]):
-            if here[x] == pair.first:
-                other = pair.second
-            elif here[x] == pair.second:
-                other = pair.first
-            else:
-                continue
-            unlike = (beyond[x] == other, below[x] == other, here[min(x + 1, width - 1)] == other)
-            if unlike[0] or unlike[1] or unlike[2]:
-                _weigh_faces(unlike, (z, y, x), pair, smooth, sums)
+        here, right = index[z, y, low:high], index[z, y, low + 1 : high + 1]
+        beyond = index[min(z + 1, depth - 1), y, low:high]
+        below = index[z, min(y + 1, height - 1), low:high]
+        if _mark_faces(here, (beyond, below, right), pair, faces):
+            for x in range(high - low):
+                if faces[x]:
+                    unlike = (faces[x] & 1, faces[x] & 2, faces[x] & 4)
+                    _weigh_faces(unlike, (z, y, low + x), pair, smooth, sums)
+
+
+@njit(nogil=True, cache=True)
+def _mark_faces(
+    here: NDArray[np.uint8],
+    others: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]],
+    pair: _Pair,
+    faces: NDArray[np.uint8],
+) -> bool:
+    """Write the faces of the pair after each voxel as bits: 1 for z, 2 for y, 4 for x."""
+    first, second = np.uint8(pair.first), np.uint8(pair.second)
+    beyond, below, right = others
+    found = np.uint8(0)
+    for x in range(len(here)):
+        mine = np.uint8(here[x] == first) | np.uint8(here[x] == second)
+        other = np.uint8(here[x] ^ first ^ second)
+        bits = np.uint8(beyond[x] == other) | np.uint8(np.uint8(below[x] == other) << np.uint8(1))
+        faces[x] = np.uint8(bits * mine)
+        found |= faces[x]
+    for x in range(len(right)):
+        mine = np.uint8(here[x] == first) | np.uint8(here[x] == second)
+        unlike = mine & np.uint8(right[x] == np.uint8(here[x] ^ first ^ second))
+        faces[x] |= np.uint8(unlike << np.uint8(2))
+        found |= faces[x]
+    return bool(found)
 
 
 @njit(nogil=True, cache=True)
 def _weigh_faces(
-    unlike: tuple[bool, bool, bool],
+    unlike: tuple[int, int, int],
     at: tuple[int, int, int],
     pair: _Pair,
     smooth: NDArray[np.int32],
