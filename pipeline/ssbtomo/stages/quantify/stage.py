@@ -49,7 +49,8 @@ _BYTES = {
     "transport": 32.0, "particles": 1.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 _SAYS = {
-    "fractions": "Volume fractions are voxel counts.",
+    "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
+    "their scatter over cells of growing size [@kanit2003].",
     "contacts": "Contact areas are sums of voxel faces weighted by the local normal of the "
     "interface [@ohser2009], per volume of the region; triple lines are sums of voxel edges "
     "weighted by the local tangent.",
@@ -68,6 +69,7 @@ _SAYS = {
     "divided by their surface.",
 }
 _CITED = {
+    "fractions": ("kanit2003",),
     "contacts": ("ohser2009",),
     "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
     "transport": ("cooper2016",),
