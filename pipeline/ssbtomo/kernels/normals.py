@@ -176,34 +176,20 @@ def _needed_rows(
     index: NDArray[np.uint8], pair: _Pair, edges: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """Mark the rows of voxels whose smoothed normal some owned face or edge asks for."""
-    depth, height, _ = index.shape
+    depth, height = index.shape[:2]
     need = np.zeros((depth + 1, height + 1), dtype=np.uint8)
     low, high = pair.bounds[2]
+    faces = np.zeros(high - low, dtype=np.uint8)
     for z in range(pair.bounds[0, 0], pair.bounds[0, 1]):
         for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
-            here, right = index[z, y, low:high], index[z, y, low + 1 : high + 1]
-            below = index[z, min(y + 1, height - 1), low:high]
-            beyond = index[min(z + 1, depth - 1), y, low:high]
-            by_x = _touch(here, right, pair)
-            by_y, by_z = _touch(here, below, pair), _touch(here, beyond, pair)
-            need[z, y] |= by_x | by_y | by_z
-            need[z, y + 1] |= by_y
-            need[z + 1, y] |= by_z
+            found = _mark_faces(index, (z, y), pair, faces)
+            need[z, y] |= found != 0
+            need[z, y + 1] |= (found >> 1) & 1
+            need[z + 1, y] |= found & 1
     for item in range(len(edges)):
         z, y = edges[item, 0], edges[item, 1]
         need[z : z + 2, y : y + 2] = 1
     return need[:, :height]
-
-
-@njit(nogil=True, cache=True)
-def _touch(here: NDArray[np.uint8], there: NDArray[np.uint8], pair: _Pair) -> int:
-    """Say whether the two phases touch anywhere between two rows."""
-    found = np.uint8(0)
-    for x in range(len(there)):
-        out = (here[x] == pair.first) & (there[x] == pair.second)
-        back = (here[x] == pair.second) & (there[x] == pair.first)
-        found |= np.uint8(out) | np.uint8(back)
-    return int(found)
 
 
 @njit(nogil=True, cache=True)
@@ -304,14 +290,10 @@ def _weigh_plane(
     index: NDArray[np.uint8], z: int, pair: _Pair, smooth: NDArray[np.int32], sums: _Sums
 ) -> None:
     """Add the weight of each owned face of the pair in one plane."""
-    depth, height, width = index.shape
     low, high = pair.bounds[2]
     faces = np.zeros(high - low, dtype=np.uint8)
     for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
-        here, right = index[z, y, low:high], index[z, y, low + 1 : high + 1]
-        beyond = index[min(z + 1, depth - 1), y, low:high]
-        below = index[z, min(y + 1, height - 1), low:high]
-        if _mark_faces(here, (beyond, below, right), pair, faces):
+        if _mark_faces(index, (z, y), pair, faces):
             for x in range(high - low):
                 if faces[x]:
                     unlike = (faces[x] & 1, faces[x] & 2, faces[x] & 4)
@@ -320,14 +302,17 @@ def _weigh_plane(
 
 @njit(nogil=True, cache=True)
 def _mark_faces(
-    here: NDArray[np.uint8],
-    others: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]],
-    pair: _Pair,
-    faces: NDArray[np.uint8],
-) -> bool:
-    """Write the faces of the pair after each voxel as bits: 1 for z, 2 for y, 4 for x."""
+    index: NDArray[np.uint8], row: tuple[int, int], pair: _Pair, faces: NDArray[np.uint8]
+) -> int:
+    """Write the faces after each owned voxel of a row as bits, and return all that occur.
+
+    1 for a face across z, 2 for y, 4 for x.
+    """
+    (z, y), (low, high) = row, pair.bounds[2]
+    here, right = index[z, y, low:high], index[z, y, low + 1 : high + 1]
+    beyond = index[min(z + 1, index.shape[0] - 1), y, low:high]
+    below = index[z, min(y + 1, index.shape[1] - 1), low:high]
     first, second = np.uint8(pair.first), np.uint8(pair.second)
-    beyond, below, right = others
     found = np.uint8(0)
     for x in range(len(here)):
         mine = np.uint8(here[x] == first) | np.uint8(here[x] == second)
@@ -340,7 +325,7 @@ def _mark_faces(
         unlike = mine & np.uint8(right[x] == np.uint8(here[x] ^ first ^ second))
         faces[x] |= np.uint8(unlike << np.uint8(2))
         found |= faces[x]
-    return bool(found)
+    return int(found)
 
 
 @njit(nogil=True, cache=True)
