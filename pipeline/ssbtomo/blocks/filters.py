@@ -271,9 +271,7 @@ def apply_filter(
     halo_map(kernel, source, target, grid, engine, halo=halo, on_block=on_block, markers=markers)
 
 
-def filter_step(
-    method: str, dtype: DTypeLike, sink: Sink | None = None, **parameters: Any
-) -> Step:
+def filter_step(method: str, dtype: DTypeLike, sink: Sink | None = None, **parameters: Any) -> Step:
     """Return a filter as a step of a chain.
 
     Parameters

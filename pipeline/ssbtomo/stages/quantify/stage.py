@@ -162,7 +162,8 @@ class Quantify:
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
-        return tuple(key for group in self.section.measures for key in _CITED.get(group, ()))
+        keys = (key for group in self.section.measures for key in _CITED.get(group, ()))
+        return tuple(dict.fromkeys(keys))
 
 
 def _measured(group: str, subject: Subject) -> Findings:
