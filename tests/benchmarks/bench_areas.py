@@ -1,7 +1,8 @@
 """Speed and memory of the area matrix: ``python tests/benchmarks/bench_areas.py [SIZE]``.
 
 Four phases of rounded regions, about 20 voxels wide; all pairs, all triples, three
-estimators. Peers that are installed run on the same volume.
+estimators; then everything additive in one read: voxel counts, sums by cell, by slice and by
+object too. Peers that are installed run on the same volume.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from ssbtomo.blocks import Engine, Grid
-from ssbtomo.blocks.areas import interface_areas
+from ssbtomo.blocks.additive import measure_all
+from ssbtomo.blocks.areas import Contacts, interface_areas
+from ssbtomo.blocks.cells import statistics_grid
+from ssbtomo.blocks.fractions import Fractions
 
 SPACING = (0.05, 0.05, 0.05)
 
@@ -29,6 +33,20 @@ def four_phases(size: int, tile: int = 128) -> np.ndarray:
     ]
     cell = sum((noise > np.median(noise)).astype(np.uint8) << k for k, noise in enumerate(noises))
     return np.tile(cell, (-(-size // tile),) * 3)[:size, :size, :size].copy()
+
+
+def cubes(labels: np.ndarray) -> np.ndarray:
+    """Objects of the last phase: what lies in one cube of 24 voxels."""
+    z, y, x = (np.arange(size, dtype=np.int32) // 24 for size in labels.shape)
+    numbers = 1 + (z[:, None, None] * y.size + y[:, None]) * x.size + x
+    return np.where(labels == 3, numbers % 10007 + 1, 0).astype(np.int32)
+
+
+def everything(labels: np.ndarray, objects: np.ndarray, grid: Grid, engine: Engine) -> object:
+    cells = statistics_grid(labels.shape, SPACING)
+    phases = (0, 1, 2, 3)
+    measures = [Fractions(phases, cells), Contacts(phases, SPACING, cells, axis=0)]
+    return measure_all(labels, measures, grid, engine, objects=objects)
 
 
 def timed(name: str, task: Callable[[], object], voxels: int) -> object:
@@ -59,6 +77,13 @@ def main(size: int) -> None:
                 lambda grid=grid: interface_areas(labels, SPACING, phases, grid, engine),
                 labels.size,
             )
+        objects = cubes(labels)
+        everything(small, objects[:16, :16, :16], Grid(small.shape, (8, 16, 16)), engine)
+        timed(
+            "ssbtomo, all in one read",
+            lambda: everything(labels, objects, Grid(labels.shape, (64, 256, 256)), engine),
+            labels.size,
+        )
     import cc3d
 
     timed(

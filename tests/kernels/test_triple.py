@@ -74,5 +74,5 @@ def test_an_edge_without_normals_counts_as_it_is():
     edges = np.array([[0, 0, 0, 1, 0, 2]], np.int32)
     pairs_of = np.array([[0, 1, 2]], np.int32)
     lengths, strips = weigh_edges(edges, np.zeros((1, 3, 3)), pairs_of, 3)
-    assert lengths.tolist() == [[0, 2 * FIXED_POINT, 0]]
+    assert lengths.tolist() == [[[0, 2 * FIXED_POINT, 0]]]
     assert not strips.any()

@@ -207,3 +207,38 @@ def test_progress_is_told(recipe, tmp_path):
     told = []
     runner.run(recipe, tmp_path / "out", events=told.append)
     assert any(isinstance(event, Progress) and event.done == event.total for event in told)
+
+
+@without_report
+def test_contacts_and_fractions_are_one_read_with_statistics(three_phases, tmp_path, monkeypatch):
+    from ssbtomo.stages.quantify.one_read import OneRead
+
+    tifffile.imwrite(tmp_path / "scan.tif", three_phases((64, 66, 70)), photometric="minisblack")
+    (tmp_path / "recipe.yaml").write_text(
+        "sample: {path: scan.tif, voxel_size: [100 nm, 100 nm, 100 nm]}\n"
+        "phases:\n  - {name: void, role: void}\n  - {name: electrolyte, role: electrolyte}\n"
+        "  - {name: active, role: active}\n"
+        "range: {shift: 0}\n"
+        "quantify: {measures: [fractions, contacts]}\n"
+        "run: {scheduler: synchronous, block: [48, 48, 48]}\n",
+        encoding="utf-8",
+    )
+    reads, count = [], OneRead.of
+    monkeypatch.setattr(OneRead, "of", lambda *asked: reads.append(asked[2]) or count(*asked))
+    results = runner.run(tmp_path / "recipe.yaml", tmp_path / "out")
+    assert reads == [["fractions", "contacts"]]
+    value = results.table.set_index(["quantity", "subject"])["value"]
+    spread = results.objects("representative")
+    assert list(spread.columns) == [
+        "sample", "quantity", "subject", "cell_um", "cells", "mean", "sd", "standard_error",
+    ]  # fmt: skip
+    for row in spread[spread.cells == 1].itertuples():
+        # The tables are written with ten digits.
+        assert row.mean == pytest.approx(value[row.quantity, row.subject], rel=1e-8)
+        assert 0 < row.standard_error < row.mean
+    assert set(spread.cells) == {1, 8}
+    slices = results.objects("contact_profiles")
+    for subject, rows in slices.groupby("subject"):
+        assert len(rows) == 64
+        whole = value["contact_area_per_volume", subject]
+        assert rows.area_per_volume.mean() == pytest.approx(whole, rel=1e-8)

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from ssbtomo.blocks.chains import Step
 from ssbtomo.blocks.channels import Channels
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
@@ -27,6 +28,7 @@ __all__ = [
     "denoise_halo",
     "estimate_noise",
     "filter_halo",
+    "filter_step",
 ]
 
 Method = Literal["gaussian", "median", "nlm", "tv"]
@@ -267,6 +269,43 @@ def apply_filter(
     )
     halo = filter_halo(method, **parameters)
     halo_map(kernel, source, target, grid, engine, halo=halo, on_block=on_block, markers=markers)
+
+
+def filter_step(method: str, dtype: DTypeLike, sink: Sink | None = None, **parameters: Any) -> Step:
+    """Return a filter as a step of a chain.
+
+    Parameters
+    ----------
+    method : str
+        One of `FILTERS` that gives one value per voxel.
+    dtype : dtype
+        Type of the result; to integers, values are rounded and clipped.
+    sink : Sink, optional
+        Where the result is kept.
+    **parameters : object
+        As for `apply_filter`; with ``noise`` for ``nlm`` and ``tv``, which no block tells.
+
+    Returns
+    -------
+    Step
+        With the filter's halo.
+
+    Raises
+    ------
+    InputDataError
+        If there is no such filter, it gives several values, or needs the noise and is not told.
+    """
+    found = _find(method, FILTERS)
+    if found.channels != 1:
+        raise InputDataError(f"{method} gives {found.channels} values per voxel, a step needs one")
+    if method in _NEEDS_NOISE and parameters.get("noise") is None:
+        raise InputDataError(
+            f"the filter {method!r} needs the noise of the volume",
+            hint="estimate_noise(source, engine) finds it once, for all blocks",
+        )
+    function = partial(found.function, **parameters)
+    kernel = partial(_as_type, function=function, dtype=np.dtype(dtype))
+    return Step(kernel, filter_halo(method, **parameters), sink)
 
 
 def _find(method: str, known: Collection[str]) -> Filter:

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.places import Places
 from ssbtomo.kernels.taps import smoothing_taps, tap_radius
 from ssbtomo.units import Spacing
 
@@ -26,7 +27,8 @@ FIXED_POINT = 2**20
 """Units per voxel face: weights are stored as integers of this resolution."""
 
 Window = tuple[slice, slice, slice]
-_Vector = tuple[np.int64, np.int64, np.int64]
+_Vector = tuple[float, float, float]
+_LANES = 16  # values that are summed at once, in any order
 
 
 class _Pair(NamedTuple):
@@ -38,7 +40,8 @@ class _Pair(NamedTuple):
     bounds: NDArray[np.int64]
     taps_z: NDArray[np.int32]
     taps_y: NDArray[np.int32]
-    taps_x: NDArray[np.int32]
+    taps_x: NDArray[np.float64]
+    reach_x: int
     areas: NDArray[np.float64]
 
 
@@ -52,9 +55,12 @@ class _Planes(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """Where weights go: a row for each object, row 0 for none, and a last one for all."""
+    """Where weights go: a row for each object (0 for none), then one for each place."""
 
     objects: NDArray[np.int32]
+    z: NDArray[np.int32]
+    y: NDArray[np.int32]
+    x: NDArray[np.int32]
     weights: NDArray[np.int64]
 
 
@@ -85,9 +91,8 @@ def weigh_pair(
     sigma: float,
     *,
     edges: NDArray[np.int32],
-    regions: NDArray[np.int32] | None = None,
-    region_count: int = 0,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    places: Places,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Sum |n . e| over the faces that two phases share, per axis, as integers.
 
     Parameters
@@ -104,19 +109,15 @@ def weigh_pair(
         Width of the smoothing, in micrometres.
     edges : ndarray of int32, shape (n, >= 4)
         Voxel edges (z, y, x, axis, ...) at which the normal is wanted too, in order of z.
-    regions : ndarray of int32, shape (Z, Y, X), optional
-        Objects; the faces of an object are then summed for it too.
-    region_count : int
-        Largest object number.
+    places : Places
+        What the faces are summed for. A face between two objects counts for both.
 
     Returns
     -------
-    weights : ndarray of int64, shape (3,)
+    weights : ndarray of int64, shape (rows of `places`, 3)
         Sum over the owned faces normal to each axis, in units of 1 / `FIXED_POINT`.
     normals : ndarray of float64, shape (n, 3)
         Normal at each of `edges`, of any length.
-    by_region : ndarray of int64, shape (region_count + 1, 3)
-        The same sums for each object (row 0: no object); no rows without `regions`.
 
     Notes
     -----
@@ -125,14 +126,15 @@ def weigh_pair(
     """
     taps = [smoothing_taps(sigma / edge) for edge in spacing]
     bounds = np.array([[part.start, part.stop] for part in inner], dtype=np.int64)
+    reach = taps[2].shape[1] // 2
+    taps_x = np.pad(taps[2].astype(np.float64), ((0, 0), (0, -taps[2].shape[1] % _LANES)))
     areas = min(spacing) / np.array(spacing)
-    setting = _Pair(pair[0], pair[1], index.shape, bounds, taps[0], taps[1], taps[2], areas)
-    rows = region_count + 1 if regions is not None else 0
-    objects = regions if regions is not None else np.zeros((1, 1, 1), dtype=np.int32)
-    sums = _Sums(objects, np.zeros((rows + 1, 3), dtype=np.int64))
+    setting = _Pair(*pair, index.shape, bounds, taps[0], taps[1], taps_x, reach, areas)
+    objects = places.objects if places.objects is not None else np.zeros((0, 0, 0), np.int32)
+    sums = _Sums(objects, *places.along, np.zeros((places.count, 3), dtype=np.int64))
     normals = np.zeros((len(edges), 3))
     _sweep(index, setting, sums, edges, normals)
-    return sums.weights[-1], normals, sums.weights[:-1]
+    return sums.weights, normals
 
 
 @njit(nogil=True, cache=True)
@@ -145,14 +147,14 @@ def _sweep(
 ) -> None:
     """Walk along z with a ring of jump planes; smooth a plane, then weigh the one before."""
     depth, height, width = index.shape
-    reach, pad = pair.taps_z.shape[1] // 2, pair.taps_x.shape[1] // 2
+    reach, pad = pair.taps_z.shape[1] // 2, pair.taps_x.shape[1]
     low, high = pair.bounds[0]
     need = _needed_rows(index, pair, edges)
     planes = _Planes(
         np.zeros((3, 2 * reach + 1, height, width), dtype=np.int8),
         np.zeros((3, 2 * reach + 1, height), dtype=np.uint8),
         np.zeros((3, height, width), dtype=np.int32),
-        np.zeros((2, 3, height, width + 2 * pad), dtype=np.int32),
+        np.zeros((2, 3, height, width + pad), dtype=np.int32),
     )
     known, item = low - reach - 1, 0
     for z in range(low, high + 1):
@@ -174,34 +176,20 @@ def _needed_rows(
     index: NDArray[np.uint8], pair: _Pair, edges: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """Mark the rows of voxels whose smoothed normal some owned face or edge asks for."""
-    depth, height, _ = index.shape
+    depth, height = index.shape[:2]
     need = np.zeros((depth + 1, height + 1), dtype=np.uint8)
     low, high = pair.bounds[2]
+    faces = np.zeros(high - low, dtype=np.uint8)
     for z in range(pair.bounds[0, 0], pair.bounds[0, 1]):
         for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
-            here, right = index[z, y, low:high], index[z, y, low + 1 : high + 1]
-            below = index[z, min(y + 1, height - 1), low:high]
-            beyond = index[min(z + 1, depth - 1), y, low:high]
-            by_x = _touch(here, right, pair)
-            by_y, by_z = _touch(here, below, pair), _touch(here, beyond, pair)
-            need[z, y] |= by_x | by_y | by_z
-            need[z, y + 1] |= by_y
-            need[z + 1, y] |= by_z
+            found = _mark_faces(index, (z, y), pair, faces)
+            need[z, y] |= found != 0
+            need[z, y + 1] |= (found >> 1) & 1
+            need[z + 1, y] |= found & 1
     for item in range(len(edges)):
         z, y = edges[item, 0], edges[item, 1]
         need[z : z + 2, y : y + 2] = 1
     return need[:, :height]
-
-
-@njit(nogil=True, cache=True)
-def _touch(here: NDArray[np.uint8], there: NDArray[np.uint8], pair: _Pair) -> int:
-    """Say whether the two phases touch anywhere between two rows."""
-    found = np.uint8(0)
-    for x in range(len(there)):
-        out = (here[x] == pair.first) & (there[x] == pair.second)
-        back = (here[x] == pair.second) & (there[x] == pair.first)
-        found |= np.uint8(out) | np.uint8(back)
-    return int(found)
 
 
 @njit(nogil=True, cache=True)
@@ -232,7 +220,7 @@ def _find_jumps(index: NDArray[np.uint8], pair: _Pair, z: int, planes: _Planes) 
 def _smooth_plane(planes: _Planes, z: int, pair: _Pair, need: NDArray[np.uint8]) -> None:
     """Smooth the jumps along z and y, for the needed rows of one plane."""
     height, width = planes.along_z.shape[1:]
-    span, pad = pair.taps_y.shape[1] // 2, pair.taps_x.shape[1] // 2
+    span, pad = pair.taps_y.shape[1] // 2, pair.reach_x
     for axis in range(3):
         taps_y = pair.taps_y[1 if axis == 1 else 0]
         known = np.zeros(height, dtype=np.uint8)
@@ -280,12 +268,21 @@ def _add(target: NDArray[np.int32], row: NDArray[np.integer], weight: int) -> No
 def _normal_at(smooth: NDArray[np.int32], y: int, x: int, pair: _Pair) -> _Vector:
     """Smooth along x, at one voxel; in units of the face across each axis."""
     taps, own = pair.taps_x[0], pair.taps_x[1]
-    by_z, by_y, by_x = np.int64(0), np.int64(0), np.int64(0)
+    size = len(taps)
+    return (
+        _smooth_at(smooth[0, y, x : x + size], taps),
+        _smooth_at(smooth[1, y, x : x + size], taps),
+        _smooth_at(smooth[2, y, x : x + size], own),
+    )
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _smooth_at(row: NDArray[np.int32], taps: NDArray[np.float64]) -> float:
+    """Sum as float64: exact in any order, for all these sums are integers below 2**46."""
+    total = 0.0
     for t in range(len(taps)):
-        by_z += np.int64(taps[t]) * np.int64(smooth[0, y, x + t])
-        by_y += np.int64(taps[t]) * np.int64(smooth[1, y, x + t])
-        by_x += np.int64(own[t]) * np.int64(smooth[2, y, x + t])
-    return by_z, by_y, by_x
+        total += taps[t] * np.float64(row[t])
+    return total
 
 
 @njit(nogil=True, cache=True)
@@ -293,25 +290,47 @@ def _weigh_plane(
     index: NDArray[np.uint8], z: int, pair: _Pair, smooth: NDArray[np.int32], sums: _Sums
 ) -> None:
     """Add the weight of each owned face of the pair in one plane."""
-    depth, height, width = index.shape
+    low, high = pair.bounds[2]
+    faces = np.zeros(high - low, dtype=np.uint8)
     for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
-        here = index[z, y]
-        beyond, below = index[min(z + 1, depth - 1), y], index[z, min(y + 1, height - 1)]
-        for x in range(pair.bounds[2, 0], pair.bounds[2, 1]):
-            if here[x] == pair.first:
-                other = pair.second
-            elif here[x] == pair.second:
-                other = pair.first
-            else:
-                continue
-            unlike = (beyond[x] == other, below[x] == other, here[min(x + 1, width - 1)] == other)
-            if unlike[0] or unlike[1] or unlike[2]:
-                _weigh_faces(unlike, (z, y, x), pair, smooth, sums)
+        if _mark_faces(index, (z, y), pair, faces):
+            for x in range(high - low):
+                if faces[x]:
+                    unlike = (faces[x] & 1, faces[x] & 2, faces[x] & 4)
+                    _weigh_faces(unlike, (z, y, low + x), pair, smooth, sums)
+
+
+@njit(nogil=True, cache=True)
+def _mark_faces(
+    index: NDArray[np.uint8], row: tuple[int, int], pair: _Pair, faces: NDArray[np.uint8]
+) -> int:
+    """Write the faces after each owned voxel of a row as bits, and return all that occur.
+
+    1 for a face across z, 2 for y, 4 for x.
+    """
+    (z, y), (low, high) = row, pair.bounds[2]
+    here, right = index[z, y, low:high], index[z, y, low + 1 : high + 1]
+    beyond = index[min(z + 1, index.shape[0] - 1), y, low:high]
+    below = index[z, min(y + 1, index.shape[1] - 1), low:high]
+    first, second = np.uint8(pair.first), np.uint8(pair.second)
+    found = np.uint8(0)
+    for x in range(len(here)):
+        mine = np.uint8(here[x] == first) | np.uint8(here[x] == second)
+        other = np.uint8(here[x] ^ first ^ second)
+        bits = np.uint8(beyond[x] == other) | np.uint8(np.uint8(below[x] == other) << np.uint8(1))
+        faces[x] = np.uint8(bits * mine)
+        found |= faces[x]
+    for x in range(len(right)):
+        mine = np.uint8(here[x] == first) | np.uint8(here[x] == second)
+        unlike = mine & np.uint8(right[x] == np.uint8(here[x] ^ first ^ second))
+        faces[x] |= np.uint8(unlike << np.uint8(2))
+        found |= faces[x]
+    return int(found)
 
 
 @njit(nogil=True, cache=True)
 def _weigh_faces(
-    unlike: tuple[bool, bool, bool],
+    unlike: tuple[int, int, int],
     at: tuple[int, int, int],
     pair: _Pair,
     smooth: NDArray[np.int32],
@@ -319,7 +338,6 @@ def _weigh_faces(
 ) -> None:
     """Add the weights of those faces after one voxel that lead to the other phase."""
     z, y, x = at
-    objects, weights = sums
     near = _normal_at(smooth[z % 2], y, x, pair)
     for axis in range(3):
         if not unlike[axis]:
@@ -328,11 +346,12 @@ def _weigh_faces(
         far = _normal_at(smooth[(z + dz) % 2], y + dy, x + dx, pair)
         normal = (near[0] + far[0], near[1] + far[1], near[2] + far[2])
         weight = _face_weight(normal, axis, at, pair)
-        weights[-1, axis] += weight
-        if len(weights) > 1:
-            before, after = objects[z, y, x], objects[z + dz, y + dy, x + dx]
-            weights[before, axis] += weight
-            weights[after, axis] += weight if after != before else 0
+        for k in range(len(sums.z)):
+            sums.weights[sums.z[k, z] + sums.y[k, y] + sums.x[k, x], axis] += weight
+        if sums.objects.size:
+            before, after = sums.objects[z, y, x], sums.objects[z + dz, y + dy, x + dx]
+            sums.weights[before, axis] += weight
+            sums.weights[after, axis] += weight if after != before else 0
 
 
 @njit(nogil=True, cache=True)

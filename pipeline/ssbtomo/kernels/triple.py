@@ -11,6 +11,7 @@ from ssbtomo.kernels.normals import FIXED_POINT
 __all__ = ["find_edges", "weigh_edges"]
 
 _LEAST_SINE = 0.3
+_CHUNK = 64  # edges of a row that are looked at together
 
 
 def find_edges(
@@ -48,8 +49,8 @@ def weigh_edges(
     pairs_of: NDArray[np.int32],
     pairs: int,
     *,
-    owners: NDArray[np.int32] | None = None,
-    owner_count: int = 0,
+    rows: NDArray[np.int32] | None = None,
+    row_count: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sum |t . e| over the edges of each triple, and the area that voxels lose along them.
 
@@ -73,23 +74,22 @@ def weigh_edges(
         Numbers of the same three pairs, for each triple.
     pairs : int
         Number of pairs.
-    owners : ndarray of int32, shape (n,), optional
-        Object at each edge, 0 for none.
-    owner_count : int
-        Largest object number.
+    rows : ndarray of int32, shape (n, k), optional
+        What each edge is summed for; all of them for one row if not given.
+    row_count : int
+        Number of these.
 
     Returns
     -------
-    lengths : ndarray of int64, shape (triples, 3)
+    lengths : ndarray of int64, shape (row_count, triples, 3)
         Units of 1 / (2 `FIXED_POINT`) voxel edges along each axis.
-    strips : ndarray of int64, shape (owner_count + 1, pairs, 3, 3)
-        Area to be added to each object and pair (row 0: no object), in the same units, for
-        each axis of the edge and of the line of voxels; its scale is the product of their
-        two spacings. The sum over objects is that of the block.
+    strips : ndarray of int64, shape (row_count, pairs, 3, 3)
+        Area to be added to each row and pair, in the same units, for each axis of the edge
+        and of the line of voxels; its scale is the product of their two spacings.
     """
-    lengths = np.zeros((len(pairs_of), 3), dtype=np.int64)
-    strips = np.zeros((owner_count + 1, pairs, 3, 3), dtype=np.int64)
-    rows = np.zeros(len(edges), dtype=np.int32) if owners is None else owners
+    lengths = np.zeros((row_count, len(pairs_of), 3), dtype=np.int64)
+    strips = np.zeros((row_count, pairs, 3, 3), dtype=np.int64)
+    rows = np.zeros((len(edges), 1), dtype=np.int32) if rows is None else rows
     _weigh(np.column_stack([edges, rows]), normals, pairs_of, lengths, strips)
     return lengths, strips
 
@@ -104,7 +104,8 @@ def _weigh(
 ) -> None:
     tangent, across = np.empty(3), np.empty((3, 3))
     for item in range(len(edges)):
-        axis, triple, share, owner = edges[item, 3:7]
+        axis, triple, share = edges[item, 3:6]
+        rows = edges[item, 6:]
         whole = _unit_normals(normals[item], across)
         for k in range(3):
             tangent[k] = 0.0
@@ -115,10 +116,11 @@ def _weigh(
                 )
         length = np.sqrt(tangent[0] ** 2 + tangent[1] ** 2 + tangent[2] ** 2)
         weight = abs(tangent[axis]) / length if length > 0 else 1.0
-        lengths[triple, axis] += int(np.rint(weight * FIXED_POINT)) * share
-        if whole:
-            for k in range(3):
-                _add_strips(across, k, weight * share, pairs_of[triple], strips[owner, :, axis, k])
+        for row in rows:
+            lengths[row, triple, axis] += int(np.rint(weight * FIXED_POINT)) * share
+            for k in range(3 if whole else 0):
+                target = strips[row, :, axis, k]
+                _add_strips(across, k, weight * share, pairs_of[triple], target)
 
 
 @njit(nogil=True, cache=True)
@@ -199,13 +201,40 @@ def _scan_row(
     z, y, axis, low, high = place
     over_x = int(axis < 2)
     around = np.zeros(4, dtype=np.uint8)
-    for x in range(low, min(high, len(rows[0]) - over_x)):
-        first, second = rows[0][x], rows[1][x]
-        third, fourth = rows[2][x + over_x], rows[3][x + over_x]
-        if first != fourth and second != third:
-            around[0], around[1], around[2], around[3] = first, second, third, fourth
-            count = _add_triples(around, triple_of, (z, y, x, axis), count, out)
+    high = min(high, len(rows[0]) - over_x)
+    for start in range(low, high, _CHUNK):
+        stop = min(start + _CHUNK, high)
+        first, second = rows[0][start:stop], rows[1][start:stop]
+        third, fourth = rows[2][start + over_x :], rows[3][start + over_x :]
+        if not _any_line(first, second, third, fourth):
+            continue
+        for x in range(stop - start):
+            if first[x] != fourth[x] and second[x] != third[x]:
+                around[0], around[1], around[2], around[3] = (
+                    first[x],
+                    second[x],
+                    third[x],
+                    fourth[x],
+                )
+                count = _add_triples(around, triple_of, (z, y, start + x, axis), count, out)
     return count
+
+
+@njit(nogil=True, cache=True)
+def _any_line(
+    first: NDArray[np.uint8],
+    second: NDArray[np.uint8],
+    third: NDArray[np.uint8],
+    fourth: NDArray[np.uint8],
+) -> bool:
+    """Say whether three phases meet at any edge of a chunk, without a branch per edge."""
+    found = np.uint8(0)
+    for x in range(len(first)):
+        a, b, c, d = first[x], second[x], third[x], fourth[x]
+        across = np.uint8(a != d) & np.uint8(b != c)
+        equal = np.uint8(a == b) + np.uint8(a == c) + np.uint8(d == b) + np.uint8(d == c)
+        found |= across & np.uint8(equal < 2)
+    return bool(found)
 
 
 @njit(nogil=True, cache=True)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ssbtomo.blocks.areas import InterfaceAreas, interface_areas
+from ssbtomo.blocks.additive import measure_all
+from ssbtomo.blocks.areas import ContactCounts, Contacts, InterfaceAreas, interface_areas
 from ssbtomo.blocks.engine import SERIAL, Engine
+from ssbtomo.blocks.grid import Grid
 from ssbtomo.errors import InputDataError, PhaseMissingError
-from ssbtomo.kernels.areas import area_counts, region_areas
 from ssbtomo.measure.peers import AREA_PEERS, LINE_PEERS, peer_areas, peer_lines
-from ssbtomo.measure.sources import Names, cut, label_source, named_phases, whole
+from ssbtomo.measure.sources import Names, cut, label_source, named_phases
 from ssbtomo.units import Spacing, check_spacing
 
 if TYPE_CHECKING:
@@ -207,14 +208,13 @@ def coverage(
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm.
     particles : array_like of int, shape (Z, Y, X), optional
-        Particles of that phase, 0 for none; the shares are then given for each. Both
-        arrays are read as a whole.
+        Particles of that phase, 0 for none; the shares are then given for each.
     active : int or str
         Label, or name, of the phase whose surface is covered.
     phases : mapping of str to int, or sequence of int, optional
         All phases; all labels that occur if not given.
     engine : Engine
-        Where the blocks are measured, without `particles`.
+        Where the blocks are measured.
 
     Returns
     -------
@@ -233,7 +233,8 @@ def coverage(
     import pandas as pd
 
     if particles is not None:
-        return _coverage_by_particle(whole(labels), whole(particles), spacing, active, phases)
+        objects = label_source(particles)
+        return _coverage_by_particle(labels, objects, spacing, (active, phases), engine)
     _, named, areas = _measured(labels, spacing, phases, engine, least=2)
     own = _label_of(active, named)
     touching = {
@@ -249,31 +250,33 @@ def coverage(
 
 
 def _coverage_by_particle(
-    labels: NDArray[np.integer],
-    particles: NDArray[np.integer],
+    labels: ArrayLike,
+    particles: Source,
     spacing: Spacing,
-    active: int | str,
-    phases: Names,
+    asked: tuple[int | str, Names],
+    engine: Engine,
 ) -> pd.DataFrame:
     import pandas as pd
 
-    if particles.shape != labels.shape:
+    source = label_source(labels)
+    z, y, x = source.shape
+    if particles.shape != source.shape:
         raise InputDataError(
-            f"the particles are {particles.shape}, the labels {labels.shape}",
+            f"the particles are {particles.shape}, the labels {source.shape}",
             hint="pass the particles that were found in these labels",
         )
     edges = check_spacing(spacing)
-    named = named_phases(labels, phases, SERIAL, least=2)
-    own = _label_of(active, named)
-    objects = np.where(labels == own, particles, 0).astype(np.int32)
-    numbers = np.unique(objects)
-    numbers = numbers[numbers > 0]
-    order = list(named.values())
-    counts = area_counts(
-        labels, order, edges, regions=objects, region_count=int(objects.max(initial=0))
-    )
+    named = named_phases(source, asked[1], engine, least=2)
+    own = _label_of(asked[0], named)
+    order = tuple(named.values())
+    measure = Contacts(order, edges, Grid((z, y, x), (z, y, x)), within=own)
+    found: ContactCounts = measure_all(
+        source, [measure], cut(source, engine), engine, objects=particles
+    )[0]
+    known = found.objects > 0
+    numbers = found.objects[known]
     rows = [k for k, pair in enumerate(combinations(order, 2)) if own in pair]
-    area = region_areas(counts, edges)[numbers][:, rows]
+    area = np.maximum(found.by_object.areas(edges), 0.0)[known][:, rows]
     others = [name for name, label in named.items() if label != own]
     return pd.DataFrame(
         {

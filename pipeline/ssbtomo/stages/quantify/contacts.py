@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ssbtomo.blocks.areas import InterfaceAreas, interface_areas
-from ssbtomo.blocks.fractions import phase_counts
+from ssbtomo.blocks.areas import ContactCounts, InterfaceAreas
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.subject import Findings, Subject
+from ssbtomo.stages.quantify.one_read import Wanted
+from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
 __all__ = ["measure_contacts"]
 
@@ -29,19 +29,51 @@ def measure_contacts(subject: Subject) -> Findings:
     -------
     Findings
         ``contact_area_per_volume``, ``specific_contact_area``, ``coverage``,
-        ``triple_line_per_volume``.
+        ``triple_line_per_volume``; tables ``contact_profiles`` and ``representative``.
     """
-    labels = list(range(len(subject.phases)))
-    desk = subject.desk
-    areas = interface_areas(subject.labels, subject.spacing, labels, subject.grid, desk.engine)
-    counts = phase_counts(subject.labels, labels, subject.grid, desk.engine).total
+    read = subject.counted()
+    assert read.contacts is not None
+    areas, counts = read.contacts.whole, read.voxels.whole.total
     thin = _thin_phases(areas, counts, subject)
     measured = [
         *_pairs(areas, thin, subject),
         *_specific(areas, float(counts.sum()), counts, thin, subject),
         *_triples(areas, thin, subject),
     ]
-    return Findings(measured)
+    if not subject.full:
+        return Findings(measured)
+    tables: dict[str, Rows] = {
+        "contact_profiles": _profiles(read.contacts, subject),
+        "representative": read.spread(subject.desk, _densities(read.contacts, subject)),
+    }
+    return Findings(measured, tables)
+
+
+def _profiles(contacts: ContactCounts, subject: Subject) -> Rows:
+    """Table the contact area of each pair in each slice across the transport axis.
+
+    A voxel face across the axis belongs to the slice before it, and what triple lines add or
+    take to theirs, so that the slices' areas sum to that of the volume.
+    """
+    areas = contacts.by_slice.areas(subject.spacing)
+    size = len(areas)
+    edge = subject.spacing[subject.desk.axis]
+    pairs = [_joined(subject, a, b) for a, b in contacts.whole.area_um2]
+    return {
+        "axis": [subject.axis] * (size * len(pairs)),
+        "position_um": [round((i + 0.5) * edge, 9) for _ in pairs for i in range(size)],
+        "subject": [pair for pair in pairs for _ in range(size)],
+        "area_per_volume": (areas.T * (size / subject.volume_um3)).ravel(),
+    }
+
+
+def _densities(contacts: ContactCounts, subject: Subject) -> Iterator[Wanted]:
+    areas = contacts.by_cell.areas(subject.spacing)
+    for (a, b), amounts in zip(contacts.whole.area_um2, areas.T, strict=True):
+        yield "contact_area_per_volume", _joined(subject, a, b), amounts
+    lengths = contacts.by_cell.lengths(subject.spacing)
+    for triple, amounts in zip(contacts.whole.triple_um, lengths.T, strict=True):
+        yield "triple_line_per_volume", _joined(subject, *triple), amounts
 
 
 def _pairs(areas: InterfaceAreas, thin: dict[int, str], subject: Subject) -> Iterator[Measurement]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ssbtomo.blocks.fractions import phase_counts
+import numpy as np
+
 from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.subject import Findings, Subject
 
@@ -20,11 +21,12 @@ def measure_fractions(subject: Subject) -> Findings:
     Returns
     -------
     Findings
-        ``volume_fraction`` of each phase; table ``profiles``.
+        ``volume_fraction`` of each phase; tables ``profiles`` and ``representative``.
     """
     labels = list(range(len(subject.phases)))
     desk = subject.desk
-    counts = phase_counts(subject.labels, labels, subject.grid, desk.engine)
+    read = subject.counted()
+    counts = read.voxels.whole
     voxels = float(counts.total.sum())
     measured = [
         Measurement("volume_fraction", name, float(count) / voxels, "1", "voxel count")
@@ -42,4 +44,6 @@ def measure_fractions(subject: Subject) -> Findings:
         "phase": [name for name in subject.names for _ in range(size)],
         "fraction": shares.ravel(),
     }
-    return Findings(measured, {"profiles": rows})
+    amounts = read.voxels.by_cell * float(np.prod(subject.spacing))
+    wanted = zip(["volume_fraction"] * len(labels), subject.names, amounts, strict=True)
+    return Findings(measured, {"profiles": rows, "representative": read.spread(desk, wanted)})

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
+from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.transport import measure_transport
@@ -47,7 +49,8 @@ _BYTES = {
     "transport": 32.0, "particles": 1.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 _SAYS = {
-    "fractions": "Volume fractions are voxel counts.",
+    "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
+    "their scatter over cells of growing size [@kanit2003].",
     "contacts": "Contact areas are sums of voxel faces weighted by the local normal of the "
     "interface [@ohser2009], per volume of the region; triple lines are sums of voxel edges "
     "weighted by the local tangent.",
@@ -66,6 +69,7 @@ _SAYS = {
     "divided by their surface.",
 }
 _CITED = {
+    "fractions": ("kanit2003",),
     "contacts": ("ohser2009",),
     "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
     "transport": ("cooper2016",),
@@ -90,7 +94,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     section: Section
     axis: str
@@ -123,7 +127,15 @@ class Quantify:
         self, desk: Desk, variant: str | None, tell: Callable[[], None]
     ) -> tuple[list[Measurement], dict[str, Any]]:
         path = desk.store("phases") if variant is None else variant_store(desk, variant)
-        subject = Subject(io.ome_zarr.open_array(path), desk, full=variant is None)
+        waiting = [
+            group
+            for group in ADDITIVE
+            if group in self.section.measures
+            and not self._part(desk, variant or "base", group).is_file()
+        ]
+        labels = io.ome_zarr.open_array(path)
+        counted = cache(partial(OneRead.of, labels, desk, waiting))
+        subject = Subject(labels, desk, full=variant is None, counted=counted)
         measured: list[Measurement] = []
         tables: dict[str, Any] = {}
         for group in (g for g in MEASURES if g in self.section.measures):
@@ -150,7 +162,8 @@ class Quantify:
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
-        return tuple(key for group in self.section.measures for key in _CITED.get(group, ()))
+        keys = (key for group in self.section.measures for key in _CITED.get(group, ()))
+        return tuple(dict.fromkeys(keys))
 
 
 def _measured(group: str, subject: Subject) -> Findings:

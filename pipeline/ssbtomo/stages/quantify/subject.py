@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ssbtomo.errors import PhaseMissingError
 from ssbtomo.model import Phase, Quantify
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import Desk
+from ssbtomo.stages.quantify.one_read import OneRead
 from ssbtomo.units import AXES, Spacing
 
 __all__ = ["Findings", "Rows", "Subject"]
@@ -50,11 +51,14 @@ class Subject:
     full : bool
         Whether tables, maps and fields are wanted too: true for the chosen
         segmentation, false for its variants.
+    counted : callable
+        Returns the counts of the additive measures; the labels are read at its first call.
     """
 
     labels: Source
     desk: Desk
     full: bool
+    counted: Callable[[], OneRead]
 
     @property
     def phases(self) -> tuple[Phase, ...]:
