@@ -121,7 +121,7 @@ def cut_bits(edges, start, stop):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def join_bits(words, edges, parent, ny, neighbours):  # type: ignore[no-untyped-def]
+def join_bits(words, edges, parent, ny, neighbours):  # type: ignore[no-untyped-def]  # noqa: C901 - cut in two it takes a third longer
     """Merge the runs of a mask that touch.
 
     Of the rows before a row, the one below it (z - 1, y) is joined wherever both are set. The
