@@ -13,7 +13,7 @@ _AREA = (
 _SOURCE = (
     "J. Ohser, K. Schladitz, 3D Images of Materials Structures, 2009, doi:10.1002/9783527628308"
 )
-_FIELD = "A. Banerjee et al., Chem. Rev. 120 (2020) 6878, doi:10.1021/acs.chemrev.0c00101"
+_FIELD = "A. Banerjee et al., Chem. Rev. 120 (2020) 6878"
 _JOINED = (
     "Electrolyte is joined if it reaches the separator's face (low end of the transport axis) through "
     "electrolyte and lithium; active material and carbon, if they reach the collector's face (high end) through "
