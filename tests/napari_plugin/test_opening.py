@@ -66,6 +66,28 @@ def test_objects_carry_the_rows_of_their_tables(viewer, results):
     assert layers["particles"].metadata["ssbtomo"]["results"] == str(results.path)
 
 
+def test_maps_of_gaps_and_interfaces_lie_beside_the_labels(viewer, results, tiny):
+    folder = results.path / "volumes" / "cathode"
+    area = np.zeros(tiny.labels.shape, np.float32)
+    area[8] = 10.0  # 1/µm: one face of 0.05 µm x 0.05 µm on each voxel of 0.1 µm
+    tiny.store(folder / "interface-active-electrolyte.ome.zarr", area)
+    tiny.store(folder / "gaps.ome.zarr", area / 40)
+    layers = opened(viewer, results.path).layers
+    names = ["gap thickness (µm)", "interface active-electrolyte (µm²/µm³)"]
+    assert [layer.name for layer in layers][4:] == names
+    for name in names:
+        layer = layers[name]
+        assert isinstance(layer, Image)
+        np.testing.assert_allclose(layer.scale, layers["phases"].scale)
+        assert layer.units == layers["phases"].units
+        np.testing.assert_array_equal(layer.translate, layers["phases"].translate)
+        assert layer.blending == "additive"  # zero adds nothing to the phases below
+        assert layer.contrast_limits[0] == 0 < layer.contrast_limits[1]
+        assert not layer.visible
+    np.testing.assert_array_equal(np.asarray(layers[names[1]].data), area)
+    assert viewer.layers.extent.units is not None
+
+
 def test_voxels_are_those_of_the_store(viewer, results, tiny):
     layers = opened(viewer, results.path).layers
     np.testing.assert_array_equal(np.asarray(layers["phases"].data), tiny.labels)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from ssbtomo.blocks.additive import measure_all
 from ssbtomo.blocks.areas import ContactCounts, Contacts, InterfaceAreas, interface_areas
 from ssbtomo.blocks.engine import SERIAL, Engine
 from ssbtomo.blocks.grid import Grid
-from ssbtomo.errors import InputDataError, PhaseMissingError
+from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.particles import weighted_percentile
 from ssbtomo.measure.peers import AREA_PEERS, LINE_PEERS, peer_areas, peer_lines
-from ssbtomo.measure.sources import Names, cut, label_source, named_phases
+from ssbtomo.measure.sources import Names, cut, label_of, label_source, named_phases
 from ssbtomo.units import Spacing, check_spacing
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     from ssbtomo.blocks.engine import Source
 
-__all__ = ["Estimator", "LineEstimator", "contact_areas", "coverage", "triple_lines"]
+__all__ = [
+    "Estimator",
+    "LineEstimator",
+    "contact_areas",
+    "coverage",
+    "coverage_distribution",
+    "triple_lines",
+]
 
 Estimator = Literal[
     "normals", "crofton", "faces", "cc3d", "matbox", "openimpala", "porespy", "taufactor"
@@ -236,7 +243,7 @@ def coverage(
         objects = label_source(particles)
         return _coverage_by_particle(labels, objects, spacing, (active, phases), engine)
     _, named, areas = _measured(labels, spacing, phases, engine, least=2)
-    own = _label_of(active, named)
+    own = label_of(active, named)
     touching = {
         name: area
         for (a, b), area in areas.area_um2.items()
@@ -247,6 +254,36 @@ def coverage(
     return pd.DataFrame(
         {"phase": list(touching), "area_um2": area, "coverage": _shares(area[None])[0]}
     )
+
+
+def coverage_distribution(table: pd.DataFrame) -> pd.DataFrame:
+    """Summarise the coverage of particles.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `coverage` returned for particles.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each ``phase`` that covers: ``mean``, weighted by the particles' surfaces (the
+        coverage of all of them together), and ``d10``, ``d50``, ``d90``: the coverage below
+        which particles with 10, 50 and 90 % of the surface lie.
+    """
+    import pandas as pd
+
+    surface = table.groupby("particle")["area_um2"].sum()
+    rows = []
+    for phase, part in table.groupby("phase", sort=False):
+        weights = surface.loc[part["particle"]].to_numpy()
+        some = weights > 0
+        shares = part["coverage"].to_numpy()[some]
+        total = float(weights.sum())
+        mean = float(part["area_um2"].sum()) / total if total > 0 else float("nan")
+        spread = [weighted_percentile(shares, weights[some], p) for p in (10, 50, 90)]
+        rows.append([phase, mean, *spread])
+    return pd.DataFrame(rows, columns=["phase", "mean", "d10", "d50", "d90"])
 
 
 def _coverage_by_particle(
@@ -267,7 +304,7 @@ def _coverage_by_particle(
         )
     edges = check_spacing(spacing)
     named = named_phases(source, asked[1], engine, least=2)
-    own = _label_of(asked[0], named)
+    own = label_of(asked[0], named)
     order = tuple(named.values())
     measure = Contacts(order, edges, Grid((z, y, x), (z, y, x)), within=own)
     found: ContactCounts = measure_all(
@@ -302,17 +339,6 @@ def _asked(
 ) -> tuple[Source, dict[str | int, int]]:
     source = label_source(labels)
     return source, named_phases(source, phases, engine, least=least)
-
-
-def _label_of(active: int | str, named: Mapping[Any, int]) -> int:
-    if active in named:
-        return named[active]
-    if active in named.values():
-        return int(active)
-    raise PhaseMissingError(
-        f"the phase {active!r} is none of {', '.join(map(str, named))}",
-        hint="give the label or the name of the phase whose surface is covered",
-    )
 
 
 def _volume(source: Source, spacing: Spacing) -> float:

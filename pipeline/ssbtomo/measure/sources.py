@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,22 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ssbtomo.blocks.engine import Engine, Source
+    from ssbtomo.blocks.passes import Allocate
 
-__all__ = ["Names", "cut", "label_source", "named_phases", "whole"]
+__all__ = [
+    "Names",
+    "Pair",
+    "cut",
+    "in_memory",
+    "label_of",
+    "label_source",
+    "named_phases",
+    "paired",
+    "whole",
+]
 
 Names = Mapping[str, int] | Sequence[int] | None
+Pair = tuple[int | str, int | str]
 
 _BLOCK = 160
 
@@ -143,6 +156,108 @@ def named_phases(
             hint="check the phases against the segmentation",
         )
     return asked
+
+
+def label_of(phase: int | str, named: Mapping[str | int, int]) -> int:
+    """Return the label of a phase that was given by name or label.
+
+    Parameters
+    ----------
+    phase : int or str
+        Its label, or its name.
+    named : mapping
+        Names and labels, from `named_phases`.
+
+    Returns
+    -------
+    int
+        The label.
+
+    Raises
+    ------
+    PhaseMissingError
+        If it is none of them.
+    """
+    if phase in named:
+        return named[phase]
+    if phase in named.values():
+        return int(phase)
+    raise PhaseMissingError(
+        f"the phase {phase!r} is none of {', '.join(map(str, named))}",
+        hint="give the label or the name of one of the phases",
+    )
+
+
+def paired(
+    labels: ArrayLike, pair: Pair, phases: Names, engine: Engine
+) -> tuple[Source, list[int], tuple[int, int]]:
+    """Check labels and the two phases whose interface is asked for.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (Z, Y, X)
+        NumPy, Dask or Zarr array.
+    pair : tuple of int or str
+        Labels, or names, of the two phases.
+    phases : mapping of str to int, sequence of int, or None
+        As for `named_phases`.
+    engine : Engine
+        Where the tasks run.
+
+    Returns
+    -------
+    source : Source
+        What blocks are read from.
+    order : list of int
+        Labels of all phases.
+    own : tuple of int
+        Labels of the two.
+
+    Raises
+    ------
+    PhaseMissingError
+        If a phase does not occur.
+    InputDataError
+        If the two are one.
+    """
+    source = label_source(labels)
+    named = named_phases(source, phases, engine, least=2)
+    first, second = (label_of(phase, named) for phase in pair)
+    if first == second:
+        raise InputDataError(f"{pair[0]!r} and {pair[1]!r} are one phase; an interface needs two")
+    return source, list(named.values()), (first, second)
+
+
+def in_memory(source: Source, engine: Engine) -> Allocate:
+    """Return a maker of arrays for what a measure needs on its way.
+
+    Parameters
+    ----------
+    source : Source
+        The volume.
+    engine : Engine
+        Where the tasks run.
+
+    Returns
+    -------
+    callable
+        Called as ``allocate(name, dtype)``; the arrays have the shape of the volume.
+
+    Raises
+    ------
+    InputDataError
+        If the tasks run in other processes, which would see none of these arrays.
+    """
+    if engine.remote:
+        raise InputDataError(
+            "this measure keeps volumes in this process's memory, and the tasks run in others",
+            hint="use threads here; a run from a recipe keeps them on disk",
+        )
+    return partial(_zeros, tuple(source.shape))
+
+
+def _zeros(shape: tuple[int, ...], name: str, dtype: Any) -> Any:
+    return np.zeros(shape, dtype)
 
 
 def whole(labels: ArrayLike) -> NDArray[np.integer]:

@@ -66,12 +66,20 @@ class SampleRecipe(Section):
             ("tortuosity_phases", asked.tortuosity_phases or ()),
             ("particle_phase", (asked.particle_phase,)),
             ("pore_phase", (asked.pore_phase,)),
+            ("collector_phase", (asked.collector_phase,)),
+            *(("interface_maps", pair.split("|")) for pair in asked.interface_maps or ()),
         ):
             for name in wanted:
                 if name is not None and name not in names:
                     raise ValueError(
                         f"quantify.{key} names the phase {name!r}; the phases are {', '.join(names)}"
                     )
+
+        for pair in asked.interface_maps or ():
+            if len(set(pair.split("|"))) != 2 or pair.count("|") != 1:
+                raise ValueError(
+                    f"quantify.interface_maps has {pair!r}; write two phases, as 'active|electrolyte'"
+                )
 
     def phase_of(self, role: str) -> str | None:
         """Return the name of the first phase that plays a role.

@@ -33,6 +33,7 @@ Measure = Literal[
     "correlation",
     "transport",
     "particles",
+    "interfaces",
     "pores",
     "cracks",
 ]
@@ -43,6 +44,7 @@ MEASURES: tuple[Measure, ...] = (
     "correlation",
     "transport",
     "particles",
+    "interfaces",
     "pores",
     "cracks",
 )
@@ -208,6 +210,23 @@ class Quantify(Section):
     )
     pore_phase: str | None = Field(
         default=None, description="Phase whose pores and cracks are measured; the void if absent."
+    )
+    collector_phase: str | None = Field(
+        default=None,
+        description="interfaces: phase that is the current collector, if the volume shows it.",
+    )
+    widest_gap: Length | None = Field(
+        default=None,
+        description="interfaces: a gap thicker than this is a pore; 12 largest voxel edges if absent.",
+    )
+    interface_maps: tuple[str, ...] | None = Field(
+        default=None,
+        description="interfaces: pairs of phases, as 'active|electrolyte', whose interface is written "
+        "as a volume, on the first one's voxels; active material and electrolyte if absent.",
+    )
+    interface_points: bool = Field(
+        default=False,
+        description="interfaces: write the same as a table of points with area and normal, too.",
     )
 
 

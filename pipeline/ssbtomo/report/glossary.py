@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ssbtomo.report.definition import Definition
+from ssbtomo.report.glossary_interfaces import INTERFACES
 
 __all__ = ["GLOSSARY", "TERMS", "Definition"]
-
-
-class Definition(NamedTuple):
-    """What a reader needs in order to judge a quantity.
-
-    Parameters
-    ----------
-    title : str
-        The quantity's name in plain words.
-    definition : str
-        What it is.
-    unit : str
-        ASCII unit, as in the results table.
-    estimator : str
-        How it is obtained from voxels.
-    bias : str
-        In which direction, and when, the number is off.
-    source : str
-        Where the definition or the estimator comes from.
-    """
-
-    title: str
-    definition: str
-    unit: str
-    estimator: str
-    bias: str
-    source: str
 
 
 _VOXELS = "Counting voxels of the segmented volume."
@@ -236,6 +210,7 @@ GLOSSARY: dict[str, Definition] = {
     ),
     **{f"particle_diameter_d{p}": _diameter("particle", p) for p in (10, 50, 90)},
     **{f"pore_diameter_d{p}": _diameter("pore", p) for p in (10, 50, 90)},
+    **INTERFACES,
     "crack_count": Definition(
         "Number of cracks",
         "Connected plate-like parts of the void phase.",

@@ -13,6 +13,7 @@ HEADLINES = (
     "contact_area_per_volume",
     "specific_contact_area",
     "coverage",
+    "utilisation_ceiling",
     "tortuosity_factor",
     "particle_diameter_d50",
     "pore_diameter_d50",

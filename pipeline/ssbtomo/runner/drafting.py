@@ -40,7 +40,7 @@ range:
   shift: 0.05                 # low and high of every number: thresholds moved by this share
 
 quantify:
-  measures: [fractions, contacts, connectivity, correlation, transport, particles, pores, cracks]
+  measures: [fractions, contacts, connectivity, correlation, transport, particles, interfaces, pores, cracks]
   tortuosity_axes: [z, y, x]
 
 run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import threading
@@ -269,10 +270,12 @@ def _tables(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[
         parts = {**found["segment"]["tables"], **found["quantify"]["tables"], **sensitivity}
         for name, columns in parts.items():
             rows = max((len(column) for column in columns.values()), default=0)
-            into = merged.setdefault(name, {})
-            into.setdefault("sample", []).extend([sample] * rows)
-            for key, column in columns.items():
-                into.setdefault(key, []).extend(column)
+            into = merged.setdefault(name, {"sample": []})
+            before = len(into["sample"])
+            for key, column in {"sample": [sample] * rows, **columns}.items():
+                into.setdefault(key, [math.nan] * before).extend(column)
+            for column in into.values():  # what this sample does not have, such as a phase
+                column.extend([math.nan] * (before + rows - len(column)))
     return merged
 
 

@@ -28,7 +28,11 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One store of a results folder: how it is shown, and which table tells of its objects."""
+    """One store of a results folder: how it is shown, and which table tells of its objects.
+
+    An overlay is a map that is zero nearly everywhere; it is shown in this colormap, added to
+    what lies below.
+    """
 
     store: str
     title: str
@@ -36,6 +40,7 @@ class _Part:
     table: str = ""
     key: str = ""
     color: str = ""
+    overlay: str = ""
 
 
 _PARTS = (
@@ -44,7 +49,9 @@ _PARTS = (
     _Part("phases", "phases"),
     _Part("particles", "particles", visible=False, table="particles", key="particle"),
     _Part("cracks", "cracks", table="cracks", key="crack", color="#d55e00"),
+    _Part("gaps", "gap thickness (µm)", visible=False, overlay="magma"),
 )
+_MAP = "interface-"
 
 
 def volume_layers(path: str | Path) -> list[LayerData]:
@@ -121,8 +128,8 @@ def results_layers(path: str | Path) -> list[LayerData]:
     -------
     list of LayerData
         Per sample the grey volume, the phases in the report's colours, particles and
-        cracks with their tables as features; those that the run made. Samples after the
-        first are hidden.
+        cracks with their tables as features, maps of gaps and interfaces (hidden at first);
+        those that the run made. Samples after the first are hidden.
 
     Raises
     ------
@@ -150,7 +157,7 @@ def _sample_layers(
     from ssbtomo.io.ome_zarr import multiscale
 
     folder = _volumes(results, sample["name"])
-    for part in _PARTS:
+    for part in (*_PARTS, *_maps(folder)):
         place = folder / f"{part.store}.ome.zarr"
         if not place.is_dir():
             continue
@@ -165,6 +172,17 @@ def _sample_layers(
             "source": str(place),
         }
         yield _part_layer(part, store, meta, {**about, **_part_facts(results, sample, part, store)})
+
+
+def _maps(folder: Path) -> list[_Part]:
+    """Return the interfaces that were written as volumes, by name."""
+    names = sorted(place.name for place in folder.glob(f"{_MAP}*.ome.zarr"))
+    stems = [name.removesuffix(".ome.zarr") for name in names]
+    return [_Part(stem, _map_title(stem), visible=False, overlay="inferno") for stem in stems]
+
+
+def _map_title(stem: str) -> str:
+    return f"interface {stem.removeprefix(_MAP)} (µm²/µm³)"
 
 
 def _volumes(results: Results, sample: str) -> Path:
@@ -201,6 +219,8 @@ def _part_layer(
         features = facts.pop("features")
         look = {"colormap": one_color(part.color)} if part.color else {}
         return _labels(levels, {**meta, **look, "features": features}, facts)
+    if part.overlay:
+        return _overlay(levels, meta, facts, part.overlay)
     return _image(levels, meta, facts)
 
 
@@ -218,6 +238,18 @@ def _image(levels: Sequence[Any], meta: dict[str, Any], about: dict[str, Any]) -
     limits = _contrast(levels[-1])
     more = {"contrast_limits": limits} if limits else {}
     return _layer(levels, {**meta, **more, "colormap": "gray"}, about, "image")
+
+
+def _overlay(
+    levels: Sequence[Any], meta: dict[str, Any], about: dict[str, Any], colormap: str
+) -> LayerData:
+    """Return a map as an image whose zero is black and adds nothing to what lies below."""
+    import numpy as np
+
+    values = np.asarray(levels[-1][...])
+    top = float(np.percentile(values[values > 0], 99)) if (values > 0).any() else 1.0
+    look = {"colormap": colormap, "blending": "additive", "contrast_limits": (0.0, top)}
+    return _layer(levels, {**meta, **look}, about, "image")
 
 
 def _phases(

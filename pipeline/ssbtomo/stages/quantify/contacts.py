@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.one_read import Wanted
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
-__all__ = ["measure_contacts"]
+__all__ = ["measure_contacts", "thin_phases"]
 
 _ESTIMATOR = "voxel face x local normal"
 _DISAGREE = 0.03
@@ -34,7 +34,11 @@ def measure_contacts(subject: Subject) -> Findings:
     read = subject.counted()
     assert read.contacts is not None
     areas, counts = read.contacts.whole, read.voxels.whole.total
-    thin = _thin_phases(areas, counts, subject)
+    surface = {
+        label: sum(area for pair, area in areas.area_um2.items() if label in pair)
+        for label in range(len(subject.phases))
+    }
+    thin = thin_phases(surface, counts, subject)
     measured = [
         *_pairs(areas, thin, subject),
         *_specific(areas, float(counts.sum()), counts, thin, subject),
@@ -124,13 +128,30 @@ def _triples(
         )  # fmt: skip
 
 
-def _thin_phases(areas: InterfaceAreas, counts: np.ndarray, subject: Subject) -> dict[int, str]:
-    """Name the phases whose mean chord, 4V/S, is below three voxels."""
+def thin_phases(
+    surfaces: Mapping[int, float], counts: np.ndarray, subject: Subject
+) -> dict[int, str]:
+    """Name the phases whose mean chord, 4V/S, is below three voxels.
+
+    Parameters
+    ----------
+    surfaces : mapping of int to float
+        Label and surface of each phase, in square micrometres.
+    counts : ndarray of int64
+        Voxels of each phase.
+    subject : Subject
+        What is measured.
+
+    Returns
+    -------
+    dict of int to str
+        Label and warning of each such phase.
+    """
     voxel = float(np.prod(subject.spacing))
     limit = 3 * voxel ** (1 / 3)
     found = {}
     for label, name in enumerate(subject.names):
-        surface = sum(v for pair, v in areas.area_um2.items() if label in pair)
+        surface = surfaces.get(label, 0.0)
         if surface > 0:
             chord = 4 * float(counts[label]) * voxel / surface
             if chord < limit:

@@ -25,6 +25,7 @@ from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
+from ssbtomo.stages.quantify.interfaces import measure_interfaces
 from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
@@ -40,13 +41,14 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
     "correlation": measure_correlation,
     "transport": measure_transport,
     "particles": measure_particles,
+    "interfaces": measure_interfaces,
     "pores": measure_pores,
     "cracks": measure_cracks,
 }
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
-    "transport": 32.0, "particles": 1.0, "pores": 0.0, "cracks": 0.0,
+    "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 _SAYS = {
     "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
@@ -64,6 +66,11 @@ _SAYS = {
     "[@cooper2016].",
     "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
     "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
+    "interfaces": "Coverage, contact patches and the contacts that take part follow from the same "
+    "weighted faces, particle by particle; electrolyte takes part where it is joined to the "
+    "separator's face of the volume, active material where it is joined to the collector's "
+    "through active material and carbon. Gaps were measured from each voxel of the active "
+    "material's surface along the axis nearest to its normal, times the mean cosine at both ends.",
     "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
@@ -72,6 +79,7 @@ _CITED = {
     "fractions": ("kanit2003",),
     "contacts": ("ohser2009",),
     "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
+    "interfaces": ("ohser2009",),
     "transport": ("cooper2016",),
     "particles": ("vincent1991",),
     "pores": ("hildebrand1997",),
