@@ -115,6 +115,28 @@ def test_killed_inside_the_measures_it_ends_the_same(recipe, tmp_path):
 
 
 @pytest.mark.usefixtures("no_report")
+def test_killed_while_it_writes_labels_it_ends_with_the_same_bytes(recipe, tmp_path):
+    text = recipe.read_text(encoding="utf-8").replace("[16, 16, 16]", "[8, 12, 12]")
+    text = text.replace("[fractions, contacts, connectivity, transport]", "[fractions]")
+    more = "segment: {smallest_object: 9}\nrange: {shift: 0}\n"
+    recipe.write_text(text + more, encoding="utf-8")
+    fresh = runner.run(recipe, tmp_path / "fresh")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not list(out.glob("work/*/drafts/phases.done/*/*.json")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    again = runner.run(recipe, out)
+    one, other = (folder / "volumes/scan/phases.ome.zarr" for folder in (fresh.path, again.path))
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert all((one / file).read_bytes() == (other / file).read_bytes() for file in files)
+    assert (again.path / "results.csv").read_bytes() == (fresh.path / "results.csv").read_bytes()
+    assert not block_markers(out)
+    assert not (out / "work" / "scan" / "scratch").exists()
+
+
+@pytest.mark.usefixtures("no_report")
 def test_cancelled_inside_the_first_stage_it_goes_on_there(recipe, tmp_path):
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("[16, 16, 16]", "[8, 16, 16]"), encoding="utf-8")

@@ -184,9 +184,10 @@ def check_sink(sink: Sink, grid: Grid, engine: Engine, *, source: Source | None 
 
 
 def _same(source: Source, sink: Sink) -> bool:
-    if isinstance(source, np.ndarray) and isinstance(sink, np.ndarray):
+    arrays = isinstance(source, np.ndarray), isinstance(sink, np.ndarray)
+    if all(arrays):
         return np.shares_memory(source, sink)
-    return source is sink or (not isinstance(source, np.ndarray) and source == sink) is True
+    return source is sink or (not any(arrays) and bool(source == sink))
 
 
 def _count(

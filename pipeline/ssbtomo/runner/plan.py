@@ -21,7 +21,7 @@ from ssbtomo.volume import Volume
 __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
 
 _BASE = 500 * 10**6  # bytes: the interpreter with its libraries
-_BLOCKS = 12.0  # bytes per voxel of a block in flight, float32 with halo and copies
+_BLOCKS = 40.0  # bytes per voxel of a block in flight: that of the segmentation, with its halo
 
 
 @dataclass(frozen=True, slots=True)
