@@ -89,10 +89,12 @@ def test_closed_by_another_thread_while_a_task_runs(scheduler, tasks):
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from ssbtomo.blocks import Engine
 
 if __name__ == "__main__":
+    # a shell that starts the suite in the background has its children ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Engine.start("processes", 2) as engine:
         print("started", flush=True)
         list(engine.map(time.sleep, [60] * 8))
@@ -128,11 +130,15 @@ def test_an_interrupted_program_leaves_no_processes(number, everyone, tmp_path):
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"started\n"
-        time.sleep(0.5)
-        assert len(members(process.pid)) > 2
-        (os.killpg if everyone else os.kill)(process.pid, number)
-        process.wait(20)
+        try:
+            assert process.stdout.readline() == b"started\n"
+            time.sleep(0.5)
+            assert len(members(process.pid)) > 2
+            (os.killpg if everyone else os.kill)(process.pid, number)
+            process.wait(60)
+        finally:
+            for left in members(process.pid) if process.poll() is None else ():
+                left.kill()
     until = time.monotonic() + 10
     while members(process.pid) and time.monotonic() < until:
         time.sleep(0.1)
