@@ -42,15 +42,20 @@ def test_killed_in_each_stage_it_ends_the_same(recipe, tmp_path):
     assert not list(out.rglob(".*.tmp*"))
 
 
+# A shell that starts the suite in the background has its children ignore Ctrl-C.
+LISTENING = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('ssbtomo.cli', run_name='__main__')"
+)
+
+
 def test_interrupted_it_says_so_and_stays_resumable(recipe, tmp_path):
-    command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-c", LISTENING, "run", str(recipe), "-o", str(tmp_path / "out")]
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # a shell that starts the suite in the background has its children ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     told = []
