@@ -78,6 +78,31 @@ def test_the_solution_is_that_of_the_assembled_equations(labels, spacing, axis, 
         assert ours == pytest.approx(theirs, rel=1e-6)
 
 
+@given(volumes, spacings, axes, phases, st.booleans(), st.sampled_from([0.1, 1e-3, 1e-6]))
+def test_bounds_hold_the_solution(labels, spacing, axis, values, periodic, tolerance):
+    result = solve(labels, spacing, axis, values, periodic=periodic, tolerance=tolerance)
+    lower, upper = result.energy_bounds
+    truth = effective(labels, spacing, axis, values, periodic=periodic)
+    # the reference is itself up to a thousandth of its tolerance above the solution
+    assert lower <= truth * (1 + 1e-12)
+    assert truth <= upper * (1 + 1e-3 * FINE)
+    assert lower <= result.effective <= upper
+    assert upper - lower <= 10 * tolerance * upper
+    assert result.warnings == () or upper == 0
+
+
+@settings(max_examples=20)
+@given(hnp.arrays(np.float32, (5, 6, 7), elements=st.floats(0, 1, width=32)), spacings, axes)
+def test_bounds_hold_the_solution_with_fractions(share, spacing, axis):
+    labels = np.ones(share.shape, np.uint8)
+    rough, fine = (
+        solve(labels, spacing, axis, {1: 1.0}, fractions=share, tolerance=t) for t in (0.1, FINE)
+    )
+    lower, upper = rough.energy_bounds
+    assert lower <= fine.effective * (1 + 1e-12)
+    assert fine.effective <= upper * (1 + 1e-3 * FINE)
+
+
 @given(volumes, spacings, axes, phases)
 def test_tortuosity_is_at_least_one_and_the_bound_is_that_of_wiener(labels, spacing, axis, values):
     result = solve(labels, spacing, axis, values)

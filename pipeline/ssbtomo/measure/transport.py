@@ -87,7 +87,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         If labels are not integers, shapes differ, or a conductivity or fraction is out of
         range.
     ConvergenceError
-        If the solve stalls far from the solution.
+        If the tortuosity factor came out below 1: an error of the program.
     CancelledError
         If `cancelled` says so.
 

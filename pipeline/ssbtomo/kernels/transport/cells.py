@@ -37,6 +37,9 @@ class Medium:
         Volume average of the conductivity.
     contrast : float
         Largest over smallest conductivity.
+    contact : ndarray of float64, shape (codes, codes), or None
+        Resistance of the contact between two codes times `scale`: the thickness of a layer
+        of the best conductor that has it.
     """
 
     table: NDArray[np.float64]
@@ -45,6 +48,7 @@ class Medium:
     fraction: float
     mean: float
     contrast: float = 1.0
+    contact: NDArray[np.float64] | None = None
 
 
 def from_labels(

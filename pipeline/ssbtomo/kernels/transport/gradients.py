@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from ssbtomo.errors import CancelledError
 from ssbtomo.kernels.transport.currents import advance, direct, layer_currents
+from ssbtomo.kernels.transport.equilibrium import carry, leftover
+from ssbtomo.kernels.transport.finest import length
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.operator import Operator
+from ssbtomo.kernels.transport.paths import find_paths, ranks
 from ssbtomo.kernels.transport.team import plane_sums
 
 __all__ = ["Outcome", "Steering", "iterate"]
@@ -22,6 +25,10 @@ _STALL = 100
 """Iterations without progress after which a solve counts as stalled."""
 _FLOOR = 1e-12
 """Relative residual below which float64 has nothing more to say."""
+_ROUNDING = 1e-12
+"""What the bounds are moved outwards for the rounding of sums, relatively."""
+_WIDER = 25.0
+"""The distance of the bounds over the error of the upper one, as first expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +72,16 @@ class Outcome:
     Parameters
     ----------
     effective : float
-        Effective conductivity by the Dirichlet energy: an upper bound.
+        Effective conductivity by the Dirichlet energy.
+    bounds : tuple of float
+        Certified lower and upper bound of the effective conductivity: the energies of a
+        current without sources (Thomson) and of the potential (Dirichlet).
     spread : float
         Spread of the layer currents over their mean.
     iterations : int
         Iterations taken.
     residual : float
         Norm of the true residual over that of the linear potential.
-    error : float
-        Estimate of the relative error of the effective conductivity.
     converged : bool
         Whether the stop criterion was met.
     nbytes : int
@@ -81,10 +89,10 @@ class Outcome:
     """
 
     effective: float
+    bounds: tuple[float, float]
     spread: float
     iterations: int
     residual: float
-    error: float
     converged: bool
     nbytes: int
 
@@ -92,9 +100,9 @@ class Outcome:
 def iterate(op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Steering) -> Outcome:
     """Solve for the deviation of the potential from the linear one.
 
-    The iteration stops when the estimated error of the energy is below the tolerance, the
-    current agrees with the energy to ten times that, and the currents of all layers with
-    each other to a thousand times that (they converge with the square root of the energy).
+    The iteration stops when the estimated error of the energy is below the tolerance and the
+    certified bounds are within ten times that of each other. Bounds are computed when the
+    estimate promises that they are.
 
     Parameters
     ----------
@@ -110,10 +118,10 @@ def iterate(op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Ste
     Returns
     -------
     Outcome
-        Effective conductivity, spread of the currents, and how it went.
+        Bounds of the effective conductivity, spread of the currents, and how it went.
     """
     steering.check()
-    run = _Gradients(op, grid, x)
+    run = _Gradients(op, grid, x, steering)
     done = run.relative <= _FLOOR
     moved, seen = 0, (run.relative, run.energy)
     while not done and run.count < _LIMIT and run.count - moved <= _STALL:
@@ -122,14 +130,17 @@ def iterate(op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Ste
             break
         if steering.progress is not None:
             steering.progress(run.count, run.relative, run.energy * steering.unit)
-        done = run.error <= steering.tolerance and run.agrees(steering.tolerance)
+        done = run.is_certain()
         if run.relative < 0.5 * seen[0] or run.energy < 0.999 * seen[1]:
             moved, seen = run.count, (min(seen[0], run.relative), run.energy)
         if run.relative <= _FLOOR:
             break
-    mean, spread = run.currents()
+    bounds = run.bounds or run.bound()
+    mean, spread, _ = run.currents()
+    lower, upper = bounds[0] * steering.unit, bounds[1] * steering.unit
+    done = done or upper - lower <= 10 * steering.tolerance * upper
     effective = (mean - run.product) * steering.unit
-    return Outcome(effective, spread, run.count, run.relative, run.error, done, run.nbytes)
+    return Outcome(effective, (lower, upper), spread, run.count, run.relative, done, run.nbytes)
 
 
 class _Gradients:
@@ -139,14 +150,21 @@ class _Gradients:
     residual is computed from `x` in float64 at every step, so it cannot drift.
     """
 
-    def __init__(self, op: Operator, grid: Multigrid, x: NDArray[np.float64]) -> None:
+    def __init__(
+        self, op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Steering
+    ) -> None:
         self.op = op
         self.grid = grid
         self.x = x
-        self.r, self.z, self.p = (np.zeros(x.shape, grid.kind) for _ in range(3))
-        self.nbytes = sum(a.nbytes for a in (x, self.r, self.z, self.p, op.codes)) + grid.nbytes
+        self.steering = steering
+        self.r = np.zeros(x.shape, grid.kind)
+        self._pair = np.zeros((2, *x.shape), grid.kind)
+        self.z, self.p = self._pair
+        self.nbytes = sum(a.nbytes for a in (x, self.r, self._pair, op.codes)) + grid.nbytes
         self.count = 0
         self.product = 0.0
+        self.bounds: tuple[float, float] | None = None
+        self._wider = _WIDER
         self._decreases: list[float] = []
         self._rz = 0.0
         self._joined = bool(op.wraps[0])
@@ -159,6 +177,8 @@ class _Gradients:
 
     def step(self) -> bool:
         """Do one iteration; return False where rounding leaves no way down."""
+        if self.bounds is not None:
+            self._recover()
         rz = self.grid.apply(self.r, self.z)
         sums = plane_sums(self.p)
         beta = rz / self._rz if self._rz else 0.0
@@ -196,21 +216,70 @@ class _Gradients:
         ratio = min(0.98, max(last / before, before / first))
         return last * ratio / (1 - ratio) / self.energy
 
-    def agrees(self, tolerance: float) -> bool:
-        """Tell whether the currents agree with the energy and with each other."""
-        mean, spread = self.currents()
-        gap = abs(self.product) / mean if mean > 0 else math.inf
-        return gap <= 10 * tolerance and spread <= 1e3 * tolerance
+    def is_certain(self) -> bool:
+        """Tell whether the estimate and the bounds meet the tolerance."""
+        tolerance = self.steering.tolerance
+        error = self.error
+        if error > tolerance or self._wider * error > 10 * tolerance:
+            return False
+        lower, upper = self.bounds = self.bound()
+        gap = (upper - lower) / upper
+        self._wider = max(1.25 * gap / error if error else 0.0, 2.0)
+        return gap <= 10 * tolerance
 
-    def currents(self) -> tuple[float, float]:
-        """Return the mean of the layer currents as an energy, and their relative spread."""
+    def bound(self) -> tuple[float, float]:
+        """Return certified bounds of the energy; `z`, `p` and `r` are used for it.
+
+        The current of the potential and that which carries off what the potential leaves
+        over have no sources together. The memory is that of the residual (for the order of
+        the voxels), of the correction and the direction (for what is left over, in float64)
+        and of the coarse fields (for the paths), so that none is added.
+        """
+        op, team, x = self.op, self.grid.team, self.x
+        mean, _, last = self.currents()
+        upper = mean - self.product
+        self.grid.rest()
+        rest = self._pair.reshape(-1).view(np.float64)[: x.size].reshape(x.shape)
+        state = np.empty(x.shape, np.uint8)
+        order = self.r.reshape(-1).view(np.uint32)
+        sums = plane_sums(x)
+        team.run(leftover, x, op, (x, rest), sums)
+        self.steering.check()
+        found, seeds = find_paths(op, ranks(op), state, order)
+        self.steering.check()
+        own = carry(op, rest, state, order[:found], seeds)
+        del state
+        self.grid.resume()
+        arrived = float(self._last_ghosts(rest).sum())
+        # The carried currents pass these differences: of the deviation, and of the linear part.
+        cross = self.product + length(op) * arrived - float(sums.sum())
+        lower = (length(op) * (last + arrived)) ** 2 / (upper + 2 * cross + own)
+        return min(lower, upper) * (1 - _ROUNDING), upper * (1 + _ROUNDING)
+
+    def currents(self) -> tuple[float, float, float]:
+        """Return the mean of the layer currents as an energy, their spread, and the last."""
         size = self.op.size[self.op.axis]
         sums = plane_sums(self.x, size + 1)
         self.grid.team.run(layer_currents, self.x, self.op, self.x, sums)
         layers = sums.sum(axis=0)
-        energy = float((layers[0] + layers[-1]) / 2 + layers[1:-1].sum())
-        spread = float(layers.max() - layers.min()) * size
-        return energy, spread / energy if energy > 0 else math.inf
+        ends = layers[0] / self.op.edges[0] + layers[-1] / self.op.edges[1]
+        energy = float(ends + layers[1:-1].sum())
+        spread = float(layers.max() - layers.min()) * length(self.op)
+        return energy, spread / energy if energy > 0 else math.inf, float(layers[-1])
+
+    def _last_ghosts(self, field: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the ghosts of a field at the last electrode."""
+        nz, ny, nx = self.op.size
+        box = field.reshape(nz + 2, ny + 2, self.op.pitch)[:, :, : nx + 2]
+        ghosts: NDArray[np.float64] = np.moveaxis(box, self.op.axis, 0)[-1]
+        return ghosts
+
+    def _recover(self) -> None:
+        """Begin anew from the potential after the bounds were computed."""
+        self.bounds = None
+        self._pair[...] = 0
+        self._rz = 0.0
+        self._advance(0.0)
 
     def _advance(self, alpha: float) -> float:
         """Move the deviation, renew the residual, and return its norm."""

@@ -28,9 +28,10 @@ class TransportResult:
         Volume fraction of all that conducts.
     flux_spread : float
         (largest − smallest) / mean of the currents through the layers of voxel faces.
-    energy_bounds : tuple of (float or None, float)
-        Lower and upper bound of `effective` from the discrete problem. The upper one is the
-        Dirichlet energy of the potential that was found; there is no lower one yet.
+    energy_bounds : tuple of float
+        Certified lower and upper bound of `effective` of the discrete problem: the energies
+        of a current without sources (Thomson) and of the potential (Dirichlet), moved
+        outwards by 1e-12 for rounding. They hold whether the solve converged or not.
     iterations : int
         Conjugate-gradient iterations.
     seconds : float
@@ -54,7 +55,7 @@ class TransportResult:
     macmullin: float
     fraction: float
     flux_spread: float
-    energy_bounds: tuple[float | None, float]
+    energy_bounds: tuple[float, float]
     iterations: int
     seconds: float
     bytes_per_voxel: float
