@@ -25,7 +25,9 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     phase: int = 1,
     conductivities: Mapping[int, float] | None = None,
     fractions: Any = None,
+    contact_resistances: Mapping[tuple[int, int], float] | None = None,
     periodic: bool = False,
+    convention: str | None = None,
     tolerance: float = 1e-6,
     keep_field: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
@@ -37,7 +39,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     TauFactor and PuMA call tortuosity factor, and the square of what is called tortuosity
     elsewhere. The outer voxel *faces* across the axis are held at fixed potentials, so that
     a full block has τ = 1 exactly; programs that fix the outer voxel *centres* read up to
-    1 % differently. See `ssbtomo.kernels.transport.solve` for the method and its bias.
+    some percent differently (`convention`). See `ssbtomo.kernels.transport.solve` for the method and its bias.
 
     The solve holds the whole volume: about 25 bytes per voxel.
 
@@ -58,8 +60,15 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         Conducting share of each voxel, from 0 to 1 (or uint8 from 0 to 255), such as the
         class probability of the phase; `labels` then only tell the shape. Removes most of
         the bias of the voxel staircase.
+    contact_resistances : mapping of pairs of int to float, optional
+        Resistance of the contact of two phases in Ω·cm²; the conductivities are in S/cm then.
     periodic : bool
         Whether opposite sides are joined; insulating otherwise.
+    convention : {"taufactor", "porespy", "openimpala", "puma"}, optional
+        The program whose number is to be reproduced; ours is that of TauFactor. PoreSpy,
+        OpenImpala and PuMA hold the outer voxel *centres*; PoreSpy and OpenImpala count only
+        the connected fraction; OpenImpala takes the drop over the whole length, so that a
+        full block of n layers reads (n - 1) / n. PuMA's sides are periodic by default.
     tolerance : float
         Relative error at which to stop.
     keep_field : bool
@@ -114,12 +123,30 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         AXES.index(axis),
         wanted,
         fractions=soft,
+        contacts=None if contact_resistances is None else in_micrometres(contact_resistances),
         periodic=periodic,
+        convention=convention,
         tolerance=tolerance,
         keep_field=keep_field,
         progress=progress,
         cancelled=cancelled,
     )
+
+
+def in_micrometres(resistances: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
+    """Return resistances in Ω·cm² as µm / (S/cm).
+
+    Parameters
+    ----------
+    resistances : mapping of pairs of int to float
+        Area-specific resistances in Ω·cm².
+
+    Returns
+    -------
+    dict
+        The same in µm of a conductor of 1 S/cm.
+    """
+    return {pair: 1e4 * value for pair, value in resistances.items()}
 
 
 def _labels(labels: Any) -> NDArray[Any]:

@@ -26,7 +26,7 @@ _STALL = 100
 _FLOOR = 1e-12
 """Relative residual below which float64 has nothing more to say."""
 _ROUNDING = 1e-12
-"""What the bounds are moved outwards for the rounding of sums, relatively."""
+"""What the bounds are moved outwards for the rounding of sums, relatively (see `_margin`)."""
 _WIDER = 25.0
 """The distance of the bounds over the error of the upper one, as first expected."""
 
@@ -169,7 +169,7 @@ class _Gradients:
         self._rz = 0.0
         self._joined = bool(op.wraps[0])
         start = self._advance(0.0)
-        self.energy = self.currents()[0]
+        self._first = self.energy = self.currents()[0]
         # Of a potential that already solves the problem only rounding is left.
         rounding = 1e-14 * math.sqrt(self.energy * op.table[np.isfinite(op.table)].max())
         self._start = max(start, rounding)
@@ -254,7 +254,7 @@ class _Gradients:
         # The carried currents pass these differences: of the deviation, and of the linear part.
         cross = self.product + length(op) * arrived - float(sums.sum())
         lower = (length(op) * (last + arrived)) ** 2 / (upper + 2 * cross + own)
-        return min(lower, upper) * (1 - _ROUNDING), upper * (1 + _ROUNDING)
+        return self._margin(min(lower, upper), upper)
 
     def currents(self) -> tuple[float, float, float]:
         """Return the mean of the layer currents as an energy, their spread, and the last."""
@@ -273,6 +273,11 @@ class _Gradients:
         box = field.reshape(nz + 2, ny + 2, self.op.pitch)[:, :, : nx + 2]
         ghosts: NDArray[np.float64] = np.moveaxis(box, self.op.axis, 0)[-1]
         return ghosts
+
+    def _margin(self, lower: float, upper: float) -> tuple[float, float]:
+        """Move the bounds outwards by 1e-12, and by 1e-14 of the energy they began with."""
+        room = _ROUNDING * (1 + 0.01 * self._first / upper) if upper > 0 else 0.0
+        return lower * (1 - room), upper * (1 + room)
 
     def _recover(self) -> None:
         """Begin anew from the potential after the bounds were computed."""

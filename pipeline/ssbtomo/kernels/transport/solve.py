@@ -14,10 +14,12 @@ from ssbtomo.errors import AxisError, ConvergenceError, InputDataError
 from ssbtomo.kernels.transport.cells import (
     Medium,
     check_conductivities,
+    connected_mean,
     from_fractions,
     from_labels,
-    joined_to_both,
+    keep_joined,
 )
+from ssbtomo.kernels.transport.conventions import OURS, named
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
 from ssbtomo.kernels.transport.gradients import Outcome, Steering, iterate
 from ssbtomo.kernels.transport.multigrid import Multigrid
@@ -26,7 +28,7 @@ from ssbtomo.kernels.transport.result import TransportResult
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import AXES, Spacing, check_spacing
 
-__all__ = ["solve"]
+__all__ = ["encode", "precision", "solve"]
 
 _STEEP = 1e4
 """Ratio of conductivities above which the preconditioner, too, needs float64."""
@@ -39,7 +41,9 @@ def solve(  # noqa: PLR0913 - all but four are options
     conductivities: Mapping[int, float],
     *,
     fractions: NDArray[Any] | None = None,
+    contacts: Mapping[tuple[int, int], float] | None = None,
     periodic: bool = False,
+    convention: str | None = None,
     tolerance: float = 1e-6,
     keep_field: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
@@ -80,8 +84,16 @@ def solve(  # noqa: PLR0913 - all but four are options
         insulators.
     fractions : ndarray of float in [0, 1] or of uint8 in [0, 255], shape (Z, Y, X), optional
         Conducting share of each voxel, in place of `labels`; one conductivity then.
+    contacts : mapping of pairs of int to float, optional
+        Area-specific resistance where two labels touch, in the unit of `spacing` over that of
+        `conductivities` (an area resistance in Ω cm² is 1e4 times as many µm / (S/cm)). It is
+        in series with the two half voxels of each face between the labels.
     periodic : bool
         Whether opposite sides are joined.
+    convention : {"taufactor", "porespy", "openimpala", "puma"}, optional
+        The program whose definitions of effective conductivity, fraction and tortuosity
+        factor are to be used (see `ssbtomo.kernels.transport.conventions`). Ours are those of
+        TauFactor.
     tolerance : float
         Estimated relative error of the effective conductivity at which to stop; the certified
         bounds are then within ten times as much.
@@ -127,25 +139,35 @@ def solve(  # noqa: PLR0913 - all but four are options
     start = time.perf_counter()
     if axis not in {0, 1, 2}:
         raise AxisError(f"there is no axis {axis!r}", hint="0, 1 or 2 stand for z, y, x")
-    codes, medium = _encode(labels, conductivities, fractions)
-    if not joined_to_both(codes, axis, periodic=periodic):
+    kind = named(convention)
+    codes, medium = encode(labels, conductivities, fractions, contacts)
+    if kind.centres and codes.shape[axis] < 3:
+        raise AxisError(
+            f"the {AXES[axis]} axis has {codes.shape[axis]} layers, and two are held",
+            hint="these conventions need three layers or more",
+        )
+    if not keep_joined(codes, axis, periodic=periodic):
         return _blocked(medium, axis, time.perf_counter() - start)
+    ours = (medium.fraction, medium.mean)
+    fraction, mean = connected_mean(codes, medium) if kind.connected else ours
+    ends = (1.0, 1.0) if kind.centres else (2.0, 2.0)
     with Team(threads) as team:
-        op = finest(codes, medium, Sides(axis, check_spacing(spacing), periodic), team)
+        op = finest(codes, medium, Sides(axis, check_spacing(spacing), periodic, ends), team)
         del codes
         steering = Steering(tolerance, medium.scale / driven(op), progress, cancelled)
         deviation = np.zeros(op.codes.shape)
-        kind = np.float64 if medium.contrast > _STEEP else np.float32
-        outcome = iterate(op, Multigrid(op, spacing, team, kind), deviation, steering)
-    effective = outcome.effective
-    tau, doubts = _judge(outcome, medium.mean / effective)
+        outcome = iterate(op, Multigrid(op, spacing, team, precision(medium)), deviation, steering)
+    doubts = _judge(outcome, medium.mean / outcome.effective)
+    longer = labels.shape[axis] / (labels.shape[axis] - 1) if kind.whole else 1.0
+    effective = outcome.effective * longer
+    lower, upper = outcome.bounds
     return TransportResult(
-        tau=tau,
+        tau=max(mean / effective, 1.0) if kind == OURS else mean / effective,
         effective=effective,
         macmullin=medium.scale / effective,
-        fraction=medium.fraction,
+        fraction=fraction,
         flux_spread=outcome.spread,
-        energy_bounds=outcome.bounds,
+        energy_bounds=(lower * longer, upper * longer),
         iterations=outcome.iterations,
         seconds=time.perf_counter() - start,
         bytes_per_voxel=outcome.nbytes / labels.size,
@@ -156,15 +178,59 @@ def solve(  # noqa: PLR0913 - all but four are options
     )
 
 
-def _encode(
-    labels: NDArray[Any], conductivities: Mapping[int, float], fractions: NDArray[Any] | None
+def precision(medium: Medium) -> type[np.floating[Any]]:
+    """Return the precision of the preconditioner: float64 where conductivities differ widely.
+
+    Parameters
+    ----------
+    medium : Medium
+        What conducts.
+
+    Returns
+    -------
+    type
+        `numpy.float32` or `numpy.float64`.
+    """
+    return np.float64 if medium.contrast > _STEEP else np.float32
+
+
+def encode(
+    labels: NDArray[Any],
+    conductivities: Mapping[int, float],
+    fractions: NDArray[Any] | None = None,
+    contacts: Mapping[tuple[int, int], float] | None = None,
 ) -> tuple[NDArray[np.uint8], Medium]:
-    """Return a code per voxel and what the codes mean."""
+    """Return a code per voxel and what the codes mean.
+
+    Parameters
+    ----------
+    labels, conductivities, fractions, contacts : various
+        As of `solve`.
+
+    Returns
+    -------
+    codes : ndarray of uint8, shape (Z, Y, X)
+        0 where nothing conducts.
+    medium : Medium
+        What they mean.
+
+    Raises
+    ------
+    AxisError
+        If the labels are no volume.
+    InputDataError
+        If shapes differ or values are out of range.
+    """
     given = labels if fractions is None else fractions
     if given.ndim != 3 or given.size == 0:
         raise AxisError(f"the shape {given.shape} is not that of a volume (Z, Y, X)")
     if fractions is None:
-        return from_labels(labels, conductivities)
+        return from_labels(labels, conductivities, contacts)
+    if contacts:
+        raise InputDataError(
+            "contacts have no place where fractions blur them",
+            hint="solve with labels for a resistance of the contacts",
+        )
     if fractions.shape != labels.shape:
         raise InputDataError(
             f"the labels have the shape {labels.shape}, the fractions {fractions.shape}",
@@ -202,19 +268,18 @@ def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:
     )
 
 
-def _judge(outcome: Outcome, tau: float) -> tuple[float, tuple[str, ...]]:
-    """Return the tortuosity factor and reasons to doubt it, or refuse it."""
+def _judge(outcome: Outcome, tau: float) -> tuple[str, ...]:
+    """Return reasons to doubt a solve, or refuse it."""
     if not tau >= 1 - 1e-9:
         raise ConvergenceError(
             f"the transport solve gave a tortuosity factor of {tau!r}, below 1",
             hint="this is an error of the program; please report it with the volume",
         )
-    doubts: tuple[str, ...] = ()
-    if not outcome.converged:
-        lower, upper = outcome.bounds
-        doubts = (
-            f"the solve stalled after {outcome.iterations} iterations with a relative residual of "
-            f"{outcome.residual:.1e}: the effective conductivity is between {lower:.6g} and "
-            f"{upper:.6g}",
-        )
-    return max(tau, 1.0), doubts
+    if outcome.converged:
+        return ()
+    lower, upper = outcome.bounds
+    return (
+        f"the solve stalled after {outcome.iterations} iterations with a relative residual of "
+        f"{outcome.residual:.1e}: the effective conductivity is between {lower:.6g} and "
+        f"{upper:.6g}",
+    )

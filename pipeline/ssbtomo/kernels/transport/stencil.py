@@ -34,7 +34,13 @@ Run = tuple[int, int, int]
 
 @njit(**DEVICE)
 def rows_per_run(op: Operator) -> int:
-    """Return the even number of rows that make a run."""
+    """Return the even number of rows that make a run.
+
+    Parameters
+    ----------
+    op : Operator
+        The grid.
+    """
     return 2 * max(1, _RUN // (2 * op.pitch))
 
 
@@ -197,6 +203,19 @@ def stencil(
 
     Both are zero in ghosts and where nothing conducts. The type of `sums` is that in which
     the sums are made: float32 in the preconditioner, float64 for the residual.
+
+    Parameters
+    ----------
+    op : Operator
+        The grid.
+    x : ndarray, shape (Z + 2, area)
+        The field.
+    run : tuple of int
+        A plane, and the first and one past the last voxel of the run.
+    sums : tuple of ndarray
+        Both sums, written.
+    work : ndarray
+        Room for two runs, the first with a row before and after.
     """
     if op.mode == MASK:
         _sums_mask(op, x, run, sums)
@@ -214,7 +233,17 @@ def stencil(
 
 @njit(**DEVICE)
 def add_drive(op: Operator, run: Run, net: NDArray[np.float64]) -> None:
-    """Add to each conducting voxel of a run the net current that the linear potential drives."""
+    """Add to each conducting voxel of a run the net current that the linear potential drives.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+    run : tuple of int
+        A plane, and the first and one past the last voxel of the run.
+    net : ndarray of float64
+        Changed in place.
+    """
     k, first, last = run
     weight = op.weights[op.axis]
     step = op.pitch if op.axis == 1 else (1 if op.axis == 2 else 0)
