@@ -7,7 +7,9 @@ conductances), `sweeps` and `multigrid` (the preconditioner), `currents` and `gr
 
 from __future__ import annotations
 
+from ssbtomo.kernels.transport.electrode import ElectrodeResult, electrode
 from ssbtomo.kernels.transport.result import TransportResult
 from ssbtomo.kernels.transport.solve import solve
+from ssbtomo.kernels.transport.tensor import EffectiveTensor, tensor
 
-__all__ = ["TransportResult", "solve"]
+__all__ = ["EffectiveTensor", "ElectrodeResult", "TransportResult", "electrode", "solve", "tensor"]

@@ -87,6 +87,8 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
         np.array(wraps, np.int64),
         sides.edges,
         contact,
+        np.zeros((1, 1), np.uint8),
+        np.zeros(256),
     )
     inside(op, op.codes)[...] = within
     _fill_ghosts(op, codes)

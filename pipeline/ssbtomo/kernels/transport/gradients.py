@@ -18,7 +18,7 @@ from ssbtomo.kernels.transport.operator import Operator
 from ssbtomo.kernels.transport.paths import find_paths, ranks
 from ssbtomo.kernels.transport.team import plane_sums
 
-__all__ = ["Outcome", "Steering", "iterate"]
+__all__ = ["Gradients", "Outcome", "Steering", "iterate", "run_down"]
 
 _LIMIT = 2000
 _STALL = 100
@@ -121,7 +121,30 @@ def iterate(op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Ste
         Bounds of the effective conductivity, spread of the currents, and how it went.
     """
     steering.check()
-    run = _Gradients(op, grid, x, steering)
+    run = Gradients(op, grid, x, steering)
+    done = run_down(run)
+    bounds = run.bounds or run.bound()
+    mean, spread, _ = run.currents()
+    lower, upper = bounds[0] * steering.unit, bounds[1] * steering.unit
+    effective = (mean - run.product) * steering.unit
+    done = done or upper - lower <= 10 * steering.tolerance * upper
+    return Outcome(effective, (lower, upper), spread, run.count, run.relative, done, run.nbytes)
+
+
+def run_down(run: Gradients) -> bool:
+    """Iterate until the stop criterion is met or nothing more is gained.
+
+    Parameters
+    ----------
+    run : Gradients
+        The iteration.
+
+    Returns
+    -------
+    bool
+        Whether the criterion was met.
+    """
+    steering = run.steering
     done = run.relative <= _FLOOR
     moved, seen = 0, (run.relative, run.energy)
     while not done and run.count < _LIMIT and run.count - moved <= _STALL:
@@ -131,23 +154,29 @@ def iterate(op: Operator, grid: Multigrid, x: NDArray[np.float64], steering: Ste
         if steering.progress is not None:
             steering.progress(run.count, run.relative, run.energy * steering.unit)
         done = run.is_certain()
-        if run.relative < 0.5 * seen[0] or run.energy < 0.999 * seen[1]:
+        if run.relative < 0.5 * seen[0] or abs(run.energy - seen[1]) > 1e-3 * seen[1]:
             moved, seen = run.count, (min(seen[0], run.relative), run.energy)
         if run.relative <= _FLOOR:
             break
-    bounds = run.bounds or run.bound()
-    mean, spread, _ = run.currents()
-    lower, upper = bounds[0] * steering.unit, bounds[1] * steering.unit
-    done = done or upper - lower <= 10 * steering.tolerance * upper
-    effective = (mean - run.product) * steering.unit
-    return Outcome(effective, (lower, upper), spread, run.count, run.relative, done, run.nbytes)
+    return done
 
 
-class _Gradients:
+class Gradients:
     """The state of a conjugate-gradient iteration.
 
     The potential is the linear one plus a deviation `x`, for a drop of 1 per voxel. The
     residual is computed from `x` in float64 at every step, so it cannot drift.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+    grid : Multigrid
+        Its preconditioner.
+    x : ndarray of float64, as stored
+        The deviation; changed in place.
+    steering : Steering
+        Tolerance, progress, cancellation.
     """
 
     def __init__(
@@ -169,11 +198,19 @@ class _Gradients:
         self._rz = 0.0
         self._joined = bool(op.wraps[0])
         start = self._advance(0.0)
-        self._first = self.energy = self.currents()[0]
+        self._first = self.energy = self.energy_start()
         # Of a potential that already solves the problem only rounding is left.
         rounding = 1e-14 * math.sqrt(self.energy * op.table[np.isfinite(op.table)].max())
         self._start = max(start, rounding)
         self.relative = 1.0 if start > rounding else 0.0
+
+    def energy_start(self) -> float:
+        """Return the energy of the linear potential."""
+        return self.currents()[0]
+
+    def gain(self, change: float) -> None:
+        """Take what an iteration finds from the energy."""
+        self.energy -= change
 
     def step(self) -> bool:
         """Do one iteration; return False where rounding leaves no way down."""
@@ -192,7 +229,7 @@ class _Gradients:
         self.relative = self._advance(rz / curvature) / self._start
         self.count += 1
         self._decreases.append(rz * rz / curvature)
-        self.energy -= self._decreases[-1]
+        self.gain(self._decreases[-1])
         return True
 
     @property
@@ -238,10 +275,7 @@ class _Gradients:
         op, team, x = self.op, self.grid.team, self.x
         mean, _, last = self.currents()
         upper = mean - self.product
-        self.grid.rest()
-        rest = self._pair.reshape(-1).view(np.float64)[: x.size].reshape(x.shape)
-        state = np.empty(x.shape, np.uint8)
-        order = self.r.reshape(-1).view(np.uint32)
+        rest, state, order = self.borrow()
         sums = plane_sums(x)
         team.run(leftover, x, op, (x, rest), sums)
         self.steering.check()
@@ -255,6 +289,13 @@ class _Gradients:
         cross = self.product + length(op) * arrived - float(sums.sum())
         lower = (length(op) * (last + arrived)) ** 2 / (upper + 2 * cross + own)
         return self._margin(min(lower, upper), upper)
+
+    def borrow(self) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.uint32]]:
+        """Return memory for what is left over, for paths, and for the order of voxels."""
+        self.grid.rest()
+        shape = self.x.shape
+        rest = self._pair.reshape(-1).view(np.float64)[: self.x.size].reshape(shape)
+        return rest, np.empty(shape, np.uint8), self.r.reshape(-1).view(np.uint32)
 
     def currents(self) -> tuple[float, float, float]:
         """Return the mean of the layer currents as an energy, their spread, and the last."""

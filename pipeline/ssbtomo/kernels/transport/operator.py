@@ -86,6 +86,11 @@ class Operator(NamedTuple):
     contact : ndarray of float64, shape (3, codes²)
         For each axis, the resistance between two codes beside those of the half voxels
         (`CONTACT`); else a dummy.
+    source : ndarray of uint8, shape (Z + 2, area)
+        What kind of source each voxel is, in place of the drive by the linear potential; a
+        dummy without sources.
+    charge : ndarray of float64, shape (256,)
+        Current of each kind of source; a dummy without.
     """
 
     mode: int
@@ -101,6 +106,8 @@ class Operator(NamedTuple):
     wraps: NDArray[np.int64]
     edges: tuple[float, float]
     contact: NDArray[np.float64]
+    source: NDArray[np.uint8]
+    charge: NDArray[np.float64]
 
 
 def pitch_of(size: tuple[int, int, int]) -> int:

@@ -89,15 +89,18 @@ def _prepare(op: Operator, state: NDArray[np.uint8]) -> None:
         for j in range(1, ny + 1):
             for at in range(j * op.pitch + 1, j * op.pitch + nx + 1):
                 state[k, at] = 0 if op.codes[k, at] else PARENTS
+    one = ELECTRODE if op.edges[0] > 0.0 else PARENTS
+    two = ELECTRODE if op.edges[1] > 0.0 else PARENTS
     if op.axis == 0:
-        state[0] = state[nz + 1] = ELECTRODE
+        state[0] = one
+        state[nz + 1] = two
     elif op.axis == 1:
-        state[:, : op.pitch] = ELECTRODE
-        state[:, (ny + 1) * op.pitch :] = ELECTRODE
+        state[:, : op.pitch] = one
+        state[:, (ny + 1) * op.pitch :] = two
     else:
         for j in range(ny + 2):
-            state[:, j * op.pitch] = ELECTRODE
-            state[:, j * op.pitch + nx + 1] = ELECTRODE
+            state[:, j * op.pitch] = one
+            state[:, j * op.pitch + nx + 1] = two
 
 
 @njit(**KERNEL)

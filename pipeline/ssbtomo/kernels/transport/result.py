@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.local import Local
+
 __all__ = ["TransportResult"]
 
 
@@ -48,6 +50,8 @@ class TransportResult:
         The middle slice of `field` that contains the transport axis; its rows follow it.
     field_slice_axes : tuple of int
         Axes of the rows and of the columns of `field_slice`.
+    local : Local or None
+        Where the current focuses and where it is resisted.
     """
 
     tau: float
@@ -63,3 +67,4 @@ class TransportResult:
     field: NDArray[np.float32] | None = None
     field_slice: NDArray[np.float32] | None = None
     field_slice_axes: tuple[int, int] = (0, 2)
+    local: Local | None = None

@@ -22,6 +22,7 @@ from ssbtomo.kernels.transport.cells import (
 from ssbtomo.kernels.transport.conventions import OURS, named
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
 from ssbtomo.kernels.transport.gradients import Outcome, Steering, iterate
+from ssbtomo.kernels.transport.local import localized
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.potential import middle_slice, potential, slice_axes
 from ssbtomo.kernels.transport.result import TransportResult
@@ -46,6 +47,7 @@ def solve(  # noqa: PLR0913 - all but four are options
     convention: str | None = None,
     tolerance: float = 1e-6,
     keep_field: bool = False,
+    keep_maps: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     threads: int | None = None,
@@ -99,6 +101,8 @@ def solve(  # noqa: PLR0913 - all but four are options
         bounds are then within ten times as much.
     keep_field : bool
         Whether to return the potential of every voxel. Its middle slice comes always.
+    keep_maps : bool
+        Whether to return where the current focuses and where it is resisted.
     progress : callable, optional
         Called as ``progress(iteration, residual, effective)`` after each iteration; the
         effective conductivity is an upper bound that falls.
@@ -157,6 +161,7 @@ def solve(  # noqa: PLR0913 - all but four are options
         steering = Steering(tolerance, medium.scale / driven(op), progress, cancelled)
         deviation = np.zeros(op.codes.shape)
         outcome = iterate(op, Multigrid(op, spacing, team, precision(medium)), deviation, steering)
+        local = localized(op, deviation, spacing, team) if keep_maps else None
     doubts = _judge(outcome, medium.mean / outcome.effective)
     longer = labels.shape[axis] / (labels.shape[axis] - 1) if kind.whole else 1.0
     effective = outcome.effective * longer
@@ -175,6 +180,7 @@ def solve(  # noqa: PLR0913 - all but four are options
         field=potential(op, deviation) if keep_field else None,
         field_slice=middle_slice(op, deviation),
         field_slice_axes=slice_axes(axis),
+        local=local,
     )
 
 

@@ -235,6 +235,8 @@ def stencil(
 def add_drive(op: Operator, run: Run, net: NDArray[np.float64]) -> None:
     """Add to each conducting voxel of a run the net current that the linear potential drives.
 
+    With sources, their current is added instead.
+
     Parameters
     ----------
     op : Operator
@@ -245,6 +247,11 @@ def add_drive(op: Operator, run: Run, net: NDArray[np.float64]) -> None:
         Changed in place.
     """
     k, first, last = run
+    if op.source.shape[0] > 1:
+        source, charge = op.source[k, first:last], op.charge
+        for i in range(net.size):
+            net[i] += charge[source[i]]
+        return
     weight = op.weights[op.axis]
     step = op.pitch if op.axis == 1 else (1 if op.axis == 2 else 0)
     layer = 1 if op.axis == 0 else 0
