@@ -88,3 +88,33 @@ def test_a_network_is_not_called_like_a_phase(recipe):
     more = "  networks: [{name: active, conductivities: {active: 1 S/m}}]\nrun:"
     recipe.write_text(recipe.read_text("utf-8").replace("run:", more), encoding="utf-8")
     assert "name of a phase" in "\n".join(problems(recipe))
+
+
+def test_a_killed_solve_goes_on_and_leaves_nothing(recipe, tmp_path, no_report, monkeypatch):
+    from ssbtomo.kernels.transport import solve
+    from ssbtomo.stages.quantify import transport
+
+    monkeypatch.setattr(transport, "_REST", 0.0)
+    starts: list[int] = []
+
+    def killed(*args, **options):
+        keep = options.pop("keep")
+
+        def until(checkpoint):
+            keep(checkpoint)
+            if checkpoint.iterations == 3:
+                raise KeyboardInterrupt
+
+        return solve(*args, keep=until, **options)
+
+    def watched(*args, **options):
+        starts.append(0 if options["start"] is None else options["start"].iterations)
+        return solve(*args, **options)
+
+    monkeypatch.setattr(transport, "solve", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "out")
+    monkeypatch.setattr(transport, "solve", watched)
+    run(recipe, tmp_path / "out")
+    assert starts[0] == 3
+    assert not list((tmp_path / "out").rglob("transport-*.npz"))

@@ -103,6 +103,11 @@ class Network(BaseModel):
         default={}, description="Resistance where two of its phases touch: 'a|b': '10 ohm cm^2'."
     )
 
+    @property
+    def contrast(self) -> float:
+        """Largest over smallest conductivity."""
+        return max(self.conductivities.values()) / min(self.conductivities.values())
+
     def pairs(self) -> dict[tuple[str, str], float]:
         """Return the resistances by pairs of phases.
 

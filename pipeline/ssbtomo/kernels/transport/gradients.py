@@ -18,7 +18,7 @@ from ssbtomo.kernels.transport.operator import Operator
 from ssbtomo.kernels.transport.paths import find_paths, ranks
 from ssbtomo.kernels.transport.team import plane_sums
 
-__all__ = ["Gradients", "Outcome", "Steering", "iterate", "run_down"]
+__all__ = ["Checkpoint", "Gradients", "Outcome", "Steering", "iterate", "run_down"]
 
 _LIMIT = 2000
 _STALL = 100
@@ -29,6 +29,25 @@ _ROUNDING = 1e-12
 """What the bounds are moved outwards for the rounding of sums, relatively (see `_margin`)."""
 _WIDER = 25.0
 """The distance of the bounds over the error of the upper one, as first expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where an iteration was, so that another process can go on from there.
+
+    Parameters
+    ----------
+    deviation : ndarray of float64, as stored
+        Deviation of the potential from the linear one.
+    iterations : int
+        Iterations taken.
+    norm : float
+        Norm of the residual at the very start.
+    """
+
+    deviation: NDArray[np.float64]
+    iterations: int
+    norm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +64,19 @@ class Steering:
         Called after each iteration with its number, the relative residual, and the
         effective conductivity so far.
     cancelled : callable or None
-        Asked before each iteration.
+        Asked before each iteration, and within it.
+    keep : callable or None
+        Given a checkpoint after each iteration; its deviation changes with the next one.
+    start : Checkpoint or None
+        Where to go on from; its deviation is the one that is iterated.
     """
 
     tolerance: float
     unit: float
     progress: Callable[[int, float, float], None] | None = None
     cancelled: Callable[[], bool] | None = None
+    keep: Callable[[Checkpoint], None] | None = None
+    start: Checkpoint | None = None
 
     def check(self) -> None:
         """Stop here if the caller wants it.
@@ -146,13 +171,15 @@ def run_down(run: Gradients) -> bool:
     """
     steering = run.steering
     done = run.relative <= _FLOOR
-    moved, seen = 0, (run.relative, run.energy)
+    moved, seen = run.count, (run.relative, run.energy)
     while not done and run.count < _LIMIT and run.count - moved <= _STALL:
         steering.check()
         if not run.step():
             break
         if steering.progress is not None:
             steering.progress(run.count, run.relative, run.energy * steering.unit)
+        if steering.keep is not None:
+            steering.keep(run.checkpoint())
         done = run.is_certain()
         if run.relative < 0.5 * seen[0] or abs(run.energy - seen[1]) > 1e-3 * seen[1]:
             moved, seen = run.count, (min(seen[0], run.relative), run.energy)
@@ -190,23 +217,30 @@ class Gradients:
         self._pair = np.zeros((2, *x.shape), grid.kind)
         self.z, self.p = self._pair
         self.nbytes = sum(a.nbytes for a in (x, self.r, self._pair, op.codes)) + grid.nbytes
-        self.count = 0
+        self.count = 0 if steering.start is None else steering.start.iterations
         self.product = 0.0
+        grid.check = steering.check
         self.bounds: tuple[float, float] | None = None
         self._wider = _WIDER
         self._decreases: list[float] = []
         self._rz = 0.0
         self._joined = bool(op.wraps[0])
-        start = self._advance(0.0)
+        start = now = self._advance(0.0)
+        if steering.start is not None:
+            start = steering.start.norm
         self._first = self.energy = self.energy_start()
         # Of a potential that already solves the problem only rounding is left.
         rounding = 1e-14 * math.sqrt(self.energy * op.table[np.isfinite(op.table)].max())
         self._start = max(start, rounding)
-        self.relative = 1.0 if start > rounding else 0.0
+        self.relative = now / self._start if start > rounding else 0.0
+
+    def checkpoint(self) -> Checkpoint:
+        """Return where the iteration is."""
+        return Checkpoint(self.x, self.count, self._start)
 
     def energy_start(self) -> float:
-        """Return the energy of the linear potential."""
-        return self.currents()[0]
+        """Return the energy of the potential at the start."""
+        return self.currents()[0] - self.product
 
     def gain(self, change: float) -> None:
         """Take what an iteration finds from the energy."""
@@ -217,6 +251,7 @@ class Gradients:
         if self.bounds is not None:
             self._recover()
         rz = self.grid.apply(self.r, self.z)
+        self.steering.check()
         sums = plane_sums(self.p)
         beta = rz / self._rz if self._rz else 0.0
         self.grid.team.sweep(
@@ -242,13 +277,13 @@ class Gradients:
         """
         if self.relative <= _FLOOR:
             return 0.0
-        width = 1 + self.count // 8
-        if self.count < 3 or self.energy <= 0:
-            return math.inf
         falls = self._decreases
+        count = len(falls)
+        width = 1 + count // 8
+        if count < 3 or self.energy <= 0:
+            return math.inf
         last, before, first = (
-            sum(falls[max(0, self.count - (i + 1) * width) : self.count - i * width])
-            for i in range(3)
+            sum(falls[max(0, count - (i + 1) * width) : count - i * width]) for i in range(3)
         )
         ratio = min(0.98, max(last / before, before / first))
         return last * ratio / (1 - ratio) / self.energy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,7 @@ class Multigrid:
     ) -> None:
         self.kind = kind
         self.team = team
+        self.check: Callable[[], None] = lambda: None
         z, y, x = (np.full(n, edge) for n, edge in zip(op.size, spacing, strict=True))
         self.levels = [Level(op, (z, y, x))]
         # Where the centres of the ghosts are held the potential is half a voxel farther off.
@@ -131,6 +133,8 @@ class Multigrid:
             self._solve_directly(right, field)
             return 0.0
         level, below = self.levels[index], self.levels[index + 1]
+        if index < 2:
+            self.check()
         grids = (level.op, below.op)
         fields = (right, field, self._field[index])
         coarse = self._right[index]

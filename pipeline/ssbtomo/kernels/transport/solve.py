@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import AxisError, ConvergenceError, InputDataError
+from ssbtomo.errors import AxisError, CancelledError, ConvergenceError, InputDataError
 from ssbtomo.kernels.transport.cells import (
     Medium,
     check_conductivities,
@@ -21,7 +21,7 @@ from ssbtomo.kernels.transport.cells import (
 )
 from ssbtomo.kernels.transport.conventions import OURS, named
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
-from ssbtomo.kernels.transport.gradients import Outcome, Steering, iterate
+from ssbtomo.kernels.transport.gradients import Checkpoint, Outcome, Steering, iterate
 from ssbtomo.kernels.transport.local import localized
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.potential import middle_slice, potential, slice_axes
@@ -50,6 +50,8 @@ def solve(  # noqa: PLR0913 - all but four are options
     keep_maps: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    keep: Callable[[Checkpoint], None] | None = None,
+    start: Checkpoint | None = None,
     threads: int | None = None,
 ) -> TransportResult:
     """Solve for the current that a potential drop drives through a volume.
@@ -107,7 +109,13 @@ def solve(  # noqa: PLR0913 - all but four are options
         Called as ``progress(iteration, residual, effective)`` after each iteration; the
         effective conductivity is an upper bound that falls.
     cancelled : callable, optional
-        Asked before each iteration; ``True`` ends the solve.
+        Asked between the parts of the solve; ``True`` ends it.
+    keep : callable, optional
+        Given a `Checkpoint` after each iteration, to be stored at once or not at all: its
+        array changes with the next iteration.
+    start : Checkpoint, optional
+        Where an earlier solve of the same voxels was; the iteration goes on from there, to
+        the same tolerance but not bit for bit to the same result. Its array is taken over.
     threads : int, optional
         Threads to use; by default as many as Numba would (``NUMBA_NUM_THREADS``).
 
@@ -140,7 +148,7 @@ def solve(  # noqa: PLR0913 - all but four are options
     >>> solve(np.ones((4, 3, 2), np.uint8), (0.1, 0.1, 0.1), 0, {1: 2.0}).effective
     2.0
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     if axis not in {0, 1, 2}:
         raise AxisError(f"there is no axis {axis!r}", hint="0, 1 or 2 stand for z, y, x")
     kind = named(convention)
@@ -150,16 +158,22 @@ def solve(  # noqa: PLR0913 - all but four are options
             f"the {AXES[axis]} axis has {codes.shape[axis]} layers, and two are held",
             hint="these conventions need three layers or more",
         )
+    if cancelled is not None and cancelled():
+        raise CancelledError("the transport solve was cancelled", hint="start it again")
     if not keep_joined(codes, axis, periodic=periodic):
-        return _blocked(medium, axis, time.perf_counter() - start)
+        return _blocked(medium, axis, time.perf_counter() - began)
     ours = (medium.fraction, medium.mean)
     fraction, mean = connected_mean(codes, medium) if kind.connected else ours
     ends = (1.0, 1.0) if kind.centres else (2.0, 2.0)
     with Team(threads) as team:
         op = finest(codes, medium, Sides(axis, check_spacing(spacing), periodic, ends), team)
         del codes
-        steering = Steering(tolerance, medium.scale / driven(op), progress, cancelled)
-        deviation = np.zeros(op.codes.shape)
+        unit = medium.scale / driven(op)
+        steering = Steering(tolerance, unit, progress, cancelled, keep, start)
+        steering.check()
+        deviation = np.zeros(op.codes.shape) if start is None else start.deviation
+        if deviation.shape != op.codes.shape:
+            raise InputDataError("the checkpoint is of another volume", hint="start without it")
         outcome = iterate(op, Multigrid(op, spacing, team, precision(medium)), deviation, steering)
         local = localized(op, deviation, spacing, team) if keep_maps else None
     doubts = _judge(outcome, medium.mean / outcome.effective)
@@ -174,7 +188,7 @@ def solve(  # noqa: PLR0913 - all but four are options
         flux_spread=outcome.spread,
         energy_bounds=(lower * longer, upper * longer),
         iterations=outcome.iterations,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - began,
         bytes_per_voxel=outcome.nbytes / labels.size,
         warnings=doubts,
         field=potential(op, deviation) if keep_field else None,

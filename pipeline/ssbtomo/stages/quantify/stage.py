@@ -50,6 +50,8 @@ _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
     "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
+#: Ratio of conductivities above which a solve takes float64 throughout.
+_STEEP = 1e4
 _SAYS = {
     "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
     "their scatter over cells of growing size [@kanit2003].",
@@ -122,7 +124,9 @@ class Quantify:
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        return 2 + max(_BYTES[group] for group in self.section.measures)
+        steep = any(network.contrast > _STEEP for network in self.section.networks)
+        held = _BYTES | {"transport": 48.0 if steep else _BYTES["transport"]}
+        return 2 + max(held[group] for group in self.section.measures)
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""

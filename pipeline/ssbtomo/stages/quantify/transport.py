@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -11,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo import io
-from ssbtomo.kernels.transport import TransportResult, electrode, geodesic, solve, tensor
+from ssbtomo.kernels.transport import (
+    Checkpoint,
+    TransportResult,
+    electrode,
+    geodesic,
+    solve,
+    tensor,
+)
 from ssbtomo.model.networks import Network
 from ssbtomo.results import Measurement, folder_name
 from ssbtomo.stages.desk import write_json
@@ -25,6 +37,8 @@ _NETWORK = "finite volumes, potential fixed on the outer faces; harmonic means b
 _TENSOR = "finite volumes; mean current density over the potential gradient, symmetric part"
 _ELECTRODE = "finite volumes, one face held, uniform current into the phase's surface"
 _GEODESIC = "shortest ways between 26 neighbours, mean over the last layer"
+_REST = 60.0
+"""Seconds between two checkpoints of a solve."""
 _MICROMETRES = 1e4
 """µm of a conductor of 1 S/cm for 1 Ω cm²."""
 
@@ -62,11 +76,13 @@ def measure_transport(subject: Subject) -> Findings:
             subject.desk.check_cancelled()
             mapped = subject.full and axis == subject.axis
             wanted = mapped and conductor.name in subject.settings.fields
+            place = _Resting(subject, labels, conductor, axis)
             result = solve(
                 labels, subject.spacing, AXES.index(axis), conductor.conductivities,
                 contacts=conductor.contacts, keep_field=wanted, keep_maps=wanted,
-                cancelled=subject.desk.cancelled,
+                cancelled=subject.desk.cancelled, keep=place.keep, start=place.load(),
             )  # fmt: skip
+            place.clear()
             if mapped and result.field_slice is not None:
                 _keep_slice(result, conductor.name, axis, subject)
             if wanted:
@@ -74,9 +90,53 @@ def measure_transport(subject: Subject) -> Findings:
             found.measurements.extend(_numbers(result, conductor, axis))
             rows.append(_row(result, conductor.name, axis))
         found.measurements.extend(_more(conductor, labels, subject))
+    for stale in (subject.desk.work / "quantify").glob("transport-*.npz"):
+        stale.unlink()
     if subject.full and rows:
         found.tables["transport"] = {key: [row[key] for row in rows] for key in rows[0]}
     return found
+
+
+class _Resting:
+    """Where a solve rests: its potential on disk, once a minute, until it is done."""
+
+    def __init__(
+        self, subject: Subject, labels: NDArray[np.uint8], conductor: _Conductor, axis: str
+    ) -> None:
+        decides = [
+            zlib.crc32(np.ascontiguousarray(labels).data), labels.shape, subject.spacing, axis,
+            sorted(conductor.conductivities.items()), sorted((conductor.contacts or {}).items()),
+        ]  # fmt: skip
+        digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:16]
+        self._path = subject.desk.work / "quantify" / f"transport-{digest}.npz"
+        self._kept = time.monotonic()
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint if the last one is older than a minute."""
+        if time.monotonic() - self._kept < _REST:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_name(f".{self._path.name}.tmp.npz")
+        with contextlib.suppress(OSError):  # a full disk must not end what goes well without
+            np.savez(
+                draft, deviation=checkpoint.deviation,
+                about=np.array([checkpoint.iterations, checkpoint.norm]),
+            )  # fmt: skip
+            draft.replace(self._path)
+        self._kept = time.monotonic()
+
+    def load(self) -> Checkpoint | None:
+        """Return the checkpoint of a killed run, if there is one that can be read."""
+        try:
+            with np.load(self._path) as stored:
+                iterations, norm = stored["about"].tolist()
+                return Checkpoint(stored["deviation"], int(iterations), float(norm))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None
+
+    def clear(self) -> None:
+        """Remove the checkpoint of a solve that is done."""
+        self._path.unlink(missing_ok=True)
 
 
 def _conductors(subject: Subject, labels: NDArray[np.uint8]) -> Iterator[_Conductor]:
