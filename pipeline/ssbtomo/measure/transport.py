@@ -14,7 +14,7 @@ from ssbtomo.units import AXES, Spacing, check_spacing
 if TYPE_CHECKING:
     from ssbtomo.kernels.transport import TransportResult
 
-__all__ = ["tortuosity"]
+__all__ = ["axis_number", "check_present", "in_memory", "in_micrometres", "tortuosity"]
 
 
 def tortuosity(  # noqa: PLR0913 - all but two are options
@@ -30,6 +30,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     convention: str | None = None,
     tolerance: float = 1e-6,
     keep_field: bool = False,
+    keep_maps: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> TransportResult:
@@ -73,6 +74,8 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         Relative error at which to stop.
     keep_field : bool
         Whether to return the potential of every voxel. Its middle slice comes always.
+    keep_maps : bool
+        Whether to return maps (``local``): current focusing and share of the resistance.
     progress : callable, optional
         Called as ``progress(iteration, residual, effective)``.
     cancelled : callable, optional
@@ -109,18 +112,17 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     """
     from ssbtomo.kernels.transport import solve
 
-    if axis not in AXES:
-        raise AxisError(f"there is no axis {axis!r}", hint=f"choose one of {', '.join(AXES)}")
+    number = axis_number(axis)
     edges = check_spacing(spacing)
     wanted = {int(phase): 1.0} if conductivities is None else dict(conductivities)
     soft = None if fractions is None else np.asarray(fractions)
-    solid = _labels(labels)
+    solid = in_memory(labels)
     if soft is None:
-        _check_present(solid, wanted)
+        check_present(solid, wanted)
     return solve(
         solid,
         edges,
-        AXES.index(axis),
+        number,
         wanted,
         fractions=soft,
         contacts=None if contact_resistances is None else in_micrometres(contact_resistances),
@@ -128,9 +130,33 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         convention=convention,
         tolerance=tolerance,
         keep_field=keep_field,
+        keep_maps=keep_maps,
         progress=progress,
         cancelled=cancelled,
     )
+
+
+def axis_number(axis: str) -> int:
+    """Return the number of an axis.
+
+    Parameters
+    ----------
+    axis : {"z", "y", "x"}
+        Its name.
+
+    Returns
+    -------
+    int
+        0, 1 or 2.
+
+    Raises
+    ------
+    AxisError
+        If there is none of that name.
+    """
+    if axis not in AXES:
+        raise AxisError(f"there is no axis {axis!r}", hint=f"choose one of {', '.join(AXES)}")
+    return AXES.index(axis)
 
 
 def in_micrometres(resistances: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
@@ -149,8 +175,26 @@ def in_micrometres(resistances: Mapping[tuple[int, int], float]) -> dict[tuple[i
     return {pair: 1e4 * value for pair, value in resistances.items()}
 
 
-def _labels(labels: Any) -> NDArray[Any]:
-    """Return the labels in memory, or say why they are none."""
+def in_memory(labels: Any) -> NDArray[Any]:
+    """Return the labels in memory, or say why they are none.
+
+    Parameters
+    ----------
+    labels : array
+        Labels of shape (Z, Y, X).
+
+    Returns
+    -------
+    ndarray
+        The same in memory.
+
+    Raises
+    ------
+    AxisError
+        If they are no volume.
+    InputDataError
+        If they are not integers.
+    """
     if getattr(labels, "ndim", 3) != 3 or 0 in getattr(labels, "shape", ()):
         raise AxisError(
             f"the labels have the shape {labels.shape}", hint="a volume has three axes, (Z, Y, X)"
@@ -164,8 +208,21 @@ def _labels(labels: Any) -> NDArray[Any]:
     return array
 
 
-def _check_present(labels: NDArray[Any], conductivities: Mapping[int, float]) -> None:
-    """Refuse phases that conduct but do not occur."""
+def check_present(labels: NDArray[Any], conductivities: Mapping[int, float]) -> None:
+    """Refuse phases that conduct but do not occur.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (Z, Y, X)
+        Labels.
+    conductivities : mapping of int to float
+        Conductivity of each label.
+
+    Raises
+    ------
+    PhaseMissingError
+        If one does not occur.
+    """
     for phase, value in conductivities.items():
         if value != 0 and not any((plane == phase).any() for plane in labels):
             present = np.unique(labels).tolist()
