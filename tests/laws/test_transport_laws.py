@@ -30,8 +30,8 @@ def effective(labels, spacing, axis, conductivities, **options):
     return solve(labels, spacing, axis, conductivities, tolerance=FINE, **options).effective
 
 
-def assembled(labels, spacing, axis, conductivities, *, periodic):
-    """Solve the same finite volumes as a sparse matrix."""
+def assembled(labels, spacing, axis, conductivities, *, periodic, contact=0.0):
+    """Solve the same finite volumes as a sparse matrix; one contact, that of labels 1 and 2."""
     k = np.vectorize(lambda label: conductivities.get(int(label), 0.0), otypes=[float])(labels)
     index = np.arange(k.size).reshape(k.shape)
     rows, columns, values = [], [], []
@@ -39,14 +39,17 @@ def assembled(labels, spacing, axis, conductivities, *, periodic):
     for a in range(3):
         weight = 1 / spacing[a] ** 2
         here, at = np.moveaxis(k, a, 0), np.moveaxis(index, a, 0)
+        names = np.moveaxis(labels, a, 0)
         far, to = (
             (here[1:], at[1:])
             if not (periodic and a != axis)
             else (np.roll(here, -1, 0), np.roll(at, -1, 0))
         )
         near, frm = here[: len(far)], at[: len(far)]
-        with np.errstate(invalid="ignore"):
-            g = weight * np.nan_to_num(2 * near * far / (near + far))
+        beyond = np.roll(names, -1, 0)[: len(far)]
+        touch = contact / spacing[a] * (names[: len(far)] + beyond == 3) * (near * far > 0)
+        with np.errstate(divide="ignore"):
+            g = weight / (0.5 / near + 0.5 / far + touch)
         rows += [frm.ravel(), to.ravel(), frm.ravel(), to.ravel()]
         columns += [frm.ravel(), to.ravel(), to.ravel(), frm.ravel()]
         values += [g.ravel(), g.ravel(), -g.ravel(), -g.ravel()]
@@ -76,6 +79,45 @@ def test_the_solution_is_that_of_the_assembled_equations(labels, spacing, axis, 
         theirs = assembled(labels, spacing, axis, values, periodic=periodic)
         # 1e-14 of leakage in the reference, over resistances up to 1e4 times larger
         assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@given(volumes, spacings, axes, st.booleans(), st.sampled_from([0.01, 1.0, 300.0]))
+def test_contacts_resist_as_in_the_assembled_equations(labels, spacing, axis, periodic, contact):
+    values = {0: 0.0, 1: 1.0, 2: 0.3}
+    labels = np.where(labels == 0, 2, labels)  # pairs 1|2 only
+    result = solve(
+        labels, spacing, axis, values,
+        contacts={(1, 2): contact}, periodic=periodic, tolerance=FINE,
+    )  # fmt: skip
+    theirs = assembled(labels, spacing, axis, values, periodic=periodic, contact=contact)
+    assert result.effective == pytest.approx(theirs, rel=1e-6)  # leakage of the reference
+    lower, upper = result.energy_bounds
+    assert lower * (1 - 1e-6) <= theirs <= upper * (1 + 1e-6)
+
+
+@given(volumes, spacings, axes, phases, st.booleans(), st.sampled_from([0.1, 1e-3, 1e-6]))
+def test_bounds_hold_the_solution(labels, spacing, axis, values, periodic, tolerance):
+    result = solve(labels, spacing, axis, values, periodic=periodic, tolerance=tolerance)
+    lower, upper = result.energy_bounds
+    truth = effective(labels, spacing, axis, values, periodic=periodic)
+    # the reference is itself up to a thousandth of its tolerance above the solution
+    assert lower <= truth * (1 + 1e-12)
+    assert truth <= upper * (1 + 1e-3 * FINE)
+    assert lower <= result.effective <= upper
+    assert upper - lower <= 10 * tolerance * upper
+    assert result.warnings == () or upper == 0
+
+
+@settings(max_examples=20)
+@given(hnp.arrays(np.float32, (5, 6, 7), elements=st.floats(0, 1, width=32)), spacings, axes)
+def test_bounds_hold_the_solution_with_fractions(share, spacing, axis):
+    labels = np.ones(share.shape, np.uint8)
+    rough, fine = (
+        solve(labels, spacing, axis, {1: 1.0}, fractions=share, tolerance=t) for t in (0.1, FINE)
+    )
+    lower, upper = rough.energy_bounds
+    assert lower <= fine.effective * (1 + 1e-12)
+    assert fine.effective <= upper * (1 + 1e-3 * FINE)
 
 
 @given(volumes, spacings, axes, phases)

@@ -14,7 +14,7 @@ from ssbtomo.units import AXES, Spacing, check_spacing
 if TYPE_CHECKING:
     from ssbtomo.kernels.transport import TransportResult
 
-__all__ = ["tortuosity"]
+__all__ = ["axis_number", "check_present", "in_memory", "in_micrometres", "tortuosity"]
 
 
 def tortuosity(  # noqa: PLR0913 - all but two are options
@@ -25,9 +25,12 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     phase: int = 1,
     conductivities: Mapping[int, float] | None = None,
     fractions: Any = None,
+    contact_resistances: Mapping[tuple[int, int], float] | None = None,
     periodic: bool = False,
+    convention: str | None = None,
     tolerance: float = 1e-6,
     keep_field: bool = False,
+    keep_maps: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> TransportResult:
@@ -37,7 +40,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     TauFactor and PuMA call tortuosity factor, and the square of what is called tortuosity
     elsewhere. The outer voxel *faces* across the axis are held at fixed potentials, so that
     a full block has τ = 1 exactly; programs that fix the outer voxel *centres* read up to
-    1 % differently. See `ssbtomo.kernels.transport.solve` for the method and its bias.
+    some percent differently (`convention`). See `ssbtomo.kernels.transport.solve` for the method and its bias.
 
     The solve holds the whole volume: about 25 bytes per voxel.
 
@@ -58,12 +61,21 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         Conducting share of each voxel, from 0 to 1 (or uint8 from 0 to 255), such as the
         class probability of the phase; `labels` then only tell the shape. Removes most of
         the bias of the voxel staircase.
+    contact_resistances : mapping of pairs of int to float, optional
+        Resistance of the contact of two phases in Ω·cm²; the conductivities are in S/cm then.
     periodic : bool
         Whether opposite sides are joined; insulating otherwise.
+    convention : {"taufactor", "porespy", "openimpala", "puma"}, optional
+        The program whose number is to be reproduced; ours is that of TauFactor. PoreSpy,
+        OpenImpala and PuMA hold the outer voxel *centres*; PoreSpy and OpenImpala count only
+        the connected fraction; OpenImpala takes the drop over the whole length, so that a
+        full block of n layers reads (n - 1) / n. PuMA's sides are periodic by default.
     tolerance : float
         Relative error at which to stop.
     keep_field : bool
         Whether to return the potential of every voxel. Its middle slice comes always.
+    keep_maps : bool
+        Whether to return maps (``local``): current focusing and share of the resistance.
     progress : callable, optional
         Called as ``progress(iteration, residual, effective)``.
     cancelled : callable, optional
@@ -87,7 +99,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         If labels are not integers, shapes differ, or a conductivity or fraction is out of
         range.
     ConvergenceError
-        If the solve stalls far from the solution.
+        If the tortuosity factor came out below 1: an error of the program.
     CancelledError
         If `cancelled` says so.
 
@@ -100,30 +112,89 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     """
     from ssbtomo.kernels.transport import solve
 
-    if axis not in AXES:
-        raise AxisError(f"there is no axis {axis!r}", hint=f"choose one of {', '.join(AXES)}")
+    number = axis_number(axis)
     edges = check_spacing(spacing)
     wanted = {int(phase): 1.0} if conductivities is None else dict(conductivities)
     soft = None if fractions is None else np.asarray(fractions)
-    solid = _labels(labels)
+    solid = in_memory(labels)
     if soft is None:
-        _check_present(solid, wanted)
+        check_present(solid, wanted)
     return solve(
         solid,
         edges,
-        AXES.index(axis),
+        number,
         wanted,
         fractions=soft,
+        contacts=None if contact_resistances is None else in_micrometres(contact_resistances),
         periodic=periodic,
+        convention=convention,
         tolerance=tolerance,
         keep_field=keep_field,
+        keep_maps=keep_maps,
         progress=progress,
         cancelled=cancelled,
     )
 
 
-def _labels(labels: Any) -> NDArray[Any]:
-    """Return the labels in memory, or say why they are none."""
+def axis_number(axis: str) -> int:
+    """Return the number of an axis.
+
+    Parameters
+    ----------
+    axis : {"z", "y", "x"}
+        Its name.
+
+    Returns
+    -------
+    int
+        0, 1 or 2.
+
+    Raises
+    ------
+    AxisError
+        If there is none of that name.
+    """
+    if axis not in AXES:
+        raise AxisError(f"there is no axis {axis!r}", hint=f"choose one of {', '.join(AXES)}")
+    return AXES.index(axis)
+
+
+def in_micrometres(resistances: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
+    """Return resistances in Ω·cm² as µm / (S/cm).
+
+    Parameters
+    ----------
+    resistances : mapping of pairs of int to float
+        Area-specific resistances in Ω·cm².
+
+    Returns
+    -------
+    dict
+        The same in µm of a conductor of 1 S/cm.
+    """
+    return {pair: 1e4 * value for pair, value in resistances.items()}
+
+
+def in_memory(labels: Any) -> NDArray[Any]:
+    """Return the labels in memory, or say why they are none.
+
+    Parameters
+    ----------
+    labels : array
+        Labels of shape (Z, Y, X).
+
+    Returns
+    -------
+    ndarray
+        The same in memory.
+
+    Raises
+    ------
+    AxisError
+        If they are no volume.
+    InputDataError
+        If they are not integers.
+    """
     if getattr(labels, "ndim", 3) != 3 or 0 in getattr(labels, "shape", ()):
         raise AxisError(
             f"the labels have the shape {labels.shape}", hint="a volume has three axes, (Z, Y, X)"
@@ -137,8 +208,21 @@ def _labels(labels: Any) -> NDArray[Any]:
     return array
 
 
-def _check_present(labels: NDArray[Any], conductivities: Mapping[int, float]) -> None:
-    """Refuse phases that conduct but do not occur."""
+def check_present(labels: NDArray[Any], conductivities: Mapping[int, float]) -> None:
+    """Refuse phases that conduct but do not occur.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (Z, Y, X)
+        Labels.
+    conductivities : mapping of int to float
+        Conductivity of each label.
+
+    Raises
+    ------
+    PhaseMissingError
+        If one does not occur.
+    """
     for phase, value in conductivities.items():
         if value != 0 and not any((plane == phase).any() for plane in labels):
             present = np.unique(labels).tolist()

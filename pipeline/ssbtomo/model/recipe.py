@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from ssbtomo.model.networks import Network
 from ssbtomo.model.sections import (
     Axis,
     Denoise,
@@ -62,12 +63,17 @@ class SampleRecipe(Section):
 
     def _known_phases(self, names: list[str]) -> None:
         asked = self.quantify
+        for network in asked.networks:
+            if network.name in names:
+                raise ValueError(f"quantify.networks: {network.name!r} is the name of a phase")
         for key, wanted in (
             ("tortuosity_phases", asked.tortuosity_phases or ()),
             ("particle_phase", (asked.particle_phase,)),
             ("pore_phase", (asked.pore_phase,)),
             ("collector_phase", (asked.collector_phase,)),
             *(("interface_maps", pair.split("|")) for pair in asked.interface_maps or ()),
+            ("fields", [n for n in asked.fields if n not in [w.name for w in asked.networks]]),
+            *(("networks", _phases(network)) for network in asked.networks),
         ):
             for name in wanted:
                 if name is not None and name not in names:
@@ -95,6 +101,11 @@ class SampleRecipe(Section):
             Its name, or ``None`` if no phase plays it.
         """
         return next((phase.name for phase in self.phases if phase.role == role), None)
+
+
+def _phases(network: Network) -> list[str]:
+    """Return the phases that a network names, those of its contacts included."""
+    return [*network.conductivities, *(name for pair in network.pairs() for name in pair)]
 
 
 class Sample(SampleRecipe):

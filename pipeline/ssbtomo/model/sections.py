@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from ssbtomo.errors import UnitError
+from ssbtomo.model.networks import Network
 from ssbtomo.units import format_length, micrometres
 
 __all__ = [
@@ -204,6 +205,19 @@ class Quantify(Section):
         default=None,
         description="Longest distance of the two-point correlation; half the volume, and 128 "
         "voxels at most, if absent.",
+    )
+    networks: tuple[Network, ...] = Field(
+        default=(), description="Phases that conduct together, one solve per axis each."
+    )
+    transport_extras: tuple[Literal["tensor", "electrode", "geodesic"], ...] = Field(
+        default=(),
+        description="More than tortuosity factors: the effective tensor, the tortuosity of a "
+        "blocking electrode (transport axis), the lengths of the shortest ways.",
+    )
+    fields: tuple[str, ...] = Field(
+        default=(),
+        description="Phases and networks of which potential, current focusing and share of the "
+        "resistance are written as volumes, along the transport axis.",
     )
     particle_phase: str | None = Field(
         default=None, description="Phase split into particles; the active material if absent."

@@ -162,6 +162,53 @@ GLOSSARY: dict[str, Definition] = {
         _SOLVE_BIAS,
         _TAU_SOURCE,
     ),
+    "network_conductivity": Definition(
+        "Effective conductivity of a network",
+        "Conductivity of the region along the axis with all phases of the network conducting, each with the "
+        "conductivity that the recipe gives it, and with the resistances of their contacts.",
+        "S/cm",
+        _SOLVE,
+        "Follows the conductivities given, which differ between a pellet and a composite by factors. " + _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
+    "network_tortuosity_factor": Definition(
+        "Tortuosity factor of a network",
+        "Volume average of the conductivity over the effective one: above 1 for detours and for resistances "
+        "of contacts.",
+        "1",
+        _SOLVE,
+        _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
+    "conductivity_tensor": Definition(
+        "Element of the effective conductivity tensor",
+        "Mean current density along one axis for a potential gradient along another, over the conductivity "
+        "of the pure phase (of a network: in S/cm); the symmetric part.",
+        "1",
+        _SOLVE,
+        "Elements off the diagonal are weakened by the insulating sides: small in small volumes. " + _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
+    "electrode_tortuosity_factor": Definition(
+        "Electrode tortuosity factor",
+        "Three times the low-frequency resistance of charging the surface of the phase through the first "
+        "face, over that of a straight pore of the same volume fraction. Ways that end count.",
+        "1",
+        "Finite volumes; first face held, last face insulating, the same current into each face of the "
+        "phase's surface.",
+        "Steps of voxels enlarge rough surfaces alike; where roughness varies, rough parts weigh too much.",
+        "T.-T. Nguyen et al., npj Comput. Mater. 6 (2020) 123, doi:10.1038/s41524-020-00386-4",
+    ),
+    "geodesic_tortuosity": Definition(
+        "Geodesic tortuosity",
+        "Mean length of the shortest ways through the phase from the first layer to the voxels of the last "
+        "one, over the distance of both layers. A ratio of lengths: its square compares with the "
+        "tortuosity factor.",
+        "1",
+        "Dijkstra's algorithm over 26 neighbours, along voxel faces of the phase.",
+        "Up to 13 % too long in directions between those of the neighbours; blind to the width of necks.",
+        "O. Stenzel et al., AIChE J. 62 (2016) 1834, doi:10.1002/aic.15160",
+    ),
     "connected_fraction": Definition(
         "Connected fraction",
         "Share of the phase's voxels in clusters that join both faces along an axis (z, y, x), or that "

@@ -7,7 +7,21 @@ conductances), `sweeps` and `multigrid` (the preconditioner), `currents` and `gr
 
 from __future__ import annotations
 
+from ssbtomo.kernels.transport.electrode import ElectrodeResult, electrode
+from ssbtomo.kernels.transport.geodesic import GeodesicResult, geodesic
+from ssbtomo.kernels.transport.gradients import Checkpoint
 from ssbtomo.kernels.transport.result import TransportResult
 from ssbtomo.kernels.transport.solve import solve
+from ssbtomo.kernels.transport.tensor import EffectiveTensor, tensor
 
-__all__ = ["TransportResult", "solve"]
+__all__ = [
+    "Checkpoint",
+    "EffectiveTensor",
+    "ElectrodeResult",
+    "GeodesicResult",
+    "TransportResult",
+    "electrode",
+    "geodesic",
+    "solve",
+    "tensor",
+]

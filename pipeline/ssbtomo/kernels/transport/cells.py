@@ -11,9 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.transport.operator import MASK, OPEN, SERIES
+from ssbtomo.kernels.transport.operator import CONTACT, MASK, OPEN, SERIES
 
-__all__ = ["Medium", "check_conductivities", "from_fractions", "from_labels", "joined_to_both"]
+__all__ = [
+    "Medium",
+    "check_conductivities",
+    "connected_mean",
+    "from_fractions",
+    "from_labels",
+    "keep_joined",
+]
+
+Contacts = Mapping[tuple[int, int], float]
 
 _SLAB = 16
 """Planes that are handled at a time, to keep temporary arrays small."""
@@ -37,6 +46,9 @@ class Medium:
         Volume average of the conductivity.
     contrast : float
         Largest over smallest conductivity.
+    contact : ndarray of float64, shape (codes, codes), or None
+        Resistance of the contact between two codes times `scale`: the thickness of a layer
+        of the best conductor that has it.
     """
 
     table: NDArray[np.float64]
@@ -45,10 +57,11 @@ class Medium:
     fraction: float
     mean: float
     contrast: float = 1.0
+    contact: NDArray[np.float64] | None = None
 
 
 def from_labels(
-    labels: NDArray[Any], conductivities: Mapping[int, float]
+    labels: NDArray[Any], conductivities: Mapping[int, float], contacts: Contacts | None = None
 ) -> tuple[NDArray[np.uint8], Medium]:
     """Give each label its conductivity; labels without one do not conduct.
 
@@ -58,41 +71,100 @@ def from_labels(
         Phase labels.
     conductivities : mapping of int to float
         Conductivity of the labels, in any one unit; not negative.
+    contacts : mapping of pairs of int to float, optional
+        Area-specific resistance where two labels touch, in the unit of the voxel edges over
+        that of the conductivities.
 
     Returns
     -------
     codes : ndarray of uint8, shape (Z, Y, X)
-        One code per distinct conductivity, 0 where nothing conducts.
+        One code per distinct conductivity (per label with `contacts`), 0 where nothing
+        conducts.
     medium : Medium
         What they mean.
 
     Raises
     ------
     InputDataError
-        If a conductivity is negative or not finite, or there are more than 255.
+        If a conductivity or resistance is negative or not finite, or there are more than 255.
     """
     check_conductivities(conductivities)
-    values = sorted({float(value) for value in conductivities.values() if value > 0})
+    resistances = _checked(contacts or {}, conductivities)
+    conducting = {int(label): float(v) for label, v in conductivities.items() if v > 0}
+    values = sorted(conducting.values()) if resistances else sorted(set(conducting.values()))
+    order = sorted(conducting, key=conducting.__getitem__)
+    code_of = {
+        label: 1 + (order.index(label) if resistances else values.index(value))
+        for label, value in conducting.items()
+    }
     scale = values[-1] if values else 1.0
     codes = np.zeros(labels.shape, np.uint8)
     counts = np.zeros(len(values) + 1, np.int64)
     for part in _slabs(labels.shape[0]):
-        for label, value in conductivities.items():
-            if value > 0:
-                chosen = labels[part] == label
-                codes[part][chosen] = 1 + values.index(float(value))
-                counts[1 + values.index(float(value))] += np.count_nonzero(chosen)
+        for label, code in code_of.items():
+            chosen = labels[part] == label
+            codes[part][chosen] = code
+            counts[code] += np.count_nonzero(chosen)
     series = len(values) > 1
     table = np.full(256, np.inf if series else 0.0)
-    relative = np.array(values) / scale
     if series:
-        table[1 : len(values) + 1] = 0.5 / relative
+        table[1 : len(values) + 1] = 0.5 / (np.array(values) / scale)
     else:
         table[1:] = 0.5  # of one phase the codes will be counts of faces
     fraction = int(counts.sum()) / labels.size
     mean = float(counts[1:] @ np.array(values)) / labels.size
     contrast = scale / values[0] if values else 1.0
-    return codes, Medium(table, SERIES if series else MASK, scale, fraction, mean, contrast)
+    if not resistances:
+        return codes, Medium(table, SERIES if series else MASK, scale, fraction, mean, contrast)
+    contact = np.zeros((len(values) + 1, len(values) + 1))
+    for (one, two), resistance in resistances.items():
+        contact[code_of[one], code_of[two]] = contact[code_of[two], code_of[one]] = (
+            resistance * scale
+        )
+    return codes, Medium(table, CONTACT, scale, fraction, mean, contrast, contact)
+
+
+def _checked(
+    contacts: Contacts, conductivities: Mapping[int, float]
+) -> dict[tuple[int, int], float]:
+    """Return the resistances of pairs that conduct both; refuse impossible ones."""
+    for (one, two), value in contacts.items():
+        if not (math.isfinite(value) and value >= 0) or one == two:
+            raise InputDataError(
+                f"the resistance of the contact of phases {one} and {two} is {value!r}",
+                hint="give a finite number, not negative, for two different phases",
+            )
+    both = {pair for pair in contacts if all(conductivities.get(p, 0) > 0 for p in pair)}
+    return {pair: value for pair, value in contacts.items() if pair in both and value > 0}
+
+
+def connected_mean(codes: NDArray[np.uint8], medium: Medium) -> tuple[float, float]:
+    """Return the volume fraction and the mean conductivity of what is left to conduct.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (Z, Y, X)
+        Codes of the voxels, 0 where nothing conducts.
+    medium : Medium
+        What the codes mean.
+
+    Returns
+    -------
+    fraction : float
+        Volume fraction.
+    mean : float
+        Volume average of the conductivity, over the whole volume.
+    """
+    counts = np.zeros(256, np.int64)
+    for part in _slabs(codes.shape[0]):
+        counts += np.bincount(codes[part].ravel(), minlength=256)
+    counts[0] = 0
+    table = np.asarray(medium.table, float)
+    open_area = medium.mode == OPEN
+    share = 2 * table if open_area else np.ones(256)
+    value = 2 * table if medium.mode in (OPEN, MASK) else 0.5 / table
+    mean = float(counts @ np.nan_to_num(value, posinf=0)) * medium.scale / codes.size
+    return float(counts @ share) / codes.size, mean
 
 
 def check_conductivities(conductivities: Mapping[int, float]) -> None:
@@ -170,7 +242,9 @@ def from_fractions(
     return codes, Medium(table, OPEN, conductivity, fraction, fraction * conductivity)
 
 
-def joined_to_both(codes: NDArray[np.uint8], axis: int, *, periodic: bool) -> bool:
+def keep_joined(
+    codes: NDArray[np.uint8], axis: int, *, periodic: bool, blocked: bool = False
+) -> bool:
     """Remove the clusters that do not join both electrodes.
 
     Parameters
@@ -181,6 +255,8 @@ def joined_to_both(codes: NDArray[np.uint8], axis: int, *, periodic: bool) -> bo
         The transport axis.
     periodic : bool
         Whether opposite sides are joined.
+    blocked : bool
+        Whether the last face is none: clusters that touch the first one stay.
 
     Returns
     -------
@@ -193,7 +269,7 @@ def joined_to_both(codes: NDArray[np.uint8], axis: int, *, periodic: bool) -> bo
     group = _groups(clusters, [a for a in range(3) if a != axis] if periodic else [])
     faces = np.moveaxis(clusters, axis, 0)
     first, last = np.unique(group[faces[0]]), np.unique(group[faces[-1]])
-    keep = np.isin(group, np.intersect1d(first, last))
+    keep = np.isin(group, first if blocked else np.intersect1d(first, last))
     keep[0] = False
     for part in _slabs(codes.shape[0]):
         codes[part] *= keep[clusters[part]]

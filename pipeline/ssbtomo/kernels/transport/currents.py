@@ -8,16 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import (
-    DEVICE,
-    KERNEL,
-    Operator,
-    add_drive,
-    edge,
-    face_row,
-    rows_per_run,
-    stencil,
-)
+from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, edge, face_row
+from ssbtomo.kernels.transport.stencil import add_drive, rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
 
 __all__ = ["advance", "count_faces", "direct", "layer_currents"]
@@ -38,19 +30,20 @@ def count_faces(op: Operator, mask: NDArray[np.uint8], near: int, far: int) -> N
         Planes to write, from `near` to ``far - 1``.
     """
     nz, ny, nx = op.size
+    one, two = int(op.edges[0] == 2.0), int(op.edges[1] == 2.0)
     for k in range(near, far):
         for j in range(1, ny + 1):
             start = j * op.pitch
-            z = int(k == 1) + int(k == nz) if op.axis == 0 else 0
-            y = int(j == 1) + int(j == ny) if op.axis == 1 else 0
+            z = one * int(k == 1) + two * int(k == nz) if op.axis == 0 else 0
+            y = one * int(j == 1) + two * int(j == ny) if op.axis == 1 else 0
             for at in range(start + 1, start + nx + 1):
                 count = z + mask[k - 1, at] + mask[k + 1, at]
                 count += 4 * (y + mask[k, at - op.pitch] + mask[k, at + op.pitch])
                 count += 16 * (mask[k, at - 1] + mask[k, at + 1])
                 op.codes[k, at] = count if mask[k, at] else 0
             if op.axis == 2:
-                op.codes[k, start + 1] += 16 * mask[k, start + 1]
-                op.codes[k, start + nx] += 16 * mask[k, start + nx]
+                op.codes[k, start + 1] += 16 * one * mask[k, start + 1]
+                op.codes[k, start + nx] += 16 * two * mask[k, start + nx]
 
 
 @njit(**DEVICE)
@@ -209,7 +202,7 @@ def layer_currents(
             # The faces on electrodes count twice in `row`, over half a voxel of drop.
             if op.axis == 2:
                 for i in range(nx + 1):
-                    drop = 0.5 if i == 0 or i == nx else 1.0  # noqa: PLR1714 - for Numba
+                    drop = 1.0 / edge(op, 2, i)
                     sums[k, i] += row[i] * (here[i] - there[i] + drop)
             else:
                 drop = 1.0 / edge(op, op.axis, k if op.axis == 0 else j)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,34 @@ from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator, inside, pit
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import Spacing
 
-__all__ = ["driven", "finest"]
+__all__ = ["Sides", "driven", "finest", "length"]
 
 
-def finest(
-    codes: NDArray[np.uint8], medium: Medium, how: tuple[int, bool, Spacing], team: Team
-) -> Operator:
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What happens at the sides of a box.
+
+    Parameters
+    ----------
+    axis : int
+        The transport axis.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X).
+    periodic : bool
+        Whether the sides along the other axes are joined.
+    edges : tuple of float
+        For the first and the last face: 2 where it is held at a potential; 1 where the
+        centres of the outer voxels are held, which then are no unknowns; 0 where it
+        insulates.
+    """
+
+    axis: int
+    spacing: Spacing
+    periodic: bool = False
+    edges: tuple[float, float] = (2.0, 2.0)
+
+
+def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -> Operator:
     """Return the operator of the finest grid, with its ghost layer.
 
     Parameters
@@ -27,8 +50,8 @@ def finest(
         One code per voxel, 0 where nothing conducts.
     medium : Medium
         What the codes mean.
-    how : tuple
-        The transport axis, whether the sides are joined, and the voxel edges.
+    sides : Sides
+        The transport axis, and what happens at the sides.
     team : Team
         Who does the work.
 
@@ -37,12 +60,19 @@ def finest(
     Operator
         It holds a copy of the codes.
     """
-    axis, periodic, spacing = how
-    size = (codes.shape[0], codes.shape[1], codes.shape[2])
+    axis = sides.axis
+    cut = [slice(None)] * 3
+    cut[axis] = slice(int(sides.edges[0] == 1), codes.shape[axis] - int(sides.edges[1] == 1))
+    within = codes[tuple(cut)]
+    size = (within.shape[0], within.shape[1], within.shape[2])
     # A single layer has two electrodes, four half faces: too many for the packed counts.
     mode = OPEN if medium.mode == MASK and size[axis] == 1 else medium.mode
-    inverse = 1 / np.square(np.array(spacing))
+    inverse = 1 / np.square(np.array(sides.spacing))
     dummy = np.zeros((1, 1), np.float32)
+    contact = np.zeros((3, 1))
+    if medium.contact is not None:
+        contact = medium.contact.ravel() / np.array(sides.spacing)[:, None]
+    wraps = [sides.periodic and a != axis and n > 1 for a, n in enumerate(size)]
     op = Operator(
         mode,
         axis,
@@ -54,13 +84,17 @@ def finest(
         dummy,
         dummy,
         dummy,
-        np.array([periodic and a != axis and n > 1 for a, n in enumerate(size)], np.int64),
+        np.array(wraps, np.int64),
+        sides.edges,
+        contact,
+        np.zeros((1, 1), np.uint8),
+        np.zeros(256),
     )
-    inside(op, op.codes)[...] = codes
-    _fill_ghosts(op)
+    inside(op, op.codes)[...] = within
+    _fill_ghosts(op, codes)
     if mode == MASK:
         team.run(count_faces, op.codes, op, op.codes.copy())
-        _fill_ghosts(op)
+        _fill_ghosts(op, codes)
     return op
 
 
@@ -77,12 +111,34 @@ def driven(op: Operator) -> float:
     float
         What energies are divided by to make conductivities.
     """
-    return float(op.weights[op.axis]) * math.prod(op.size)
+    area = math.prod(op.size) / op.size[op.axis]
+    return float(op.weights[op.axis]) * area * length(op)
 
 
-def _fill_ghosts(op: Operator) -> None:
-    """Mirror the codes at the electrodes; wrap them where sides are joined."""
+def length(op: Operator) -> float:
+    """Return the distance between the two potentials.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+
+    Returns
+    -------
+    float
+        In voxels.
+    """
+    return op.size[op.axis] - 1 + sum(1 / edge for edge in op.edges if edge)
+
+
+def _fill_ghosts(op: Operator, codes: NDArray[np.uint8]) -> None:
+    """Mirror the codes at held faces, take those of held voxels; wrap them at joined sides."""
     nz, ny, nx = op.size
     faces = np.moveaxis(op.codes.reshape(nz + 2, ny + 2, op.pitch)[:, :, : nx + 2], op.axis, 0)
-    faces[0], faces[-1] = faces[1], faces[-2]
+    given = np.moveaxis(codes, op.axis, 0)
+    for ghost, inner, edge in ((0, 1, op.edges[0]), (-1, -2, op.edges[1])):
+        if edge == 2:
+            faces[ghost] = faces[inner]
+        else:
+            faces[ghost, 1:-1, 1:-1] = given[0 if ghost == 0 else -1] if edge else 0
     wrap(op, op.codes)

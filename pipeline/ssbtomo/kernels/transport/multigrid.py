@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,14 +81,25 @@ class Multigrid:
     ) -> None:
         self.kind = kind
         self.team = team
+        self.check: Callable[[], None] = lambda: None
         z, y, x = (np.full(n, edge) for n, edge in zip(op.size, spacing, strict=True))
         self.levels = [Level(op, (z, y, x))]
+        # Where the centres of the ghosts are held the potential is half a voxel farther off.
+        far = [spacing[op.axis] / 2 * (end == 1) for end in op.edges]
         while self.levels[-1].cells > _DIRECT:
-            self.levels.append(_coarser(self.levels[-1], team))
-        rooms = [room(level.op.size) for level in self.levels[1:]]
-        self._right = [np.zeros(shape, kind) for shape in rooms]
-        self._field = [np.zeros(shape, kind) for shape in rooms]
+            self.levels.append(_coarser(self.levels[-1], team, (far[0], far[1])))
         self._inverse = _inverse(self.levels[-1]).astype(kind)
+        self.resume()
+
+    def resume(self) -> None:
+        """Take the memory of the coarse fields."""
+        rooms = [room(level.op.size) for level in self.levels[1:]]
+        self._right = [np.zeros(shape, self.kind) for shape in rooms]
+        self._field = [np.zeros(shape, self.kind) for shape in rooms]
+
+    def rest(self) -> None:
+        """Give the memory of the coarse fields back until `resume` is called."""
+        self._right, self._field = [], []
 
     @property
     def nbytes(self) -> int:
@@ -121,6 +133,8 @@ class Multigrid:
             self._solve_directly(right, field)
             return 0.0
         level, below = self.levels[index], self.levels[index + 1]
+        if index < 2:
+            self.check()
         grids = (level.op, below.op)
         fields = (right, field, self._field[index])
         coarse = self._right[index]
@@ -148,7 +162,7 @@ class Multigrid:
         wrap(op, field)
 
 
-def _coarser(level: Level, team: Team) -> Level:
+def _coarser(level: Level, team: Team, far: tuple[float, float]) -> Level:
     """Return the next coarser grid."""
     halved = _axes_to_halve(level)
     merged = [_merge(edges, half) for edges, half in zip(level.edges, halved, strict=True)]
@@ -157,9 +171,10 @@ def _coarser(level: Level, team: Team) -> Level:
     wraps = old.wraps * (np.array(size) > 1)
     ratios = []
     for axis in range(3):
-        fine = _distances(level.edges[axis], electrodes=axis == old.axis)
+        ends = far if axis == old.axis else None
+        fine = _distances(level.edges[axis], ends)
         at = np.minimum(np.arange(size[axis] + 1) * (1 + halved[axis]), old.size[axis])
-        ratio = fine[at] / _distances(merged[axis], electrodes=axis == old.axis)
+        ratio = fine[at] / _distances(merged[axis], ends)
         # A single layer joined to itself has no faces that matter.
         ratios.append(ratio * (wraps[axis] or not old.wraps[axis]))
     gz, gy, gx = (np.zeros(room(size), np.float32) for _ in range(3))
@@ -191,10 +206,13 @@ def _merge(edges: NDArray[np.float64], half: bool) -> NDArray[np.float64]:  # no
     return np.add.reduceat(edges, np.arange(0, edges.size, 2)) if half else edges
 
 
-def _distances(edges: NDArray[np.float64], *, electrodes: bool) -> NDArray[np.float64]:
-    """Return the distance across each face; to the outer face itself on electrodes."""
-    ends = (edges[:1] / 2, edges[-1:] / 2) if electrodes else ((edges[:1] + edges[-1:]) / 2,) * 2
-    return np.concatenate([ends[0], (edges[1:] + edges[:-1]) / 2, ends[1]])
+def _distances(edges: NDArray[np.float64], ends: tuple[float, float] | None) -> NDArray[np.float64]:
+    """Return the distance across each face; on electrodes to what is so far behind the face."""
+    around = (edges[:1] + edges[-1:]) / 2
+    first, last = (
+        (around, around) if ends is None else (edges[:1] / 2 + ends[0], edges[-1:] / 2 + ends[1])
+    )
+    return np.concatenate([first, (edges[1:] + edges[:-1]) / 2, last])
 
 
 def _inverse(level: Level) -> NDArray[np.float64]:

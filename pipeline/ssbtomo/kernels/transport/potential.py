@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.finest import length
 from ssbtomo.kernels.transport.operator import Operator, inside
 
 __all__ = ["middle_slice", "potential", "slice_axes"]
@@ -70,12 +71,29 @@ def potential(op: Operator, deviation: NDArray[np.float64]) -> NDArray[np.float3
 def _values(
     op: Operator, deviation: NDArray[np.float64], box: tuple[slice, ...]
 ) -> NDArray[np.float32]:
-    size = op.size[op.axis]
-    heights = 1 - (np.arange(size) + 0.5) / size
-    heights = np.expand_dims(heights, [a for a in range(3) if a != op.axis])
+    across = [a for a in range(3) if a != op.axis]
+    size, drops = op.size[op.axis], length(op)
+    start = 1 / op.edges[0] - 1
+    heights = np.expand_dims(1 - (np.arange(size) + 1 + start) / drops, across)
     linear = np.broadcast_to(heights, op.size)[box]
     part, codes = inside(op, deviation)[box], inside(op, op.codes)[box]
     field = np.empty(part.shape, np.float32)
     for k in range(len(field)):
-        field[k] = np.where(codes[k] > 0, linear[k] + part[k] / size, np.nan)
-    return field
+        field[k] = np.where(codes[k] > 0, linear[k] + part[k] / drops, np.nan)
+    return _with_held(op, field, box)
+
+
+def _with_held(
+    op: Operator, field: NDArray[np.float32], box: tuple[slice, ...]
+) -> NDArray[np.float32]:
+    """Add the layers whose centres are held."""
+    nz, ny, nx = op.size
+    codes = op.codes.reshape(nz + 2, ny + 2, op.pitch)[:, :, : nx + 2]
+    ghosts = np.moveaxis(codes, op.axis, 0)[:, 1:-1, 1:-1]
+    rest = tuple(part for a, part in enumerate(box) if a != op.axis)
+    layers = [np.moveaxis(field, op.axis, 0)]
+    for index, (edge, value) in enumerate(zip(op.edges, (1.0, 0.0), strict=True)):
+        if edge == 1:
+            held = np.where(ghosts[-index][rest] > 0, value, np.nan)[None].astype(np.float32)
+            layers = [*layers, held] if index else [held, *layers]
+    return np.moveaxis(np.concatenate(layers), 0, op.axis) if len(layers) > 1 else field

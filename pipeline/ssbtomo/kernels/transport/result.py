@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.local import Local
+
 __all__ = ["TransportResult"]
 
 
@@ -28,9 +30,10 @@ class TransportResult:
         Volume fraction of all that conducts.
     flux_spread : float
         (largest − smallest) / mean of the currents through the layers of voxel faces.
-    energy_bounds : tuple of (float or None, float)
-        Lower and upper bound of `effective` from the discrete problem. The upper one is the
-        Dirichlet energy of the potential that was found; there is no lower one yet.
+    energy_bounds : tuple of float
+        Certified lower and upper bound of `effective` of the discrete problem: the energies
+        of a current without sources (Thomson) and of the potential (Dirichlet), moved
+        outwards by 1e-12 for rounding. They hold whether the solve converged or not.
     iterations : int
         Conjugate-gradient iterations.
     seconds : float
@@ -47,6 +50,8 @@ class TransportResult:
         The middle slice of `field` that contains the transport axis; its rows follow it.
     field_slice_axes : tuple of int
         Axes of the rows and of the columns of `field_slice`.
+    local : Local or None
+        Where the current focuses and where it is resisted.
     """
 
     tau: float
@@ -54,7 +59,7 @@ class TransportResult:
     macmullin: float
     fraction: float
     flux_spread: float
-    energy_bounds: tuple[float | None, float]
+    energy_bounds: tuple[float, float]
     iterations: int
     seconds: float
     bytes_per_voxel: float
@@ -62,3 +67,4 @@ class TransportResult:
     field: NDArray[np.float32] | None = None
     field_slice: NDArray[np.float32] | None = None
     field_slice_axes: tuple[int, int] = (0, 2)
+    local: Local | None = None

@@ -10,28 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import AxisError, ConvergenceError, InputDataError
+from ssbtomo.errors import AxisError, CancelledError, ConvergenceError, InputDataError
 from ssbtomo.kernels.transport.cells import (
     Medium,
     check_conductivities,
+    connected_mean,
     from_fractions,
     from_labels,
-    joined_to_both,
+    keep_joined,
 )
-from ssbtomo.kernels.transport.finest import driven, finest
-from ssbtomo.kernels.transport.gradients import Outcome, Steering, iterate
+from ssbtomo.kernels.transport.conventions import OURS, named
+from ssbtomo.kernels.transport.finest import Sides, driven, finest
+from ssbtomo.kernels.transport.gradients import Checkpoint, Outcome, Steering, iterate
+from ssbtomo.kernels.transport.local import localized
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.potential import middle_slice, potential, slice_axes
 from ssbtomo.kernels.transport.result import TransportResult
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import AXES, Spacing, check_spacing
 
-__all__ = ["solve"]
+__all__ = ["encode", "precision", "solve"]
 
 _STEEP = 1e4
 """Ratio of conductivities above which the preconditioner, too, needs float64."""
-_USABLE = 1e-3
-"""A solve that stalls with a larger estimated error is an error, not a warning."""
 
 
 def solve(  # noqa: PLR0913 - all but four are options
@@ -41,11 +42,16 @@ def solve(  # noqa: PLR0913 - all but four are options
     conductivities: Mapping[int, float],
     *,
     fractions: NDArray[Any] | None = None,
+    contacts: Mapping[tuple[int, int], float] | None = None,
     periodic: bool = False,
+    convention: str | None = None,
     tolerance: float = 1e-6,
     keep_field: bool = False,
+    keep_maps: bool = False,
     progress: Callable[[int, float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    keep: Callable[[Checkpoint], None] | None = None,
+    start: Checkpoint | None = None,
     threads: int | None = None,
 ) -> TransportResult:
     """Solve for the current that a potential drop drives through a volume.
@@ -63,6 +69,12 @@ def solve(  # noqa: PLR0913 - all but four are options
     bytes per voxel of the box; 40 where conductivities differ by more than 1e4 (everything
     in float64 then) or one voxel edge is much shorter than both others.
 
+    The effective conductivity is certified between two energies [3]_: that of the potential
+    is an upper bound; a lower one is that of a current without sources, which is the current
+    of the potential together with what carries the rest of each voxel along shortest paths
+    to the electrodes. The solve stops when both are within ten times the tolerance of each
+    other and the estimated error is below it; the estimate is usually the truer of the two.
+
     Parameters
     ----------
     labels : ndarray of int or bool, shape (Z, Y, X)
@@ -76,17 +88,34 @@ def solve(  # noqa: PLR0913 - all but four are options
         insulators.
     fractions : ndarray of float in [0, 1] or of uint8 in [0, 255], shape (Z, Y, X), optional
         Conducting share of each voxel, in place of `labels`; one conductivity then.
+    contacts : mapping of pairs of int to float, optional
+        Area-specific resistance where two labels touch, in the unit of `spacing` over that of
+        `conductivities` (an area resistance in Ω cm² is 1e4 times as many µm / (S/cm)). It is
+        in series with the two half voxels of each face between the labels.
     periodic : bool
         Whether opposite sides are joined.
+    convention : {"taufactor", "porespy", "openimpala", "puma"}, optional
+        The program whose definitions of effective conductivity, fraction and tortuosity
+        factor are to be used (see `ssbtomo.kernels.transport.conventions`). Ours are those of
+        TauFactor.
     tolerance : float
-        Relative error of the effective conductivity at which to stop.
+        Estimated relative error of the effective conductivity at which to stop; the certified
+        bounds are then within ten times as much.
     keep_field : bool
         Whether to return the potential of every voxel. Its middle slice comes always.
+    keep_maps : bool
+        Whether to return where the current focuses and where it is resisted.
     progress : callable, optional
         Called as ``progress(iteration, residual, effective)`` after each iteration; the
         effective conductivity is an upper bound that falls.
     cancelled : callable, optional
-        Asked before each iteration; ``True`` ends the solve.
+        Asked between the parts of the solve; ``True`` ends it.
+    keep : callable, optional
+        Given a `Checkpoint` after each iteration, to be stored at once or not at all: its
+        array changes with the next iteration.
+    start : Checkpoint, optional
+        Where an earlier solve of the same voxels was; the iteration goes on from there, to
+        the same tolerance but not bit for bit to the same result. Its array is taken over.
     threads : int, optional
         Threads to use; by default as many as Numba would (``NUMBA_NUM_THREADS``).
 
@@ -102,7 +131,7 @@ def solve(  # noqa: PLR0913 - all but four are options
     InputDataError
         If shapes differ or conductivities or fractions are out of range.
     ConvergenceError
-        If the iteration stalls far from the solution.
+        If the tortuosity factor came out below 1: an error of the program.
     CancelledError
         If `cancelled` says so.
 
@@ -111,53 +140,117 @@ def solve(  # noqa: PLR0913 - all but four are options
     .. [1] S. V. Patankar, *Numerical Heat Transfer and Fluid Flow*, Hemisphere, 1980, ch. 4.
     .. [2] O. Tatebe, "The multigrid preconditioned conjugate gradient method", 6th Copper
        Mountain Conf. on Multigrid Methods, NASA CP-3224, 1993.
+    .. [3] P. G. Doyle and J. L. Snell, *Random Walks and Electric Networks*, MAA, 1984,
+       section 1.3.5; doi:10.5948/UPO9781614440222
 
     Examples
     --------
     >>> solve(np.ones((4, 3, 2), np.uint8), (0.1, 0.1, 0.1), 0, {1: 2.0}).effective
     2.0
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     if axis not in {0, 1, 2}:
         raise AxisError(f"there is no axis {axis!r}", hint="0, 1 or 2 stand for z, y, x")
-    codes, medium = _encode(labels, conductivities, fractions)
-    if not joined_to_both(codes, axis, periodic=periodic):
-        return _blocked(medium, axis, time.perf_counter() - start)
+    kind = named(convention)
+    codes, medium = encode(labels, conductivities, fractions, contacts)
+    if kind.centres and codes.shape[axis] < 3:
+        raise AxisError(
+            f"the {AXES[axis]} axis has {codes.shape[axis]} layers, and two are held",
+            hint="these conventions need three layers or more",
+        )
+    if cancelled is not None and cancelled():
+        raise CancelledError("the transport solve was cancelled", hint="start it again")
+    if not keep_joined(codes, axis, periodic=periodic):
+        return _blocked(medium, axis, time.perf_counter() - began)
+    ours = (medium.fraction, medium.mean)
+    fraction, mean = connected_mean(codes, medium) if kind.connected else ours
+    ends = (1.0, 1.0) if kind.centres else (2.0, 2.0)
     with Team(threads) as team:
-        op = finest(codes, medium, (axis, periodic, check_spacing(spacing)), team)
+        op = finest(codes, medium, Sides(axis, check_spacing(spacing), periodic, ends), team)
         del codes
-        steering = Steering(tolerance, medium.scale / driven(op), progress, cancelled)
-        deviation = np.zeros(op.codes.shape)
-        kind = np.float64 if medium.contrast > _STEEP else np.float32
-        outcome = iterate(op, Multigrid(op, spacing, team, kind), deviation, steering)
-    effective = outcome.effective
-    tau, doubts = _judge(outcome, medium.mean / effective)
+        unit = medium.scale / driven(op)
+        steering = Steering(tolerance, unit, progress, cancelled, keep, start)
+        steering.check()
+        deviation = np.zeros(op.codes.shape) if start is None else start.deviation
+        if deviation.shape != op.codes.shape:
+            raise InputDataError("the checkpoint is of another volume", hint="start without it")
+        outcome = iterate(op, Multigrid(op, spacing, team, precision(medium)), deviation, steering)
+        local = localized(op, deviation, spacing, team) if keep_maps else None
+    doubts = _judge(outcome, medium.mean / outcome.effective)
+    longer = labels.shape[axis] / (labels.shape[axis] - 1) if kind.whole else 1.0
+    effective = outcome.effective * longer
+    lower, upper = outcome.bounds
     return TransportResult(
-        tau=tau,
+        tau=max(mean / effective, 1.0) if kind == OURS else mean / effective,
         effective=effective,
         macmullin=medium.scale / effective,
-        fraction=medium.fraction,
+        fraction=fraction,
         flux_spread=outcome.spread,
-        energy_bounds=(None, effective),
+        energy_bounds=(lower * longer, upper * longer),
         iterations=outcome.iterations,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - began,
         bytes_per_voxel=outcome.nbytes / labels.size,
         warnings=doubts,
         field=potential(op, deviation) if keep_field else None,
         field_slice=middle_slice(op, deviation),
         field_slice_axes=slice_axes(axis),
+        local=local,
     )
 
 
-def _encode(
-    labels: NDArray[Any], conductivities: Mapping[int, float], fractions: NDArray[Any] | None
+def precision(medium: Medium) -> type[np.floating[Any]]:
+    """Return the precision of the preconditioner: float64 where conductivities differ widely.
+
+    Parameters
+    ----------
+    medium : Medium
+        What conducts.
+
+    Returns
+    -------
+    type
+        `numpy.float32` or `numpy.float64`.
+    """
+    return np.float64 if medium.contrast > _STEEP else np.float32
+
+
+def encode(
+    labels: NDArray[Any],
+    conductivities: Mapping[int, float],
+    fractions: NDArray[Any] | None = None,
+    contacts: Mapping[tuple[int, int], float] | None = None,
 ) -> tuple[NDArray[np.uint8], Medium]:
-    """Return a code per voxel and what the codes mean."""
+    """Return a code per voxel and what the codes mean.
+
+    Parameters
+    ----------
+    labels, conductivities, fractions, contacts : various
+        As of `solve`.
+
+    Returns
+    -------
+    codes : ndarray of uint8, shape (Z, Y, X)
+        0 where nothing conducts.
+    medium : Medium
+        What they mean.
+
+    Raises
+    ------
+    AxisError
+        If the labels are no volume.
+    InputDataError
+        If shapes differ or values are out of range.
+    """
     given = labels if fractions is None else fractions
     if given.ndim != 3 or given.size == 0:
         raise AxisError(f"the shape {given.shape} is not that of a volume (Z, Y, X)")
     if fractions is None:
-        return from_labels(labels, conductivities)
+        return from_labels(labels, conductivities, contacts)
+    if contacts:
+        raise InputDataError(
+            "contacts have no place where fractions blur them",
+            hint="solve with labels for a resistance of the contacts",
+        )
     if fractions.shape != labels.shape:
         raise InputDataError(
             f"the labels have the shape {labels.shape}, the fractions {fractions.shape}",
@@ -195,24 +288,18 @@ def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:
     )
 
 
-def _judge(outcome: Outcome, tau: float) -> tuple[float, tuple[str, ...]]:
-    """Return the tortuosity factor and reasons to doubt it, or refuse it."""
-    if not outcome.converged and not outcome.error <= _USABLE:
-        raise ConvergenceError(
-            f"the transport solve stalled after {outcome.iterations} iterations: relative residual "
-            f"{outcome.residual:.1e}, effective conductivity at most {outcome.effective:.6g}",
-            hint="look at the phase in the viewer: is it joined by single voxels, or are the "
-            "conductivities many orders of magnitude apart?",
-        )
+def _judge(outcome: Outcome, tau: float) -> tuple[str, ...]:
+    """Return reasons to doubt a solve, or refuse it."""
     if not tau >= 1 - 1e-9:
         raise ConvergenceError(
             f"the transport solve gave a tortuosity factor of {tau!r}, below 1",
             hint="this is an error of the program; please report it with the volume",
         )
-    doubts: tuple[str, ...] = ()
-    if not outcome.converged:
-        doubts = (
-            f"stopped after {outcome.iterations} iterations with a relative residual of "
-            f"{outcome.residual:.1e}; estimated error of tau {outcome.error:.1e}",
-        )
-    return max(tau, 1.0), doubts
+    if outcome.converged:
+        return ()
+    lower, upper = outcome.bounds
+    return (
+        f"the solve stalled after {outcome.iterations} iterations with a relative residual of "
+        f"{outcome.residual:.1e}: the effective conductivity is between {lower:.6g} and "
+        f"{upper:.6g}",
+    )

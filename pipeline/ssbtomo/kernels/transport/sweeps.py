@@ -8,14 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import (
-    DEVICE,
-    KERNEL,
-    Operator,
-    face_row,
-    rows_per_run,
-    stencil,
-)
+from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, face_row
+from ssbtomo.kernels.transport.stencil import rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
 
 __all__ = ["FROM_COARSE", "FROM_GUESS", "FROM_ZERO", "assemble", "coarsen", "restrict", "smooth"]

@@ -50,6 +50,8 @@ _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
     "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
+#: Ratio of conductivities above which a solve takes float64 throughout.
+_STEEP = 1e4
 _SAYS = {
     "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
     "their scatter over cells of growing size [@kanit2003].",
@@ -63,7 +65,8 @@ _SAYS = {
     "transport": "Effective conductivities were solved with finite volumes on the voxel grid "
     "with the potential fixed on the two outer faces and no flux through the sides; the "
     "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
-    "[@cooper2016].",
+    "[@cooper2016]; each was certified between two energies, and the bounds are in the table "
+    "of transport.",
     "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
     "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
     "interfaces": "Coverage, contact patches and the contacts that take part follow from the same "
@@ -74,6 +77,13 @@ _SAYS = {
     "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
+}
+_EXTRAS = {
+    "tensor": "The effective conductivity tensor is the mean current density of three solves.",
+    "electrode": "Electrode tortuosity factors were solved with one face held, the other "
+    "insulating, and a uniform current into the surface [@nguyen2020].",
+    "geodesic": "Geodesic tortuosities are the lengths of the shortest ways between 26 neighbours "
+    "over the distance of the outer layers [@stenzel2016].",
 }
 _CITED = {
     "fractions": ("kanit2003",),
@@ -114,7 +124,9 @@ class Quantify:
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        return 2 + max(_BYTES[group] for group in self.section.measures)
+        steep = any(network.contrast > _STEEP for network in self.section.networks)
+        held = _BYTES | {"transport": 48.0 if steep else _BYTES["transport"]}
+        return 2 + max(held[group] for group in self.section.measures)
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
@@ -166,11 +178,31 @@ class Quantify:
 
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as sentences for a paper."""
-        return " ".join(_SAYS[group] for group in MEASURES if group in self.section.measures)
+        told = [_SAYS[group] for group in MEASURES if group in self.section.measures]
+        return " ".join(told + self._transport())
+
+    def _transport(self) -> list[str]:
+        """Say what was conducted beside single phases."""
+        if "transport" not in self.section.measures:
+            return []
+        told = [_EXTRAS[name] for name in self.section.transport_extras]
+        for network in self.section.networks:
+            parts = ", ".join(f"{n} {v:g} S/cm" for n, v in network.conductivities.items())
+            contacts = ", ".join(
+                f"{' and '.join(pair)} {value:g} Ω·cm²" for pair, value in network.pairs().items()
+            )
+            told.append(
+                f"The {network.carrier} network {network.name} conducts through {parts}"
+                + (f", with contact resistances between {contacts}." if contacts else ".")
+            )
+        return told
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
-        keys = (key for group in self.section.measures for key in _CITED.get(group, ()))
+        keys = [key for group in self.section.measures for key in _CITED.get(group, ())]
+        cited = {"electrode": "nguyen2020", "geodesic": "stenzel2016"}
+        extras = self.section.transport_extras if "transport" in self.section.measures else ()
+        keys += [cited[name] for name in extras if name in cited]
         return tuple(dict.fromkeys(keys))
 
 

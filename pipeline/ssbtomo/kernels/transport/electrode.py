@@ -1,0 +1,244 @@
+"""The tortuosity factor of an electrode: one blocking side, and pores that end count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.errors import AxisError, InputDataError
+from ssbtomo.kernels.transport.cells import Medium, keep_joined
+from ssbtomo.kernels.transport.equilibrium import carry, leftover
+from ssbtomo.kernels.transport.finest import Sides, finest
+from ssbtomo.kernels.transport.gradients import Gradients, Steering, run_down
+from ssbtomo.kernels.transport.multigrid import Multigrid
+from ssbtomo.kernels.transport.operator import Operator, inside, room
+from ssbtomo.kernels.transport.paths import find_paths, ranks
+from ssbtomo.kernels.transport.solve import encode, precision
+from ssbtomo.kernels.transport.team import Team, plane_sums
+from ssbtomo.units import AXES, Spacing, check_spacing
+
+__all__ = ["ElectrodeResult", "electrode"]
+
+
+@dataclass(frozen=True, slots=True)
+class ElectrodeResult:
+    """Charging of the inner surface of an electrode at low frequency.
+
+    Parameters
+    ----------
+    tau : float
+        Electrode tortuosity factor; ``inf`` where nothing can be charged.
+    bounds : tuple of float
+        Certified lower and upper bound of `tau` of the discrete problem.
+    fraction : float
+        Volume fraction of all that conducts.
+    surface : float
+        Area that is charged, in the square of the unit of the spacing.
+    charged : float
+        Share of the inner surface that the held face reaches.
+    iterations : int
+        Conjugate-gradient iterations.
+    warnings : tuple of str
+        Reasons to doubt the numbers.
+    """
+
+    tau: float
+    bounds: tuple[float, float]
+    fraction: float
+    surface: float
+    charged: float
+    iterations: int
+    warnings: tuple[str, ...] = ()
+
+
+def electrode(  # noqa: PLR0913 - all but a few are options
+    labels: NDArray[Any],
+    spacing: Spacing,
+    axis: int,
+    conductivities: Mapping[int, float],
+    *,
+    reactive: tuple[int, ...] | None = None,
+    convention: str | None = None,
+    periodic: bool = False,
+    tolerance: float = 1e-6,
+    cancelled: Callable[[], bool] | None = None,
+    threads: int | None = None,
+) -> ElectrodeResult:
+    """Solve for the ionic resistance of a blocking electrode.
+
+    The first face across the axis is held, the last one insulates, and every face between a
+    conducting voxel and a reactive one takes up the same current (that of a uniform double
+    layer at low frequency) [1]_. Of a straight pore the resistance is a third of that of the
+    pore; the electrode tortuosity factor is the ratio of both, times the volume fraction.
+    Pores that end count, and pores without surface do not. Voxel faces overestimate the area
+    of a slanted surface, but alike everywhere, and only ratios of area matter.
+
+    Parameters
+    ----------
+    labels : ndarray of int or bool, shape (Z, Y, X)
+        Phase labels.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X); only their ratios matter.
+    axis : {0, 1, 2}
+        The transport axis; its first face is towards the separator.
+    conductivities : mapping of int to float
+        Conductivity of each label; labels that are not named are insulators.
+    reactive : tuple of int, optional
+        Labels whose surface is charged; by default all that do not conduct.
+    convention : {"taufactor"}, optional
+        Compare with a ladder of whole voxels as TauFactor's ``ImpedanceSolver`` does: (n + 1)
+        (2n + 1) / 2n² times the resistance of the straight pore, at low frequency.
+    periodic : bool
+        Whether opposite sides are joined.
+    tolerance : float
+        Estimated relative error at which to stop; the bounds are within ten times as much.
+    cancelled : callable, optional
+        Asked before each iteration; ``True`` ends the solve.
+    threads : int, optional
+        Threads to use.
+
+    Returns
+    -------
+    ElectrodeResult
+        Tortuosity factor with its bounds.
+
+    Raises
+    ------
+    AxisError
+        If there is no such axis or the labels are no volume.
+    InputDataError
+        If values are out of range or the convention is unknown.
+    CancelledError
+        If `cancelled` says so.
+
+    References
+    ----------
+    .. [1] T.-T. Nguyen et al., "The electrode tortuosity factor: why the conventional tortuosity
+       factor is not well suited for quantifying transport in porous Li-ion battery electrodes
+       and what to use instead", npj Comput. Mater. 6 (2020) 123;
+       doi:10.1038/s41524-020-00386-4
+    """
+    if axis not in {0, 1, 2}:
+        raise AxisError(f"there is no axis {axis!r}", hint="0, 1 or 2 stand for z, y, x")
+    if convention not in {None, "taufactor"}:
+        raise InputDataError(
+            f"there is no convention {convention!r} of electrodes", hint="choose 'taufactor'"
+        )
+    edges = check_spacing(spacing)
+    codes, medium = encode(labels, conductivities)
+    joined = [a for a in range(3) if periodic and a != axis]
+    kinds = _kinds(labels, conductivities, reactive, joined)
+    total = _area(kinds, edges)
+    if not keep_joined(codes, axis, periodic=periodic, blocked=True):
+        return _none(medium, f"no conducting voxel touches the first {AXES[axis]} face")
+    kinds *= codes > 0
+    surface = _area(kinds, edges)
+    if surface == 0:
+        return _none(medium, "no surface can be charged from the first face")
+    with Team(threads) as team:
+        op = finest(codes, medium, Sides(axis, edges, periodic, (2.0, 0.0)), team)
+        del codes
+        op = op._replace(source=_stored(op, kinds), charge=_charges(edges) / surface)
+        del kinds
+        x = np.zeros(op.codes.shape)
+        grid = Multigrid(op, edges, team, precision(medium))
+        run = _Charging(op, grid, x, Steering(tolerance, 1.0, None, cancelled))
+        converged = run_down(run)
+    size = labels.shape[axis]
+    area = labels.size / size
+    unit = 3 * medium.mean / medium.scale * area / size * float(op.weights[axis])
+    if convention is not None:
+        unit /= (size + 1) * (2 * size + 1) / (2 * size * size)
+    lower, upper = run.bounds or run.bound()
+    doubts = () if converged else ("the solve stalled; its bounds hold",)
+    return ElectrodeResult(
+        tau=unit * run.energy_now(),
+        bounds=(unit * lower, unit * upper),
+        fraction=medium.fraction,
+        surface=surface,
+        charged=surface / total,
+        iterations=run.count,
+        warnings=doubts,
+    )
+
+
+class _Charging(Gradients):
+    """Conjugate gradients for the potential of sources; the energy is the resistance."""
+
+    def energy_start(self) -> float:
+        """Return the resistance that the zero potential shows."""
+        return 0.0
+
+    def gain(self, change: float) -> None:
+        """Add what an iteration finds to the resistance."""
+        self.energy += change
+
+    def energy_now(self) -> float:
+        """Return a lower bound of the resistance: source × potential + residual × potential."""
+        op, x = self.op, self.x
+        planes = [float(op.charge[op.source[k]] @ x[k]) for k in range(1, op.size[0] + 1)]
+        return math.fsum(planes) + self.product
+
+    def bound(self) -> tuple[float, float]:
+        """Return certified bounds of the resistance."""
+        op, team, x = self.op, self.grid.team, self.x
+        lower = self.energy_now()
+        rest, state, order = self.borrow()
+        team.run(leftover, x, op, (x, rest), plane_sums(x))
+        found, seeds = find_paths(op, ranks(op), state, order)
+        own = carry(op, rest, state, order[:found], seeds)
+        self.grid.resume()
+        return lower * (1 - 1e-12), (lower + own) * (1 + 1e-12)
+
+
+def _none(medium: Medium, reason: str) -> ElectrodeResult:
+    return ElectrodeResult(
+        math.inf, (math.inf, math.inf), medium.fraction, 0.0, 0.0, 0, (f"not charged: {reason}",)
+    )
+
+
+def _kinds(
+    labels: NDArray[Any],
+    conductivities: Mapping[int, float],
+    reactive: tuple[int, ...] | None,
+    joined: list[int],
+) -> NDArray[np.uint8]:
+    """Count the reactive faces of each conducting voxel: two bits for each axis."""
+    conducting = [label for label, value in conductivities.items() if value > 0]
+    here = np.isin(labels, conducting)
+    charged = ~here if reactive is None else np.isin(labels, list(reactive)) & ~here
+    kinds = np.zeros(labels.shape, np.uint8)
+    for axis in range(3):
+        near, far = (np.moveaxis(a, axis, 0) for a in (charged, kinds))
+        step = np.uint8(4**axis)
+        far[1:] += step * near[:-1]
+        far[:-1] += step * near[1:]
+        if axis in joined:
+            far[0] += step * near[-1]
+            far[-1] += step * near[0]
+    return kinds * here
+
+
+def _charges(spacing: Spacing) -> NDArray[np.float64]:
+    """Return the reactive area of each kind of voxel."""
+    dz, dy, dx = spacing
+    kind = np.arange(256)
+    faces = np.stack([kind & 3, kind >> 2 & 3, kind >> 4 & 3]) * (kind < 64)
+    return np.asarray(np.array([dy * dx, dz * dx, dz * dy]) @ faces, np.float64)
+
+
+def _area(kinds: NDArray[np.uint8], spacing: Spacing) -> float:
+    """Return the reactive area of all voxels."""
+    return float(_charges(spacing) @ np.bincount(kinds.ravel(), minlength=256))
+
+
+def _stored(op: Operator, kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the kinds of voxels as fields are stored."""
+    source = np.zeros(room(op.size), np.uint8)
+    inside(op, source)[...] = kinds
+    return source
