@@ -81,6 +81,19 @@ def test_labels_take_a_second_read_and_one_write(lumps):
     assert labels.max() == len(found)
 
 
+@pytest.mark.parametrize("make", [np.zeros, lambda *a: np.zeros(*a, order="F")])
+def test_kept_runs_and_runs_found_again_write_the_same(lumps, make):
+    noise = np.random.default_rng(1).random((24, 24, 24)) < 0.5  # runs larger than the array
+    for labels in (lumps, noise, lumps[:, ::2, ::-1]):
+        grid, wanted = Grid(labels.shape, (8, 12, 20)), Wanted(1, neighbours=26)
+        allocate = lambda name, dtype, shape=labels.shape: make(shape, dtype)  # noqa: E731
+        found = components(labels, grid, SERIAL, wanted, allocate=allocate)[0]
+        again = components(Counting(labels), grid, SERIAL, wanted, allocate=allocate)[0]
+        np.testing.assert_array_equal(found, again)
+        expected = ndi.label(labels == 1, np.ones((3, 3, 3)))[0]
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_nothing_and_everything():
     grid = Grid((3, 4, 5), (2, 2, 2))
     nothing = find_components(np.zeros((3, 4, 5), np.uint8), grid, SERIAL, Wanted(1))

@@ -84,6 +84,28 @@ class Runs:
         flat = target.reshape(self.rows.size - 1, self.shape[2])
         _paint(self._runs, self.piece, values, flat, (0, 1))
 
+    def fill(self, values: NDArray[Any], target: NDArray[Any], origin: Shape = (0, 0, 0)) -> None:
+        """Write one value per piece into a box of an array, and 0 into the rest of the box.
+
+        Parameters
+        ----------
+        values : ndarray, shape (count,)
+            Value of each piece.
+        target : ndarray, shape (Z, Y, X)
+            C-contiguous, at least as large as the box; every voxel of the box is written once.
+        origin : tuple of int
+            Where the box lies in it.
+        """
+        (nz, height, width), (z, y, x) = target.shape, origin
+        place = (z * height + y, x, x + self.shape[2], self.shape[1], height)
+        _fill(self._runs, self.piece, values, target.reshape(nz * height, width), place)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the runs take."""
+        arrays = (self.rows, self.start, self.stop, self.label, self.piece)
+        return sum(array.nbytes for array in arrays)
+
     def any_of(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Tell which pieces have a voxel in a mask.
 
@@ -339,6 +361,19 @@ def _paint(runs, piece, values, plane, place):  # type: ignore[no-untyped-def]
             for x in range(start[run], stop[run]):
                 line[x] = value
         row += step
+
+
+@njit(nogil=True, cache=True)
+def _fill(runs, piece, values, flat, place):  # type: ignore[no-untyped-def]
+    rows, start, stop = runs
+    begin, left, right, ny, height = place
+    for row in range(rows.size - 1):
+        line = flat[begin + row // ny * height + row % ny, left:right]
+        line[:] = 0
+        for run in range(rows[row], rows[row + 1]):
+            value = values[piece[run]]
+            for x in range(np.uint64(start[run]), np.uint64(stop[run])):
+                line[x] = value
 
 
 @njit(nogil=True, cache=True)
