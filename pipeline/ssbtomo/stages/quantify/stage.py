@@ -50,6 +50,14 @@ _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
     "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
+#: Bytes per voxel of a block in flight with its halo.
+_BLOCK_BYTES = {
+    "fractions": 6.0, "contacts": 6.0, "connectivity": 5.0, "correlation": 4.0,
+    "transport": 0.0, "particles": 16.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
+}  # fmt: skip
+#: What distances hold of a slab where they are too long for halos: labels, mask and offsets.
+_SLAB_BYTES = 6.0
+_DISTANT = {"particles", "interfaces", "pores", "cracks"}
 _SAYS = {
     "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
     "their scatter over cells of growing size [@kanit2003].",
@@ -115,6 +123,12 @@ class Quantify:
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 2 + max(_BYTES[group] for group in self.section.measures)
+
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        groups = self.section.measures
+        slab = _SLAB_BYTES if not _DISTANT.isdisjoint(groups) else 0.0
+        return max(_BLOCK_BYTES[group] for group in groups), slab
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
