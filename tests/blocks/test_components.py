@@ -13,6 +13,7 @@ from ssbtomo.blocks import SERIAL, Engine, Grid
 from ssbtomo.blocks.cleanup import fill_holes, keep_large, remove_small
 from ssbtomo.blocks.components import Wanted, components, find_components
 from ssbtomo.errors import InputDataError, TaskError
+from ssbtomo.kernels.runs import find_runs
 
 
 class Counting:
@@ -79,6 +80,33 @@ def test_labels_take_a_second_read_and_one_write(lumps):
     assert len(source.windows) == 2 * len(grid)
     assert labels.min() == 1
     assert labels.max() == len(found)
+
+
+@pytest.mark.parametrize("make", [np.zeros, lambda *a: np.zeros(*a, order="F")])
+def test_kept_runs_and_runs_found_again_write_the_same(lumps, make):
+    noise = np.random.default_rng(1).random((24, 24, 24)) < 0.5  # runs larger than the array
+    for labels in (lumps, noise, lumps[:, ::2, ::-1]):
+        grid, wanted = Grid(labels.shape, (8, 12, 20)), Wanted(1, neighbours=26)
+        allocate = lambda name, dtype, shape=labels.shape: make(shape, dtype)  # noqa: E731
+        found = components(labels, grid, SERIAL, wanted, allocate=allocate)[0]
+        again = components(Counting(labels), grid, SERIAL, wanted, allocate=allocate)[0]
+        np.testing.assert_array_equal(found, again)
+        expected = ndi.label(labels == 1, np.ones((3, 3, 3)))[0]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("near", [6, 18, 26])
+@pytest.mark.parametrize("background", [None, 0, 3])
+def test_runs_found_by_bits_are_those_found_by_voxels(near, background):
+    rng = np.random.default_rng(near)
+    for width in (1, 63, 64, 65, 130):  # a word holds 64 voxels
+        for longest in (1, 5, 70):
+            runs = rng.integers(0, 4, (3, 5, width)).repeat(longest, axis=2)
+            labels = np.ascontiguousarray(runs[:, :, longest // 2 :][:, :, :width]).astype(np.uint8)
+            bits = find_runs(labels, near, background=background)
+            voxels = find_runs(labels.astype(np.uint16), near, background=background)
+            for name in ("rows", "start", "stop", "label", "piece", "count"):
+                np.testing.assert_array_equal(getattr(bits, name), getattr(voxels, name))
 
 
 def test_nothing_and_everything():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -110,9 +111,13 @@ class Components:
         engine: Engine,
         *,
         over: bool = False,
+        kept: Sequence[Runs | None] = (),
         on_block: OnBlock | None = None,
     ) -> None:
         """Write one value per component into a store, in a second read of the volume.
+
+        Into an array in memory the runs are written directly; for a store a task holds its
+        block of `values` too.
 
         Parameters
         ----------
@@ -127,25 +132,28 @@ class Components:
         over : bool
             Whether voxels in no component, or where `values` is negative, keep their label;
             if not, voxels in no component become 0.
+        kept : sequence, optional
+            The runs of each block, ``None`` where they are to be found again.
         on_block : callable, optional
             Told each finished block.
         """
         task = partial(_paint, source=source, sink=sink, wanted=self.wanted, over=over)
-        done = engine.map(task, self._jobs(values))
+        done = engine.map(task, self._jobs(values, kept))
         for block, _ in zip(self.grid, done, strict=True):
             if on_block:
                 on_block(block)
 
-    def _jobs(self, values: NDArray[Any]) -> Iterator[_Job]:
-        for number, block in enumerate(self.grid):
+    def _jobs(self, values: NDArray[Any], kept: Sequence[Runs | None]) -> Iterator[_Job]:
+        for number, (block, runs) in enumerate(zip_longest(self.grid, kept)):
             here = slice(self.offsets[number], self.offsets[number + 1])
-            yield _Job(block, values[self.rows[here]])
+            yield _Job(block, values[self.rows[here]], runs)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     block: Block
     values: NDArray[Any] = field(repr=False, compare=False)
+    runs: Runs | None = field(repr=False, compare=False)
 
 
 def find_components(
@@ -194,11 +202,28 @@ def find_components(
     """
     if tuple(source.shape) != tuple(grid.shape):
         raise InputDataError(f"the grid cuts {grid.shape} voxels, the volume has {source.shape}")
+    return _find(source, grid, engine, wanted, measure=measure, on_block=on_block)[0]
+
+
+def _find(
+    source: Source,
+    grid: Grid,
+    engine: Engine,
+    wanted: Wanted | None,
+    *,
+    measure: Measure | None = None,
+    on_block: OnBlock | None = None,
+    spare: int = 0,
+) -> tuple[Components, list[Runs | None]]:
+    """Find components, and keep the runs of the first blocks in up to `spare` bytes."""
     choice = wanted or Wanted()
     seams = Seams(grid, choice.neighbours)
     tables, offsets, measured = [], [], []
-    task = partial(_label, source=source, wanted=choice, measure=measure)
-    for block, (rims, table, more) in zip(grid, engine.map(task, grid), strict=True):
+    kept: list[Runs | None] = []
+    task = partial(_label, source=source, wanted=choice, measure=measure, keep=spare > 0)
+    for block, (rims, table, more, runs) in zip(grid, engine.map(task, grid), strict=True):
+        spare -= runs.nbytes if runs else 0
+        kept.append(runs if spare >= 0 else None)
         offsets.append(seams.add(block, rims, table.label))
         tables.append(table)
         measured.append(more)
@@ -213,7 +238,7 @@ def find_components(
     rows, more = rank[groups], np.concatenate(measured)
     extra = np.zeros((count, more.shape[1]), np.int64)
     np.add.at(extra, rows, more)
-    return Components(table.take(order), choice, grid, np.asarray(offsets), rows, extra)
+    return Components(table.take(order), choice, grid, np.asarray(offsets), rows, extra), kept
 
 
 def components(
@@ -227,8 +252,9 @@ def components(
 ) -> tuple[Sink, Components]:
     """Label the connected components of a volume.
 
-    The volume is read twice and written once; nothing is kept in between, because finding
-    a block's pieces again takes less time than reading them.
+    The volume is read twice and written once. Of a volume on disk nothing is kept in between;
+    of an array in memory the runs are, as long as all of them take no more bytes than the array,
+    if the tasks run in this process. Where they take more, they are found again.
 
     Parameters
     ----------
@@ -257,7 +283,8 @@ def components(
     InputDataError
         If there are more components than uint32 can tell apart.
     """
-    found = find_components(source, grid, engine, wanted, on_block=on_block)
+    memory = source.nbytes if isinstance(source, np.ndarray) and not engine.remote else 0
+    found, kept = _find(source, grid, engine, wanted, on_block=on_block, spare=memory)
     if len(found) >= 2**32:
         raise InputDataError(
             f"{len(found)} components are more than 32 bits can number",
@@ -265,23 +292,32 @@ def components(
         )
     sink = allocate("components", np.uint32)
     ids = np.arange(1, len(found) + 1, dtype=np.uint32)
-    found.paint(source, ids, sink, engine, on_block=on_block)
+    found.paint(source, ids, sink, engine, kept=kept, on_block=on_block)
     return sink, found
 
 
 def _label(
-    block: Block, *, source: Source, wanted: Wanted, measure: Measure | None
-) -> tuple[Rims, Pieces, Ints]:
+    block: Block, *, source: Source, wanted: Wanted, measure: Measure | None, keep: bool
+) -> tuple[Rims, Pieces, Ints, Runs | None]:
     labels = np.asarray(source[block.core])
     runs = wanted.runs(labels)
     more = measure(labels, runs, block) if measure else np.zeros((runs.count, 0), np.int64)
-    return runs.rims(), runs.table(block.start, block.within), more
+    return runs.rims(), runs.table(block.start, block.within), more, runs if keep else None
 
 
 def _paint(job: _Job, *, source: Source, sink: Sink, wanted: Wanted, over: bool) -> None:
-    labels = np.asarray(source[job.block.core])
-    painted = np.full(labels.shape, -1 if over else 0, job.values.dtype)
-    wanted.runs(labels).paint(job.values, painted)
+    core = job.block.core
+    runs = job.runs
+    if over or runs is None:
+        labels = np.asarray(source[core])
+        runs = runs or wanted.runs(labels)
     if over:
-        painted = np.where(painted < 0, labels, painted).astype(labels.dtype)
-    sink[job.block.core] = painted
+        painted = np.full(job.block.shape, -1, job.values.dtype)
+        runs.paint(job.values, painted)
+        sink[core] = np.where(painted < 0, labels, painted).astype(source.dtype)
+    elif isinstance(sink, np.ndarray) and sink.flags.c_contiguous:
+        runs.fill(job.values.astype(sink.dtype, copy=False), sink, job.block.start)
+    else:
+        painted = np.empty(job.block.shape, job.values.dtype)
+        runs.fill(job.values, painted)
+        sink[core] = painted

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.grid import Block, Grid, Shape
-from ssbtomo.blocks.passes import spanning
+from ssbtomo.blocks.passes import whole_lines
 from ssbtomo.kernels.chords import ChordCounts, line_chords
 from ssbtomo.kernels.correlation import PairCounts, line_pairs
 
@@ -46,7 +46,7 @@ def pair_counts(
     grid : Grid
         How the volume is cut. The answer does not depend on it.
     engine : Engine
-        Where the tasks run. A task holds the blocks of one line of them, at 4 + n / 8 bytes
+        Where the tasks run. A task holds a box of `whole_lines`, at 4 + n / 8 bytes
         per voxel for n phases of 8-bit labels.
     lags : tuple of int, optional
         The longest lag along (Z, Y, X) in voxels; half the volume, and 128 at most, if not
@@ -64,7 +64,7 @@ def pair_counts(
     z, y, x = (
         _summed(
             partial(line_pairs, phases=order, lags=min(int(most), size - 1), axis=axis),
-            source, spanning(grid, (axis,)), engine, on_block,
+            source, whole_lines(grid, axis), engine, on_block,
         )
         for axis, (most, size) in enumerate(zip(wanted, grid.shape, strict=True))
     )  # fmt: skip
@@ -90,7 +90,7 @@ def chord_counts(
     grid : Grid
         How the volume is cut. The answer does not depend on it.
     engine : Engine
-        Where the tasks run. A task holds the blocks of one line of them, at 3 bytes per
+        Where the tasks run. A task holds a box of `whole_lines`, at 3 bytes per
         voxel for 8-bit labels.
     on_block : callable, optional
         Told each finished box of lines.
@@ -104,7 +104,7 @@ def chord_counts(
     z, y, x = (
         _summed(
             partial(line_chords, phases=order, axis=axis),
-            source, spanning(grid, (axis,)), engine, on_block,
+            source, whole_lines(grid, axis), engine, on_block,
         )
         for axis in range(3)
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
 
-__all__ = ["Allocate", "Pass", "passes", "spanning"]
+__all__ = ["Allocate", "Pass", "passes", "spanning", "whole_lines"]
+
+_THIN = 64  # voxels: what is cut thinner than a chunk of a store is decoded more than once
 
 #: Makes a store of the volume's shape whose shards are the grid's blocks: (name, type) -> store.
 Allocate = Callable[[str, Any], Sink]
@@ -63,6 +66,34 @@ def spanning(grid: Grid, spans: Sequence[int]) -> Grid:
     return Grid(grid.shape, (z, y, x))
 
 
+def whole_lines(grid: Grid, axis: int) -> Grid:
+    """Cut a volume into boxes of whole lines, for work that only reads.
+
+    Parameters
+    ----------
+    grid : Grid
+        How the volume is cut.
+    axis : int
+        Along which the lines are whole.
+
+    Returns
+    -------
+    Grid
+        Its boxes are columns of blocks, halved across the lines until they hold no more voxels
+        than a block, or are 64 lines wide: of 128³ blocks, at most 4 blocks' voxels where the
+        volume is 2048 voxels long. They do not own whole shards.
+    """
+    edges = list(spanning(grid, (axis,)).block)
+    free = [other for other in range(3) if other != axis]
+    while prod(edges) > prod(grid.block):
+        longest = max(free, key=edges.__getitem__)
+        if edges[longest] <= _THIN:
+            break
+        edges[longest] = -(-edges[longest] // 2)
+    z, y, x = edges
+    return Grid(grid.shape, (z, y, x))
+
+
 def passes(
     source: Source,
     steps: Sequence[Pass],
@@ -83,8 +114,9 @@ def passes(
     steps : sequence of Pass
         In their order.
     grid : Grid
-        How the volume is cut. A task holds the blocks that `spanning` joins: slabs for a pass
-        over two axes, columns of blocks for one.
+        How the volume is cut. A task holds the blocks that `spanning` joins, because it owns
+        their shards: slabs for a pass over two axes (128 planes of 2048² voxels are 256 times a
+        block of 128³), columns of blocks for one (16 times). Thinner blocks hold less.
     engine : Engine
         Where the tasks run.
     on_block : callable, optional

@@ -46,7 +46,8 @@ def checked_plan(path: Path) -> tuple[list[str], Plan | None]:
     found, recipe = read_recipe(path)
     if recipe is None:
         return found, None
-    workers = recipe.run.workers or os.cpu_count() or 1
+    alone = recipe.run.scheduler == "synchronous"
+    workers = 1 if alone else recipe.run.workers or os.cpu_count() or 1
     try:
         plan = plan_run(recipe, path.resolve().parent, workers=workers, memory=recipe.run.memory)
         check_resources(plan, Path())

@@ -90,8 +90,8 @@ def run(
     home = Path.cwd() if isinstance(recipe, Recipe) else Path(recipe).resolve().parent
     folder = Path(out)
     how = checked.run
-    count = workers or how.workers or os.cpu_count() or 1
     kind = scheduler or how.scheduler
+    count = 1 if kind == "synchronous" else workers or how.workers or os.cpu_count() or 1
     plan = plan_run(checked, home, workers=count, memory=memory or how.memory)
     check_resources(plan, folder)
     work = _Work(plan, folder, events or _silent, home)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 from ssbtomo.errors import ResourceError
 from ssbtomo.model import Recipe
 from ssbtomo.runner.samples import Job, jobs_of
 from ssbtomo.stages.chain import chain
-from ssbtomo.stages.desk import Desk, clipped
+from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
 from ssbtomo.volume import Volume
 
 __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
 
-_BASE = 500 * 10**6  # bytes: the interpreter with its libraries
-_BLOCKS = 40.0  # bytes per voxel of a block in flight: that of the segmentation, with its halo
+Shape = tuple[int, int, int]
+
+_BASE = 500 * 10**6  # bytes: the interpreter with its libraries, and what no block size changes
+_HALO = 16  # voxels around a block, as `Stage.in_flight` means it
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +115,49 @@ def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) 
 def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
-    voxels = float(np.prod(volume.shape))
-    block = float(np.prod(clipped(recipe.run.block, volume.shape)))
-    slab = min(recipe.run.block[0], volume.shape[0]) * float(np.prod(volume.shape[1:]))
+    memory, stage = _estimate(job, volume, recipe.run.block, workers)
     itemsize = volume.dtype.itemsize
-    flight = workers * max(block * _BLOCKS, 2 * slab * itemsize)
-    needs = {
-        stage.name: _BASE + flight + voxels * stage.bytes_per_voxel(itemsize)
-        for stage in chain(job.sample)
-    }
-    stage = max(needs, key=lambda name: needs[name])
     copies = itemsize * 1.2 + (4.8 if job.sample.denoise.method != "none" else 0) + 8
-    return SamplePlan(job, volume, int(needs[stage]), stage, int(voxels * copies))
+    return SamplePlan(job, volume, memory, stage, int(prod(volume.shape) * copies))
+
+
+def _estimate(job: Job, volume: Volume, block: Shape, workers: int) -> tuple[int, str]:
+    """Return the peak in bytes, and the stage that needs it."""
+    shape, itemsize = volume.shape, volume.dtype.itemsize
+    around = prod(min(edge + 2 * _HALO, size) for edge, size in zip(block, shape, strict=True))
+    slab = min(block[0], shape[0]) * prod(shape[1:])
+    needs = {}
+    for stage in chain(job.sample):
+        per_block, per_slab = stage.in_flight(itemsize)
+        tasks = workers * max(around * per_block, slab * per_slab)
+        needs[stage.name] = _BASE + int(tasks + prod(shape) * stage.bytes_per_voxel(itemsize))
+    most = max(needs, key=lambda name: needs[name])
+    return needs[most], most
+
+
+def _proposed(sample: SamplePlan, plan: Plan) -> str:
+    """Say with which blocks and workers the run would fit: those that read least per worker."""
+    fitting = [
+        (block, workers)
+        for half in range(5)
+        for block in [_halved(plan.recipe.run.block, half)]
+        for workers in range(1, plan.workers + 1)
+        if _estimate(sample.job, sample.volume, block, workers)[0] <= plan.limit
+    ]
+    if not fitting:
+        return "leave out measures (quantify.measures), or crop the scan"
+    block, workers = max(fitting, key=lambda way: way[1] * _share_owned(way[0]))
+    return f"take run: {{block: {list(block)}, workers: {workers}}}"
+
+
+def _halved(block: Shape, times: int) -> Shape:
+    z, y, x = (max(edge >> times, 8) for edge in block)
+    return z, y, x
+
+
+def _share_owned(block: Shape) -> float:
+    """Return the share of the voxels that a task reads that are its own."""
+    return prod(edge / (edge + 2 * _HALO) for edge in block)
 
 
 def check_resources(plan: Plan, out: Path) -> None:
@@ -147,8 +180,7 @@ def check_resources(plan: Plan, out: Path) -> None:
             raise ResourceError(
                 f"{sample.job.name}: the stage {sample.stage} needs about "
                 f"{sample.memory / 1e9:.1f} GB, the run may use {plan.limit / 1e9:.1f} GB",
-                hint="allow more with --memory, use fewer workers or smaller blocks, leave out "
-                "measures (quantify.measures), or crop the scan",
+                hint=f"allow more with --memory, or {_proposed(sample, plan)}",
             )
     place = next(parent for parent in (out, *out.resolve().parents) if parent.exists())
     free = shutil.disk_usage(place).free
@@ -163,4 +195,4 @@ def check_resources(plan: Plan, out: Path) -> None:
 
 def _least_disk(samples: Sequence[SamplePlan]) -> int:
     """Return what the grey copies alone take: labels compress, grey hardly does."""
-    return sum(int(np.prod(s.volume.shape)) * s.volume.dtype.itemsize // 2 for s in samples)
+    return sum(prod(s.volume.shape) * s.volume.dtype.itemsize // 2 for s in samples)

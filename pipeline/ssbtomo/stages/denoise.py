@@ -24,6 +24,9 @@ _CITED = {
     "none": (),
 }
 
+#: Per voxel of a block in flight with its halo.
+_BLOCK_BYTES = {"none": 0.0, "gaussian": 34.0, "median": 34.0, "nlm": 34.0, "tv": 44.0}
+
 
 @dataclass(frozen=True, slots=True)
 class Denoise:
@@ -48,6 +51,10 @@ class Denoise:
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 0.0
+
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        return _BLOCK_BYTES[self.section.method], 0.0
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``volume.ome.zarr``; the noise level is estimated once, for all blocks."""

@@ -74,6 +74,10 @@ class Ingest:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 0.0
 
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        return 0.0, 5.0 * itemsize
+
     def __call__(self, desk: Desk) -> Facts:
         """Write ``image.ome.zarr`` and return shape, type, spacing and remarks."""
         volume = open_scan(desk)

@@ -35,6 +35,10 @@ class Reconstruct:
         """Memory at the stage's peak, beside the blocks in flight."""
         return 0.0
 
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        return 0.0, 0.0
+
     def __call__(self, desk: Desk) -> Facts:
         """Do nothing: the volume is what was ingested."""
         return {}

@@ -50,6 +50,9 @@ def variant_store(desk: Desk, variant: str) -> Path:
     return desk.work / "variants" / f"{variant.replace(' ', '-')}.ome.zarr"
 
 
+_BLOCK_BYTES = 26.0  # per voxel of a block in flight with its halo
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Give each voxel its phase, at the chosen thresholds and at shifted ones.
@@ -84,6 +87,10 @@ class Segment:
         """Memory at the stage's peak, beside the blocks in flight."""
         repaired = self.section.repair and self.section.method != "labels"
         return 0.5 if repaired else 0.0  # the faces of 128³ blocks; more where they are smaller
+
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        return _BLOCK_BYTES if self.section.method != "labels" else 4.0 * itemsize, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""

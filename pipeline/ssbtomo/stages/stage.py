@@ -24,6 +24,13 @@ class Stage(Protocol):
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
 
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return what a task holds at most: bytes per voxel of its block, and of a slab that it spans.
+
+        The block is meant with 16 voxels around it, the slab is of whole planes, as thick as
+        a block. Measured on blocks of 128³ by ``tests/benchmarks/bench_block_bytes.py``.
+        """
+
     def __call__(self, desk: Desk) -> Facts:
         """Do the step and return what it found, as plain JSON values."""
 

@@ -52,6 +52,14 @@ _BYTES = {
 }  # fmt: skip
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
+#: Bytes per voxel of a block in flight with its halo.
+_BLOCK_BYTES = {
+    "fractions": 6.0, "contacts": 6.0, "connectivity": 5.0, "correlation": 4.0,
+    "transport": 0.0, "particles": 16.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
+}  # fmt: skip
+#: What distances hold of a slab where they are too long for halos: labels, mask and offsets.
+_SLAB_BYTES = 6.0
+_DISTANT = {"particles", "interfaces", "pores", "cracks"}
 _SAYS = {
     "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
     "their scatter over cells of growing size [@kanit2003].",
@@ -127,6 +135,12 @@ class Quantify:
         steep = any(network.contrast > _STEEP for network in self.section.networks)
         held = _BYTES | {"transport": 48.0 if steep else _BYTES["transport"]}
         return 2 + max(held[group] for group in self.section.measures)
+
+    def in_flight(self, itemsize: int) -> tuple[float, float]:
+        """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        groups = self.section.measures
+        slab = _SLAB_BYTES if not _DISTANT.isdisjoint(groups) else 0.0
+        return max(_BLOCK_BYTES[group] for group in groups), slab
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
