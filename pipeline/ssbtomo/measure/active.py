@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from ssbtomo.blocks.engine import SERIAL, Engine
 from ssbtomo.errors import InputDataError, PhaseMissingError
+from ssbtomo.kernels.resolution import check_particles
 from ssbtomo.measure.activity import Activity, Cell, Role, find_activity
 from ssbtomo.measure.sources import Names, cut, in_memory, label_of, label_source, named_phases
 from ssbtomo.units import AXES, Spacing, check_spacing
@@ -177,7 +178,7 @@ def _isolated_table(found: Activity, named: Mapping[Any, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["phase", "isolated_fraction", "isolated_pieces"])
 
 
-def _particle_table(found: Activity, spacing: Sequence[float]) -> pd.DataFrame:
+def _particle_table(found: Activity, spacing: Spacing) -> pd.DataFrame:
     import pandas as pd
 
     others = [label for label in found.cell.phases if label != found.cell.first("active")]
@@ -194,6 +195,6 @@ def _particle_table(found: Activity, spacing: Sequence[float]) -> pd.DataFrame:
             ),
             "joined": found.voxels[:, 1] > 0,
             "used": found.used,
-            "resolved": np.cbrt(6 * volume / np.pi) >= 3 * max(spacing),
+            "resolved": check_particles(np.cbrt(6 * volume / np.pi), spacing),
         }
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_contact_matrix"]
 
 _QUANTITY = "contact_area_per_volume"
+_ROOM = 72  # signs that fit beside each other in a row of the matrix
 
 
 def draw_contact_matrix(sample: SampleView) -> Drawn | None:
@@ -97,7 +98,7 @@ def _numbers(axes: Axes, matrix: NDArray[np.float64], names: list[str], rows: pd
                 axes.text(i, j, "–", ha="center", va="center", color=MUTED)
                 continue
             color = "white" if np.isfinite(row.value) and row.value > 0.55 * top else INK
-            text = f"{number(row.value)} µm⁻¹"
+            text = f"{number(row.value)} µm⁻¹" if np.isfinite(row.value) else number(row.value)
             ends = span(row.low, row.high, like=row.value)
             axes.text(
                 i,
@@ -109,4 +110,5 @@ def _numbers(axes: Axes, matrix: NDArray[np.float64], names: list[str], rows: pd
                 fontsize=11,
             )
             if ends:
-                axes.text(i, j + 0.2, ends, ha="center", va="center", color=color, fontsize=9)
+                size = 9 if len(ends) * len(names) < _ROOM else 7.5
+                axes.text(i, j + 0.2, ends, ha="center", va="center", color=color, fontsize=size)
