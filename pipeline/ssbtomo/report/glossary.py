@@ -177,7 +177,8 @@ GLOSSARY: dict[str, Definition] = {
         "conductivity that the recipe gives it, and with the resistances of their contacts.",
         "S/cm",
         _SOLVE,
-        "Follows the conductivities given, which differ between a pellet and a composite by factors. " + _SOLVE_BIAS,
+        "Follows the conductivities given, which differ between a pellet and a composite by factors. "
+        + _SOLVE_BIAS,
         _TAU_SOURCE,
     ),
     "network_tortuosity_factor": Definition(
@@ -195,7 +196,8 @@ GLOSSARY: dict[str, Definition] = {
         "of the pure phase (of a network: in S/cm); the symmetric part.",
         "1",
         _SOLVE,
-        "Elements off the diagonal are weakened by the insulating sides: small in small volumes. " + _SOLVE_BIAS,
+        "Elements off the diagonal are weakened by the insulating sides: small in small volumes. "
+        + _SOLVE_BIAS,
         _TAU_SOURCE,
     ),
     "electrode_tortuosity_factor": Definition(
