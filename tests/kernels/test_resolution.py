@@ -10,9 +10,9 @@ import pytest
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.areas import interface_areas
 from ssbtomo.kernels.resolution import (
-    check_layer,
     check_particles,
     check_phases,
+    check_size,
     guarded,
     mean_chord,
 )
@@ -65,22 +65,34 @@ def test_a_phase_that_does_not_occur_is_not_flagged():
 def test_long_voxels_decide_for_particles_and_layers():
     flat = (0.4, 0.1, 0.1)
     assert check_particles([1.1, 1.2, math.nan], flat).tolist() == [False, True, False]
-    assert not check_layer("coating", 1.0, flat).enough
-    assert check_layer("coating", 1.2, flat).enough
+    assert not check_size("coating", 1.0, flat).enough
+    assert check_size("coating", 1.2, flat).enough
 
 
 def test_a_layer_below_the_voxel_is_not_resolvable():
-    found = check_layer("LiNbO3", 0.01, SPACING)
+    found = check_size("LiNbO3", 0.01, SPACING)
     assert not found.enough
-    assert found.warning == "LiNbO3: 0.1 voxels thick, below a single voxel: not resolvable"
+    assert not found.resolvable
+    assert found.warning == "LiNbO3: 0.1 voxels, below a single voxel: not resolvable"
+    assert check_size("film", 0.1, SPACING).resolvable
+
+
+def test_specks_have_no_area():
+    # A cube of one voxel has the chord of 2/3 of its edge; a film of one voxel has 2.
+    found = check_phases(["specks"], SPACING, volumes=[1e-3], surfaces=[6e-2])["specks"]
+    assert not found.resolvable
+    assert found.warning.endswith("below the 2 of a film one voxel thick: not resolvable")
 
 
 def test_never_a_bare_number():
-    thin, thick = check_layer("film", 0.1, SPACING), check_layer("wall", 1.0, SPACING)
-    value, warnings = guarded(2.5, thin, thick)
+    wall, thin = check_size("wall", 1.0, SPACING), check_size("film", 0.2, SPACING)
+    none = check_size("coating", 0.05, SPACING)
+    assert guarded(2.5, wall) == (2.5, ())
+    assert guarded(2.5, thin, wall, thin) == (2.5, (thin.warning,))
+    value, warnings = guarded(2.5, thin, none)
     assert math.isnan(value)
-    assert warnings == (thin.warning,)
-    assert guarded(2.5, thick) == (2.5, ())
+    assert warnings == (thin.warning, none.warning)
+    assert check_size("no gap", math.nan, SPACING).enough
 
 
 def test_a_limit_that_makes_no_sense():

@@ -46,14 +46,31 @@ def test_contact_areas_of_layers():
         (1, 20, 20), np.uint8
     )
     table = measure.contact_areas(labels, SPACING, phases=PHASES)
-    assert list(table.columns) == ["phase_a", "phase_b", "area_um2", "area_per_volume_um2_um3"]
+    assert list(table.columns) == [
+        "phase_a", "phase_b", "area_um2", "area_per_volume_um2_um3", "crofton_um2", "warning",
+    ]  # fmt: skip
+    # Crofton with 13 directions is 7.4 % too small on planes along the axes: that is said.
+    assert table["crofton_um2"].iloc[0] == pytest.approx(4.0 * 0.926, rel=0.01)
+    assert table["warning"].tolist() == [
+        "the Crofton estimate is -7 %",
+        "",
+        "the Crofton estimate is -7 %",
+    ]
     assert table["area_um2"].tolist() == pytest.approx([4.0, 0.0, 4.0])
     assert table["area_per_volume_um2_um3"].tolist() == pytest.approx([1 / 2.4, 0.0, 1 / 2.4])
     faces = measure.contact_areas(labels, SPACING, "faces")
     assert faces["area_um2"].tolist() == pytest.approx([4.0, 0.0, 4.0])
-    # Crofton with 13 directions is 7.4 % too small on planes along the axes.
     crofton = measure.contact_areas(labels, SPACING, "crofton")
     assert crofton["area_um2"].iloc[0] == pytest.approx(4.0 * 0.926, rel=0.01)
+
+
+def test_what_is_too_thin_is_said_beside_its_area():
+    labels = np.zeros((20, 16, 16), np.uint8)
+    labels[9], labels[15:] = 1, 2
+    table = measure.contact_areas(labels, SPACING, phases=PHASES).set_index(["phase_a", "phase_b"])
+    thin = "electrolyte: mean chord 2 voxels, below the 3 that are resolved"
+    assert table["warning"]["void", "electrolyte"].startswith(thin)
+    assert "mean chord" not in table["warning"]["void", "active"]
 
 
 def test_lazy_labels_give_the_same_bits():

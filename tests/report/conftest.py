@@ -99,6 +99,10 @@ def _rows(name: str, phases: list[str], rng: np.random.Generator) -> list[list[A
         ],
         row("specific_contact_area", f"{active}|{electrolyte}", "", 1.686, "1/um", "normals"),
         row("coverage", f"{active}|{electrolyte}", "", 0.858, "1", "normals"),
+        row("coverage_mean", f"{active}|{electrolyte}", "", 0.8, "1", "normals"),
+        row("coverage_mean", f"{active}|{void}", "", 0.2, "1", "normals"),
+        row("gap_thickness_d50", f"{active}|{electrolyte}", "", 0.25, "um", "steps"),
+        row("utilisation_ceiling", active, "z", 0.63, "1", "particles"),
         row("triple_line_per_volume", "|".join(phases), "", 1.52e-4, "1/um^2", "edges"),
         row("tortuosity_factor", electrolyte, "z", 2.345, "1", "finite volumes"),
         row(
@@ -230,10 +234,57 @@ def _tables(
             "extent_um": area**0.5,
         }
     )
-    tables["particles"] = pd.DataFrame(
-        {"sample": name, "particle": np.arange(1, 5), "diameter_um": [0.5, 0.7, 0.9, 1.1]}
-    )
+    tables |= _contact_tables(name, phases, rng)
     return tables
+
+
+def _contact_tables(
+    name: str, phases: list[str], rng: np.random.Generator
+) -> dict[str, pd.DataFrame]:
+    void, electrolyte, active = phases
+    covered = rng.beta(8, 2, 120)
+    pairs = {f"{void}|{electrolyte}": 0.31, f"{void}|{active}": 0.123,
+             f"{electrolyte}|{active}": 0.742}  # fmt: skip
+    profiles = [
+        {"sample": name, "axis": "z", "position_um": (k + 0.5) * SPACING[0], "subject": pair,
+         "area_per_volume": mean * (1 + 0.1 * rng.normal())}
+        for pair, mean in pairs.items()
+        for k in range(SHAPE[0])
+    ]  # fmt: skip
+    means = {
+        **{("contact_area_per_volume", pair): mean for pair, mean in pairs.items()},
+        **{("volume_fraction", p): f for p, f in zip(phases, (0.17, 0.39, 0.44), strict=True)},
+    }
+    spread = [
+        {"sample": name, "quantity": quantity, "subject": subject, "cell_um": 0.4 * 2**k,
+         "cells": 1 if k == 3 else 8 ** (3 - k), "mean": mean,
+         "sd": math.nan if k == 3 else mean * 0.3 * 2 ** (-1.2 * k) * (1 + 0.2 * rng.normal()),
+         "standard_error": mean * 0.03 * (1 + 0.2 * rng.normal())}
+        for (quantity, subject), mean in means.items()
+        for k in range(4)
+    ]  # fmt: skip
+    thickness = np.linspace(0.02, 1.1, 200)
+    return {
+        "particles": pd.DataFrame(
+            {
+                "sample": name,
+                "particle": np.arange(1, 121),
+                "diameter_um": np.linspace(0.5, 1.1, 120),
+                "surface_um2": np.linspace(1, 4, 120),
+                f"coverage_{void}": 1 - covered,
+                f"coverage_{electrolyte}": covered,
+            }
+        ),
+        "contact_profiles": pd.DataFrame(profiles),
+        "representative": pd.DataFrame(spread),
+        "gaps": pd.DataFrame(
+            {
+                "sample": name,
+                "thickness_um": thickness,
+                "area_um2": thickness * np.exp(-thickness / 0.15),
+            }
+        ),
+    }
 
 
 def _pair(

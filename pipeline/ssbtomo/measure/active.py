@@ -11,6 +11,7 @@ import numpy as np
 
 from ssbtomo.blocks.engine import SERIAL, Engine
 from ssbtomo.errors import InputDataError, PhaseMissingError
+from ssbtomo.kernels.resolution import check_particles
 from ssbtomo.measure.activity import Activity, Cell, Role, find_activity
 from ssbtomo.measure.sources import Names, cut, in_memory, label_of, label_source, named_phases
 from ssbtomo.units import AXES, Spacing, check_spacing
@@ -194,6 +195,6 @@ def _particle_table(found: Activity, spacing: Sequence[float]) -> pd.DataFrame:
             ),
             "joined": found.voxels[:, 1] > 0,
             "used": found.used,
-            "resolved": np.cbrt(6 * volume / np.pi) >= 3 * max(spacing),
+            "resolved": check_particles(np.cbrt(6 * volume / np.pi), spacing),
         }
     )

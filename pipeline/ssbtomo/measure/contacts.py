@@ -12,6 +12,7 @@ from ssbtomo.blocks.engine import SERIAL, Engine, Source
 from ssbtomo.blocks.fractions import phase_counts
 from ssbtomo.blocks.patches import patches
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.resolution import least_size
 from ssbtomo.measure.interfaces import coverage
 from ssbtomo.measure.sources import (
     Names,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["contact_loss", "contact_patches", "least_patch", "specific_contact_area"]
 
-_RESOLVED = 3.0  # voxels: what is thinner is flagged
 _PER_CM = 1e4  # cm2/cm3 in 1/um
 
 
@@ -163,7 +163,7 @@ def least_patch(spacing: Spacing) -> float:
     float
         Square micrometres.
     """
-    return float(np.pi / 4) * (_RESOLVED * max(spacing)) ** 2
+    return float(np.pi / 4) * least_size(spacing) ** 2
 
 
 def contact_loss(

@@ -14,6 +14,7 @@ from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.gaps import BINS
 from ssbtomo.kernels.normals import FIXED_POINT
 from ssbtomo.kernels.particles import weighted_percentile
+from ssbtomo.kernels.resolution import least_size
 from ssbtomo.measure.sources import (
     Names,
     Pair,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["GapThickness", "gap_thickness", "thickness_of", "usual_widest"]
-
-_RESOLVED = 3.0  # voxels: what is thinner is flagged
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -186,6 +185,6 @@ def thickness_of(
     width = np.asarray(counts.bins * (min(spacing) / BINS), np.float64)
     area = np.asarray(counts.areas * unit, np.float64)
     total = float(area.sum())
-    thin = float(area[width < _RESOLVED * max(spacing)].sum())
+    thin = float(area[width < least_size(spacing)].sum())
     share = thin / total if total else float("nan")
     return GapThickness(width, area, counts.surface * unit, share, thickness)

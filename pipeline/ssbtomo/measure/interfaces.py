@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ssbtomo.blocks.additive import measure_all
 from ssbtomo.blocks.areas import ContactCounts, Contacts, InterfaceAreas, interface_areas
 from ssbtomo.blocks.engine import SERIAL, Engine
+from ssbtomo.blocks.fractions import phase_counts
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.particles import weighted_percentile
+from ssbtomo.kernels.resolution import check_phases, estimators_differ
 from ssbtomo.measure.peers import AREA_PEERS, LINE_PEERS, peer_areas, peer_lines
 from ssbtomo.measure.sources import Names, cut, label_of, label_source, named_phases
 from ssbtomo.units import Spacing, check_spacing
@@ -91,7 +93,10 @@ def contact_areas(
     -------
     pandas.DataFrame
         Columns ``phase_a``, ``phase_b``, ``area_um2``, ``area_per_volume_um2_um3`` (per
-        volume of the whole array).
+        volume of the whole array); for the first three estimators also ``crofton_um2``, the
+        independent check, and ``warning``: where that is more than 3 % from ``normals``, and
+        which phases are too thin, or not resolvable, for the voxels
+        (`ssbtomo.kernels.resolution`).
 
     Raises
     ------
@@ -108,6 +113,7 @@ def contact_areas(
             f"there is no area estimator {estimator!r}",
             hint=f"take one of {', '.join([*_FIELD, *AREA_PEERS])}",
         )
+    check = {}
     if estimator in AREA_PEERS:
         source, named = _asked(labels, phases, engine, least=2)
         order = list(named.values())
@@ -117,6 +123,7 @@ def contact_areas(
         values = getattr(areas, _FIELD[estimator])
         area = np.array([values[named[a], named[b]] for a, b in combinations(named, 2)])
         density = area / _volume(source, spacing)
+        check = _checked(source, spacing, named, areas, engine)
     names = list(combinations(named, 2))
     return pd.DataFrame(
         {
@@ -124,6 +131,7 @@ def contact_areas(
             "phase_b": [b for _, b in names],
             "area_um2": area,
             "area_per_volume_um2_um3": density,
+            **check,
         }
     )
 
@@ -332,6 +340,28 @@ def _measured(
     source, named = _asked(labels, phases, engine, least=least)
     grid = cut(source, engine)
     return source, named, interface_areas(source, edges, list(named.values()), grid, engine)
+
+
+def _checked(
+    source: Source,
+    spacing: Spacing,
+    named: dict[str | int, int],
+    areas: InterfaceAreas,
+    engine: Engine,
+) -> dict[str, Any]:
+    """Return the columns that say how far the areas can be trusted."""
+    order = list(named.values())
+    voxels = phase_counts(source, order, cut(source, engine), engine).total
+    surfaces = [sum(v for pair, v in areas.area_um2.items() if k in pair) for k in order]
+    volumes = (voxels * float(np.prod(spacing))).tolist()
+    seen = check_phases(list(map(str, named)), spacing, volumes=volumes, surfaces=surfaces)
+    said = []
+    for a, b in combinations(named, 2):
+        pair = named[a], named[b]
+        differ = estimators_differ(areas.area_um2[pair], areas.crofton_um2[pair])
+        said.append("; ".join(t for t in (seen[str(a)].warning, seen[str(b)].warning, differ) if t))
+    pairs = combinations(order, 2)
+    return {"crofton_um2": [areas.crofton_um2[pair] for pair in pairs], "warning": said}
 
 
 def _asked(

@@ -110,6 +110,15 @@ GLOSSARY: dict[str, Definition] = {
         _AREA_BIAS,
         _AREA_SOURCE,
     ),
+    "contact_area_per_volume_crofton": Definition(
+        "Contact area per volume, by Crofton's formula",
+        "The same area by an independent estimator, to check the first: more than 3 % apart carries a warning.",
+        "1/um",
+        "Pairs of neighbouring voxels of the two phases in 13 directions, weighted for the voxel's edges.",
+        "Right on average over orientations; planes along the axes read 7 % low, so a difference where "
+        "interfaces are flat and aligned is no fault of the first.",
+        _AREA_SOURCE,
+    ),
     "specific_contact_area": Definition(
         "Specific contact area",
         "Contact area of active material and electrolyte divided by the volume of active material. "

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ssbtomo.report.figures import (
+    contacts,
     correlation,
     cracks,
     distributions,
     interfaces,
+    representative,
     sensitivity,
     slices,
     transport,
@@ -100,6 +102,28 @@ FIGURES: tuple[FigureSpec, ...] = (
         interfaces.draw_contact_matrix,
     ),
     FigureSpec(
+        "contact-profile",
+        "Contact profile",
+        "Contact area per volume, layer by layer along the transport axis; two colours for two phases. "
+        "Without the last layer, which has no faces to one beyond it.",
+        "contact areas along the transport axis",
+        contacts.draw_contact_profile,
+    ),
+    FigureSpec(
+        "coverage",
+        "Coverage of particles",
+        "Share of the active material's surface on particles that are covered so far by each phase.",
+        "coverage of particles",
+        contacts.draw_coverage,
+    ),
+    FigureSpec(
+        "gaps",
+        "Gap thickness",
+        "Distance from active material to electrolyte where void, carbon or lithium parts them, by area.",
+        "gaps",
+        contacts.draw_gaps,
+    ),
+    FigureSpec(
         "tortuosity",
         "Tortuosity factors",
         "Tortuosity factor of each phase and axis. Thin line: its range.",
@@ -150,6 +174,14 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Mean aperture 2V/S of each crack against its one-sided area.",
         "cracks",
         cracks.draw_crack_sizes,
+    ),
+    FigureSpec(
+        "representative",
+        "Representative volume",
+        "Circles: standard deviation over cells of a size, relative to the mean. Diamonds: standard error of the whole volume, "
+        "extrapolated from them; twice that is the 95 % range that a larger piece of the same material would take.",
+        "scatter over cells (the volume holds too few of them)",
+        representative.draw_representative,
     ),
     FigureSpec(
         "sensitivity",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssbtomo.kernels.resolution import least_size
 from ssbtomo.report.figures.slices import scale_bar
 from ssbtomo.report.figures.style import INK, MUTED, WIDTH, Drawn, canvas, quiet
 from ssbtomo.report.folder import SampleView
@@ -209,7 +210,7 @@ def _axes_in_decades(axes: Axes, table: pd.DataFrame) -> None:
 def _resolution(axes: Axes, sample: SampleView) -> None:
     if sample.spacing is None:
         return
-    limit = 3 * max(sample.spacing)
+    limit = least_size(sample.spacing)
     low, high = axes.get_ylim()
     if low < limit < high * 1.5:
         axes.axhline(limit, color=MUTED, lw=0.9, ls=(0, (3, 3)), label="3 voxels")

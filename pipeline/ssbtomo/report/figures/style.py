@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ from ssbtomo.report.wording import short
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -135,22 +136,31 @@ def canvas(
     return Figure(figsize=(width, height), layout=layout)
 
 
-def legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes, second: Mapping[str, Artist] | None = None) -> None:
     """Put the legend over the plot, where it covers nothing.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
         Their labelled artists are listed.
+    second : mapping of str to matplotlib.artist.Artist, optional
+        What is drawn over the sign of a label: a second colour.
     """
+    from matplotlib.legend_handler import HandlerTuple
+
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
+    signs: list[Any] = [
+        (sign, second[label]) if second and label in second else sign
+        for sign, label in zip(handles, labels, strict=True)
+    ]
     labels = [short(label, 30) for label in labels]
     columns = max(1, _SIGNS // (max(map(len, labels)) + 5))
     axes.legend(
-        handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2,
-        ncols=min(columns, len(handles)), handlelength=1.4, columnspacing=1.2,
+        signs, labels, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2,
+        ncols=min(columns, len(handles)), handlelength=2.6 if second else 1.4,
+        columnspacing=1.2, handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
     )  # fmt: skip
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ssbtomo.blocks.areas import ContactCounts, InterfaceAreas
+from ssbtomo.kernels.resolution import Resolved, estimators_differ
 from ssbtomo.results import Measurement
+from ssbtomo.stages.quantify.guard import judged, phases_seen
 from ssbtomo.stages.quantify.one_read import Wanted
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
-__all__ = ["measure_contacts", "thin_phases"]
+__all__ = ["measure_contacts"]
 
 _ESTIMATOR = "voxel face x local normal"
-_DISAGREE = 0.03
+_CHECK = "voxels joined in 13 directions"
 
 
 def measure_contacts(subject: Subject) -> Findings:
@@ -28,21 +30,17 @@ def measure_contacts(subject: Subject) -> Findings:
     Returns
     -------
     Findings
-        ``contact_area_per_volume``, ``specific_contact_area``, ``coverage``,
+        ``contact_area_per_volume``, by Crofton's formula too, ``specific_contact_area``, ``coverage``,
         ``triple_line_per_volume``; tables ``contact_profiles`` and ``representative``.
     """
     read = subject.counted()
     assert read.contacts is not None
     areas, counts = read.contacts.whole, read.voxels.whole.total
-    surface = {
-        label: sum(area for pair, area in areas.area_um2.items() if label in pair)
-        for label in range(len(subject.phases))
-    }
-    thin = thin_phases(surface, counts, subject)
+    seen = phases_seen(subject, counts, areas.area_um2)
     measured = [
-        *_pairs(areas, thin, subject),
-        *_specific(areas, float(counts.sum()), counts, thin, subject),
-        *_triples(areas, thin, subject),
+        *_pairs(areas, seen, subject),
+        *_specific(areas, int(counts.sum()), counts, seen, subject),
+        *_triples(areas, seen, subject),
     ]
     if not subject.full:
         return Findings(measured)
@@ -80,20 +78,31 @@ def _densities(contacts: ContactCounts, subject: Subject) -> Iterator[Wanted]:
         yield "triple_line_per_volume", _joined(subject, *triple), amounts
 
 
-def _pairs(areas: InterfaceAreas, thin: dict[int, str], subject: Subject) -> Iterator[Measurement]:
+def _pairs(
+    areas: InterfaceAreas, seen: Sequence[Resolved], subject: Subject
+) -> Iterator[Measurement]:
     for (a, b), area in areas.area_um2.items():
-        warnings = [thin[k] for k in (a, b) if k in thin]
         check = areas.crofton_um2[a, b]
-        if check > 0 and abs(area / check - 1) > _DISAGREE:
-            warnings.append(f"the Crofton estimate is {check / subject.volume_um3:.4g} 1/um")
-        yield Measurement(
-            "contact_area_per_volume", _joined(subject, a, b), area / subject.volume_um3,
-            "1/um", _ESTIMATOR, warnings=tuple(warnings),
-        )  # fmt: skip
+        pair, differ = _joined(subject, a, b), estimators_differ(area, check)
+        for quantity, value, how in (
+            ("contact_area_per_volume", area, _ESTIMATOR),
+            ("contact_area_per_volume_crofton", check, _CHECK),
+        ):
+            yield judged(
+                Measurement(
+                    quantity, pair, value / subject.volume_um3, "1/um", how,
+                    warnings=(differ,) if differ else (),
+                ),
+                seen[a], seen[b],
+            )  # fmt: skip
 
 
 def _specific(
-    areas: InterfaceAreas, voxels: float, counts: np.ndarray, thin: dict[int, str], subject: Subject
+    areas: InterfaceAreas,
+    voxels: int,
+    counts: np.ndarray,
+    seen: Sequence[Resolved],
+    subject: Subject,
 ) -> Iterator[Measurement]:
     active = subject.desk.sample.phase_of("active")
     if active is None:
@@ -104,61 +113,29 @@ def _specific(
     surface = sum(touching.values())
     for other, area in sorted(touching.items()):
         pair = f"{active}|{subject.names[other]}"
-        warnings = tuple(thin[k] for k in (own, other) if k in thin)
         if volume > 0:
-            yield Measurement(
+            each = Measurement(
                 "specific_contact_area", pair, area / volume, "1/um",
-                f"{_ESTIMATOR}, per volume of {active}", warnings=warnings,
+                f"{_ESTIMATOR}, per volume of {active}",
             )  # fmt: skip
+            yield judged(each, seen[own], seen[other])
         if surface > 0:
-            yield Measurement(
+            share = Measurement(
                 "coverage", pair, area / surface, "1",
-                f"{_ESTIMATOR}, share of the surface of {active}", warnings=warnings,
+                f"{_ESTIMATOR}, share of the surface of {active}",
             )  # fmt: skip
+            yield judged(share, seen[own], seen[other])
 
 
 def _triples(
-    areas: InterfaceAreas, thin: dict[int, str], subject: Subject
+    areas: InterfaceAreas, seen: Sequence[Resolved], subject: Subject
 ) -> Iterator[Measurement]:
     for triple, length in areas.triple_um.items():
-        warnings = tuple(thin[k] for k in triple if k in thin)
-        yield Measurement(
+        line = Measurement(
             "triple_line_per_volume", _joined(subject, *triple), length / subject.volume_um3,
-            "1/um^2", "voxel edge x local tangent", warnings=warnings,
+            "1/um^2", "voxel edge x local tangent",
         )  # fmt: skip
-
-
-def thin_phases(
-    surfaces: Mapping[int, float], counts: np.ndarray, subject: Subject
-) -> dict[int, str]:
-    """Name the phases whose mean chord, 4V/S, is below three voxels.
-
-    Parameters
-    ----------
-    surfaces : mapping of int to float
-        Label and surface of each phase, in square micrometres.
-    counts : ndarray of int64
-        Voxels of each phase.
-    subject : Subject
-        What is measured.
-
-    Returns
-    -------
-    dict of int to str
-        Label and warning of each such phase.
-    """
-    voxel = float(np.prod(subject.spacing))
-    limit = 3 * voxel ** (1 / 3)
-    found = {}
-    for label, name in enumerate(subject.names):
-        surface = surfaces.get(label, 0.0)
-        if surface > 0:
-            chord = 4 * float(counts[label]) * voxel / surface
-            if chord < limit:
-                found[label] = (
-                    f"{name}: mean chord {chord / limit * 3:.2g} voxels, below the 3 that are resolved"
-                )
-    return found
+        yield judged(line, *(seen[k] for k in triple))
 
 
 def _joined(subject: Subject, *labels: int) -> str:

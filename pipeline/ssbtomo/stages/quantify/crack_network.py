@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.cracks import crack_table, split_cracks
+from ssbtomo.kernels.resolution import check_particles
 from ssbtomo.results import Measurement
+from ssbtomo.stages.quantify.guard import sizes_judged
 from ssbtomo.stages.quantify.instances import instance_store
 from ssbtomo.stages.quantify.subject import Findings, Subject
 
@@ -34,8 +36,8 @@ def measure_cracks(subject: Subject) -> Findings:
         return Findings()
     rows = _crack_rows(subject, name)
     area, volume = float(np.sum(rows["area_um2"])), float(np.sum(rows["volume_um3"]))
-    thin = [float(a) for a in rows["aperture_um"] if a < 3 * max(subject.spacing)]
-    warnings = (f"{len(thin)} cracks are thinner than 3 voxels",) if thin else ()
+    thin = int((~check_particles(rows["aperture_um"], subject.spacing)).sum())
+    warnings = (f"{thin} cracks are thinner than 3 voxels",) if thin else ()
     how = "plate-like part of the void"
     measured = [
         Measurement("crack_count", name, float(len(rows["crack"])), "1", how),
@@ -46,16 +48,11 @@ def measure_cracks(subject: Subject) -> Findings:
         Measurement("crack_volume_fraction", name, volume / subject.volume_um3, "1", f"{how}; voxel count"),
     ]  # fmt: skip
     if area > 0:
-        measured.append(
-            Measurement(
-                "crack_aperture_mean",
-                name,
-                volume / area,
-                "um",
-                f"{how}; volume / area (2V/S)",
-                warnings=warnings,
-            )
-        )
+        mean = Measurement(
+            "crack_aperture_mean", name, volume / area, "um", f"{how}; volume / area (2V/S)",
+            warnings=warnings,
+        )  # fmt: skip
+        measured += sizes_judged([mean], subject)
     return Findings(measured, {"cracks": rows} if subject.full else {})
 
 

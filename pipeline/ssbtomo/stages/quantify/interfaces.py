@@ -14,11 +14,12 @@ from ssbtomo.blocks.gaps import Gap, gap_counts
 from ssbtomo.blocks.particles import separate
 from ssbtomo.blocks.patches import Patches, patches
 from ssbtomo.kernels.particles import weighted_percentile
+from ssbtomo.kernels.resolution import Resolved, check_particles, least_size
 from ssbtomo.measure.activity import Activity, Cell, find_activity
 from ssbtomo.measure.contacts import least_patch
 from ssbtomo.measure.gaps import GapThickness, thickness_of, usual_widest
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.contacts import thin_phases
+from ssbtomo.stages.quantify.guard import judged, phases_seen, sizes_judged
 from ssbtomo.stages.quantify.interface_maps import draft_map, publish_map, write_maps
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
@@ -58,7 +59,9 @@ def measure_interfaces(subject: Subject) -> Findings:
     finally:
         subject.desk.clear_scratch()
     subject.desk.check_cancelled()
-    report = _Report(subject, cell, found)
+    pairs = {pair: found.area(*pair) for pair in combinations(cell.phases, 2)}
+    seen = phases_seen(subject, found.joined.voxels.sum(axis=1), pairs)
+    report = _Report(subject, cell, found, seen)
     tables: dict[str, Rows] = report.particle_rows()
     measured = [*report.coverage(), *report.taking_part(), *report.lines(), *report.isolated()]
     active, partner = cell.first("active"), cell.first("electrolyte")
@@ -102,19 +105,15 @@ class _Report:
     subject: Subject
     cell: Cell
     found: Activity
+    seen: list[Resolved]
 
     def name(self, *labels: int) -> str:
         """Return the subject of a number."""
         return "|".join(self.subject.names[label] for label in labels)
 
-    def thin(self, *labels: int) -> tuple[str, ...]:
-        """Return the warnings about phases that are too thin."""
-        every = range(len(self.subject.names))
-        surfaces = {
-            a: sum(self.found.area(a, b) for b in every if b != a) for a in labels
-        }  # fmt: skip
-        voxels = self.found.joined.voxels.sum(axis=1)
-        return tuple(thin_phases(surfaces, voxels, self.subject).values())
+    def judged(self, item: Measurement, *labels: int) -> Measurement:
+        """Add what is to be said about the phases that a number rests on."""
+        return judged(item, *(self.seen[label] for label in labels))
 
     def coverage(self) -> Iterator[Measurement]:
         """Tell how particles are covered, and the bound of the specific contact area."""
@@ -125,27 +124,28 @@ class _Report:
         others = [label for label in self.cell.phases if label != active]
         by_phase = {label: self.found.on_particles(label) for label in others}
         surface = sum(by_phase.values(), np.zeros(self.found.regions.names.size))
-        yield Measurement(
+        bound = Measurement(
             "specific_contact_area_bound", self.name(active), float(surface.sum()) / volume,
-            "1/um", f"{_FACES}, whole surface per volume", warnings=self.thin(active),
+            "1/um", f"{_FACES}, whole surface per volume",
         )  # fmt: skip
+        yield self.judged(bound, active)
         for label in others:
-            pair, warnings = self.name(active, label), self.thin(active, label)
-            yield Measurement(
+            pair = self.name(active, label)
+            specific = Measurement(
                 "specific_contact_area_cm", pair,
                 float(by_phase[label].sum()) / volume * _PER_CM, "cm^2/cm^3",
-                f"{_FACES}, per volume of {self.name(active)}", warnings=warnings,
+                f"{_FACES}, per volume of {self.name(active)}",
             )  # fmt: skip
-            yield from self._spread(pair, by_phase[label], surface, warnings)
+            yield self.judged(specific, active, label)
+            for item in self._spread(pair, by_phase[label], surface):
+                yield self.judged(item, active, label)
 
-    def _spread(
-        self, pair: str, area: np.ndarray, surface: np.ndarray, warnings: tuple[str, ...]
-    ) -> Iterator[Measurement]:
+    def _spread(self, pair: str, area: np.ndarray, surface: np.ndarray) -> Iterator[Measurement]:
         some = surface > 0
         if not area.any():
             return
         shares, weights = area[some] / surface[some], surface[some]
-        warnings += self._unresolved(surface)
+        warnings = self._unresolved(surface)
         values = {"mean": float(area.sum()) / float(surface.sum())}
         for percent in _PERCENTILES:
             values[f"d{percent}"] = weighted_percentile(shares, weights, percent)
@@ -163,7 +163,7 @@ class _Report:
 
     def _resolved(self) -> np.ndarray:
         volume = self.found.voxels.sum(axis=1) * float(np.prod(self.subject.spacing))
-        return np.asarray(np.cbrt(6 * volume / np.pi) >= 3 * max(self.subject.spacing))
+        return check_particles(np.cbrt(6 * volume / np.pi), self.subject.spacing)
 
     def taking_part(self) -> Iterator[Measurement]:
         """Tell the areas that are joined to both terminals, and the utilisation ceiling."""
@@ -177,12 +177,13 @@ class _Report:
         for quantity, a, b in pairs:
             if a is None or b is None:
                 continue
-            yield Measurement(
+            area = Measurement(
                 quantity, self.name(*sorted((a, b))),
                 self.found.area(a, b, active=True) / self.subject.volume_um3, "1/um",
                 f"{_FACES}, both joined to their terminals", self.subject.axis,
-                warnings=(*self.thin(a, b), *self._cut_off(a, b)),
+                warnings=self._cut_off(a, b),
             )  # fmt: skip
+            yield self.judged(area, a, b)
         if active is not None and partner is not None and self.found.voxels.any():
             yield Measurement(
                 "utilisation_ceiling", self.name(active), self.found.utilisation, "1",
@@ -203,12 +204,12 @@ class _Report:
         """Tell the length of the triple lines whose three phases are joined."""
         for triple in combinations(self.cell.phases, 3):
             length = self.found.length(*triple, active=True)
-            yield Measurement(
+            line = Measurement(
                 "active_triple_line_per_volume", self.name(*triple),
                 length / self.subject.volume_um3, "1/um^2",
                 f"{_LINES}, all three joined to their terminals", self.subject.axis,
-                warnings=self.thin(*triple),
             )  # fmt: skip
+            yield self.judged(line, *triple)
 
     def isolated(self) -> Iterator[Measurement]:
         """Tell what reaches no terminal."""
@@ -314,16 +315,15 @@ def _gap_numbers(
     yield Measurement("gap_share", name, share, "1", f"{how}; of the surface out of contact")
     if not found.area_um2.sum():
         return
-    limit = 3 * max(report.subject.spacing)
-    texts = []
-    if found.unresolved > 0.1:
-        texts.append(f"{found.unresolved:.0%} of the gap is below 3 voxels ({limit:.3g} um)")
+    limit = least_size(report.subject.spacing)
+    text = f"{found.unresolved:.0%} of the gap is below 3 voxels ({limit:.3g} um)"
+    warnings = (text,) if found.unresolved > 0.1 else ()
     values = {"mean": found.mean, **{f"d{p}": found.percentile(p) for p in _PERCENTILES}}
-    for what, value in values.items():
-        own = [f"below 3 voxels ({limit:.3g} um)"] if value < limit else []
-        yield Measurement(
-            f"gap_thickness_{what}", name, float(value), "um", how, warnings=(*own, *texts)
-        )
+    sizes = (
+        Measurement(f"gap_thickness_{what}", name, float(value), "um", how, warnings=warnings)
+        for what, value in values.items()
+    )
+    yield from sizes_judged(sizes, report.subject)
 
 
 def _gap_rows(found: GapThickness) -> Rows:

@@ -13,6 +13,7 @@ from ssbtomo.blocks.thickness import SizeDistribution, size_distribution
 from ssbtomo.errors import PhaseMissingError
 from ssbtomo.kernels.particles import weighted_percentile
 from ssbtomo.results import Measurement
+from ssbtomo.stages.quantify.guard import sizes_judged
 from ssbtomo.stages.quantify.instances import instance_store
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 
@@ -39,7 +40,7 @@ def measure_particles(subject: Subject) -> Findings:
     if name is None:
         return Findings()
     rows = _particle_rows(subject, name)
-    measured = list(_particle_numbers(rows, name))
+    measured = sizes_judged(_particle_numbers(rows, name), subject)
     if not subject.full:
         return Findings(measured)
     order = np.argsort(rows["diameter_um"], kind="stable")
@@ -102,20 +103,15 @@ def measure_pores(subject: Subject) -> Findings:
     if name is None:
         return Findings()
     found = _pore_sizes(subject, name)
-    limit = 3 * max(subject.spacing)
-    measured = []
-    for percent, size in zip(_PERCENTILES, (found.d10, found.d50, found.d90), strict=True):
-        warnings = (f"below 3 voxels ({limit:.3g} um)",) if size < limit else ()
-        measured.append(
-            Measurement(
-                f"pore_diameter_d{percent}",
-                name,
-                float(size),
-                "um",
-                "local thickness (largest inscribed sphere), by volume",
-                warnings=warnings,
-            )
-        )
+    how = "local thickness (largest inscribed sphere), by volume"
+    sizes = zip(_PERCENTILES, (found.d10, found.d50, found.d90), strict=True)
+    measured = sizes_judged(
+        (
+            Measurement(f"pore_diameter_d{percent}", name, float(size), "um", how)
+            for percent, size in sizes
+        ),
+        subject,
+    )
     rows: Rows = {
         "subject": [name] * len(found.diameter_um),
         "kind": ["pore"] * len(found.diameter_um),
