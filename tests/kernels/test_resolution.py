@@ -13,6 +13,7 @@ from ssbtomo.kernels.resolution import (
     check_particles,
     check_phases,
     check_size,
+    estimators_differ,
     guarded,
     mean_chord,
 )
@@ -93,6 +94,14 @@ def test_never_a_bare_number():
     assert math.isnan(value)
     assert warnings == (thin.warning, none.warning)
     assert check_size("no gap", math.nan, SPACING).enough
+
+
+def test_two_estimates_that_differ_are_told():
+    assert estimators_differ(1.0, 1.02) == ""
+    assert estimators_differ(0.0, 0.0) == ""
+    assert estimators_differ(1.0, 1.04) == "Crofton's formula gives 4 % more area"
+    assert estimators_differ(1.0, 0.93) == "Crofton's formula gives 7 % less area"
+    assert "is 0" in estimators_differ(1.0, 0.0)
 
 
 def test_a_limit_that_makes_no_sense():

@@ -55,9 +55,9 @@ def test_contact_areas_of_layers():
     # Crofton with 13 directions is 7.4 % too small on planes along the axes: that is said.
     assert table["crofton_um2"].iloc[0] == pytest.approx(4.0 * 0.926, rel=0.01)
     assert table["warning"].tolist() == [
-        "the Crofton estimate is -7 %",
+        "Crofton's formula gives 7 % less area",
         "",
-        "the Crofton estimate is -7 %",
+        "Crofton's formula gives 7 % less area",
     ]
     assert table["area_um2"].tolist() == pytest.approx([4.0, 0.0, 4.0])
     assert table["area_per_volume_um2_um3"].tolist() == pytest.approx([1 / 2.4, 0.0, 1 / 2.4])

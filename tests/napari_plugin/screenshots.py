@@ -1,4 +1,4 @@
-"""Make screenshots of the plugin at 1280 x 800: 2-D, 3-D, and each dock at work.
+"""Make screenshots of the plugin at 1280 x 800: 2-D, 3-D, an interface, and each dock at work.
 
 Run it under Xvfb; it runs the recipe from the dock, and then opens what the run made::
 
@@ -94,6 +94,23 @@ def shoot_results(results: Path, out: Path) -> None:
     viewer.close()
 
 
+def shoot_map(results: Path, out: Path) -> None:
+    """Open the map of an interface over the grey volume, in 2-D and in 3-D."""
+    viewer = window()
+    viewer.open(str(results), plugin="ssbtomo")
+    chosen = next(layer for layer in viewer.layers if layer.name.startswith("interface"))
+    for layer in viewer.layers:
+        layer.visible = layer is chosen or layer.name == "grey"
+    viewer.layers.selection.active = chosen
+    shoot(viewer, out / "interface-2d.png")
+    viewer.layers["grey"].visible = False
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    viewer.scene.camera.angles = (0, -30, 130)
+    shoot(viewer, out / "interface-3d.png", seconds=4)
+    viewer.close()
+
+
 def shoot_question(results: Path, out: Path) -> None:
     """Measure labels that do not tell their voxel size."""
     viewer = window()
@@ -114,6 +131,7 @@ def main(recipe: Path, out: Path) -> None:
     results = out / "results"
     shoot_run(recipe, results, out)
     shoot_results(results, out)
+    shoot_map(results, out)
     shoot_question(results, out)
 
 

@@ -81,7 +81,10 @@ def test_maps_of_gaps_and_interfaces_lie_beside_the_labels(viewer, results, tiny
         np.testing.assert_allclose(layer.scale, layers["phases"].scale)
         assert layer.units == layers["phases"].units
         np.testing.assert_array_equal(layer.translate, layers["phases"].translate)
-        assert layer.blending == "additive"  # zero adds nothing to the phases below
+        zero, some = layer.colormap.map([0.0, 0.01])  # what lies below shows where there is nothing
+        assert layer.blending == "translucent"
+        assert zero[3] == 0
+        assert some[3] == 1
         assert layer.contrast_limits[0] == 0 < layer.contrast_limits[1]
         assert not layer.visible
     np.testing.assert_array_equal(np.asarray(layers[names[1]].data), area)

@@ -242,15 +242,12 @@ def estimators_differ(area: float, crofton: float) -> str:
         A warning; empty if they agree. Planes along the axes, where only the first is exact,
         read 7 % low by the second; small, rough or thin pieces part them in either direction.
     """
-    if crofton <= 0:
-        return "the Crofton estimate is 0" if area > 0 else ""
+    if area <= 0 or crofton <= 0:
+        return "one of two estimates of the area is 0, the other is not" if area != crofton else ""
     if abs(area / crofton - 1) <= _DIFFER:
         return ""
-    return (
-        f"the Crofton estimate is {100 * (crofton / area - 1):+.0f} %"
-        if area > 0
-        else ("the estimate by normals is 0, the Crofton estimate is not")
-    )
+    percent = 100 * (crofton / area - 1)
+    return f"Crofton's formula gives {abs(percent):.0f} % {'more' if percent > 0 else 'less'} area"
 
 
 def _not_resolvable(what: str, voxels: float, below: str) -> Resolved:

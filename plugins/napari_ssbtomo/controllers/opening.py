@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssbtomo.controllers.phases import colored, named, one_color
+from napari_ssbtomo.controllers.phases import colored, named, one_color, see_through
 from napari_ssbtomo.controllers.voxels import placement
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.palette import phase_colors
@@ -30,8 +30,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 class _Part:
     """One store of a results folder: how it is shown, and which table tells of its objects.
 
-    An overlay is a map that is zero nearly everywhere; it is shown in this colormap, added to
-    what lies below.
+    An overlay is a map that is zero nearly everywhere; it is shown in this colormap, with what
+    lies below where it is zero.
     """
 
     store: str
@@ -243,12 +243,14 @@ def _image(levels: Sequence[Any], meta: dict[str, Any], about: dict[str, Any]) -
 def _overlay(
     levels: Sequence[Any], meta: dict[str, Any], about: dict[str, Any], colormap: str
 ) -> LayerData:
-    """Return a map as an image whose zero is black and adds nothing to what lies below."""
+    """Return a map as an image that is transparent where it is zero."""
     import numpy as np
 
     values = np.asarray(levels[-1][...])
     top = float(np.percentile(values[values > 0], 99)) if (values > 0).any() else 1.0
-    look = {"colormap": colormap, "blending": "additive", "contrast_limits": (0.0, top)}
+    look = {
+        "colormap": see_through(colormap), "blending": "translucent", "contrast_limits": (0.0, top),
+    }  # fmt: skip
     return _layer(levels, {**meta, **look}, about, "image")
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["colored", "layer_phases", "named", "one_color"]
+__all__ = ["colored", "layer_phases", "named", "one_color", "see_through"]
 
 #: Layers with more voxels than this are not searched for labels while the window waits.
 _SEARCHED = 2**24
@@ -53,6 +53,28 @@ def one_color(color: str) -> Any:
     from napari.utils import DirectLabelColormap
 
     return DirectLabelColormap(color_dict={None: color, 0: "transparent"})
+
+
+def see_through(name: str) -> Any:
+    """Return a colour map for a volume that is zero nearly everywhere.
+
+    Parameters
+    ----------
+    name : str
+        A colour map that napari knows, from dark to bright; its darkest fifth is left out.
+
+    Returns
+    -------
+    napari.utils.Colormap
+        Zero is transparent, so that what lies below stays to be seen in its own colours.
+    """
+    import numpy as np
+    from napari.utils import Colormap
+    from napari.utils.colormaps import ensure_colormap
+
+    colors = np.array(ensure_colormap(name).map(np.linspace(0.2, 1, 256)), np.float32)
+    colors[0, 3] = 0
+    return Colormap(colors, name=f"clear {name}")
 
 
 def named(phases: Mapping[str, int]) -> pd.DataFrame:

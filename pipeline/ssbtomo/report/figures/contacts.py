@@ -55,7 +55,7 @@ def draw_contact_profile(sample: SampleView) -> Drawn | None:
     axes.set_ylim(0, 1.08 * float(table["area_per_volume"].max()) or 1.0)
     axes.set_xlim(float(table["position_um"].min()), float(table["position_um"].max()))
     axes.set_xlabel(f"position along {sample.transport_axis} (µm)")
-    axes.set_ylabel("contact area per volume (µm⁻¹)")
+    axes.set_ylabel("area per volume (µm⁻¹)")
     legend_of_pairs(axes)
     return Drawn(figure, table.reset_index(drop=True))
 

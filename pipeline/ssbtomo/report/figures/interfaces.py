@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_contact_matrix"]
 
 _QUANTITY = "contact_area_per_volume"
+_ROOM = 72  # signs that fit beside each other in a row of the matrix
 
 
 def draw_contact_matrix(sample: SampleView) -> Drawn | None:
@@ -109,4 +110,5 @@ def _numbers(axes: Axes, matrix: NDArray[np.float64], names: list[str], rows: pd
                 fontsize=11,
             )
             if ends:
-                axes.text(i, j + 0.2, ends, ha="center", va="center", color=color, fontsize=9)
+                size = 9 if len(ends) * len(names) < _ROOM else 7.5
+                axes.text(i, j + 0.2, ends, ha="center", va="center", color=color, fontsize=size)
