@@ -178,7 +178,7 @@ def _isolated_table(found: Activity, named: Mapping[Any, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["phase", "isolated_fraction", "isolated_pieces"])
 
 
-def _particle_table(found: Activity, spacing: Sequence[float]) -> pd.DataFrame:
+def _particle_table(found: Activity, spacing: Spacing) -> pd.DataFrame:
     import pandas as pd
 
     others = [label for label in found.cell.phases if label != found.cell.first("active")]

@@ -112,7 +112,7 @@ FIGURES: tuple[FigureSpec, ...] = (
     FigureSpec(
         "coverage",
         "Coverage of particles",
-        "Share of the active material's surface on particles that are covered so far by each phase.",
+        "How much of the active material's surface is on particles that a phase covers to this share.",
         "coverage of particles",
         contacts.draw_coverage,
     ),

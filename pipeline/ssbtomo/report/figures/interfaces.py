@@ -98,7 +98,7 @@ def _numbers(axes: Axes, matrix: NDArray[np.float64], names: list[str], rows: pd
                 axes.text(i, j, "–", ha="center", va="center", color=MUTED)
                 continue
             color = "white" if np.isfinite(row.value) and row.value > 0.55 * top else INK
-            text = f"{number(row.value)} µm⁻¹"
+            text = f"{number(row.value)} µm⁻¹" if np.isfinite(row.value) else number(row.value)
             ends = span(row.low, row.high, like=row.value)
             axes.text(
                 i,

@@ -1,0 +1,48 @@
+"""What the voxels do not show has no number in a run, but a reason."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import tifffile
+
+from ssbtomo import runner
+
+RECIPE = """\
+sample: {path: labels.tif, name: specks, voxel_size: [100 nm, 100 nm, 100 nm]}
+phases:
+  - {name: void, role: void, value: 0}
+  - {name: electrolyte, role: electrolyte, value: 1}
+  - {name: active, role: active, value: 2}
+segment: {method: labels}
+range: {shift: 0}
+quantify: {measures: [fractions, contacts, particles, interfaces, pores]}
+"""
+
+
+def test_specks_have_no_contact_area_but_a_reason(tmp_path):
+    labels = np.ones((24, 26, 28), np.uint8)
+    labels[14:, 4:22, 4:24] = 2
+    labels[2:12:4, ::4, ::4] = 0  # single voxels: a mean chord of less than that of a film
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    results = runner.run(tmp_path / "recipe.yaml", tmp_path / "out")
+    rows = results.table.set_index(["quantity", "subject"])
+    specks = rows.loc["contact_area_per_volume", "void|electrolyte"]
+    assert math.isnan(specks.value)
+    assert "void: mean chord" in specks.warnings
+    assert specks.warnings.endswith("not resolvable")
+    block = rows.loc["contact_area_per_volume", "electrolyte|active"]
+    assert block.value > 0
+    assert not block.warnings.endswith("not resolvable")
+    check = rows.loc["contact_area_per_volume_crofton", "electrolyte|active"]
+    # Two estimators of one area; where they part by more than 3 % both rows would say so.
+    assert check.value == pytest.approx(block.value, rel=0.03)
+    assert math.isnan(rows.loc["coverage", "active|void"].value)
+    assert rows.loc["coverage", "active|electrolyte"].value == 1
+    unexplained = rows[rows["value"].isna() & (rows["warnings"] == "")]
+    assert unexplained.empty
+    page = results.report.read_text(encoding="utf-8")
+    assert "not resolvable" in page
