@@ -70,6 +70,12 @@ def test_long_voxels_decide_for_particles_and_layers():
     assert check_size("coating", 1.2, flat).enough
 
 
+def test_almost_three_voxels_are_not_said_to_be_three():
+    assert check_size("gap", 0.2996, SPACING).warning == (
+        "gap: 2.9 voxels, below the 3 that are resolved"
+    )
+
+
 def test_a_layer_below_the_voxel_is_not_resolvable():
     found = check_size("LiNbO3", 0.01, SPACING)
     assert not found.enough

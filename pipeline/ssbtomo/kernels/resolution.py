@@ -257,7 +257,8 @@ def _not_resolvable(what: str, voxels: float, below: str) -> Resolved:
 
 def _too_few(what: str, voxels: float, least: float) -> Resolved:
     _check_least(least)
-    text = f"{what} {voxels:.2g} voxels, below the {least:g} that are resolved"
+    shown = math.floor(10 * voxels + _ROUNDING) / 10  # 2.99 is not 3
+    text = f"{what} {shown:g} voxels, below the {least:g} that are resolved"
     return Resolved(voxels, enough=False, warning=text)
 
 

@@ -71,7 +71,7 @@ def measure_interfaces(subject: Subject) -> Findings:
         gaps = _gaps(subject, cell, (active, partner))
         if gaps is not None:
             measured += _gap_numbers(gaps, report, (active, partner))
-            tables["gaps"] = _gap_rows(gaps)
+            tables["gaps"] = _gap_rows(gaps, subject)
         tables["patches"] = _patch_rows(pieces, subject)
     if not subject.full:
         return Findings(measured)
@@ -326,10 +326,11 @@ def _gap_numbers(
     yield from sizes_judged(sizes, report.subject)
 
 
-def _gap_rows(found: GapThickness) -> Rows:
+def _gap_rows(found: GapThickness, subject: Subject) -> Rows:
     total = float(found.area_um2.sum())
     return {
         "thickness_um": found.thickness_um,
         "area_um2": found.area_um2,
         "area_fraction": np.cumsum(found.area_um2) / (total or 1.0),
+        "resolved": found.thickness_um >= least_size(subject.spacing),
     }
