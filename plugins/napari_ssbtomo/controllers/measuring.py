@@ -188,6 +188,7 @@ def _areas(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[
             yield Measurement(
                 quantity, f"{pair.phase_a}|{pair.phase_b}", value, unit,
                 "voxel face x local normal", sample=request.name,
+                warnings=(str(pair.warning),) if pair.warning else (),
             )  # fmt: skip
 
 
