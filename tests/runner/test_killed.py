@@ -71,6 +71,9 @@ def test_interrupted_it_says_so_and_stays_resumable(recipe, tmp_path):
     assert (tmp_path / "out" / "work" / "scan" / "segment.done.json").is_file()
 
 
+QUICK = "segment: {repair: false}\nrange: {shift: 0}\n"  # for tests of the stages before
+
+
 def block_markers(out) -> set[str]:
     return {str(path.relative_to(out)) for path in out.glob("work/*/drafts/*.done/*/*.json")}
 
@@ -79,7 +82,7 @@ def block_markers(out) -> set[str]:
 @pytest.mark.usefixtures("no_report")
 def test_killed_inside_a_stage_it_computes_only_the_missing_blocks(stage, recipe, tmp_path):
     text = recipe.read_text(encoding="utf-8").replace("[16, 16, 16]", "[8, 8, 8]")
-    recipe.write_text(text + "denoise: {method: gaussian}\n", encoding="utf-8")
+    recipe.write_text(text + QUICK + "denoise: {method: gaussian}\n", encoding="utf-8")
     fresh = runner.run(recipe, tmp_path / "fresh")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(out)]
@@ -108,7 +111,7 @@ def test_killed_inside_the_measures_it_ends_the_same(recipe, tmp_path):
     text = recipe.read_text(encoding="utf-8").replace("[16, 16, 16]", "[8, 8, 8]")
     measures = "[fractions, connectivity, particles, pores]"
     text = text.replace("[fractions, contacts, connectivity, transport]", measures)
-    recipe.write_text(text + "range: {shift: 0}\n", encoding="utf-8")
+    recipe.write_text(text + QUICK, encoding="utf-8")
     fresh = runner.run(recipe, tmp_path / "fresh")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(out)]
@@ -150,7 +153,7 @@ def test_killed_while_it_writes_labels_it_ends_with_the_same_bytes(recipe, tmp_p
 
 @pytest.mark.usefixtures("no_report")
 def test_cancelled_inside_the_first_stage_it_goes_on_there(recipe, tmp_path):
-    text = recipe.read_text(encoding="utf-8")
+    text = recipe.read_text(encoding="utf-8") + QUICK
     recipe.write_text(text.replace("[16, 16, 16]", "[8, 16, 16]"), encoding="utf-8")
     cancel, out = threading.Event(), tmp_path / "out"
 
@@ -168,7 +171,7 @@ def test_cancelled_inside_the_first_stage_it_goes_on_there(recipe, tmp_path):
 
 @pytest.mark.usefixtures("no_report")
 def test_other_parameters_do_not_go_on_from_the_old_blocks(recipe, tmp_path):
-    text = recipe.read_text(encoding="utf-8")
+    text = recipe.read_text(encoding="utf-8") + QUICK
     cancel, out = threading.Event(), tmp_path / "out"
 
     def stop(event):
