@@ -46,14 +46,18 @@ def test_contact_areas_of_layers():
         (1, 20, 20), np.uint8
     )
     table = measure.contact_areas(labels, SPACING, phases=PHASES)
-    assert list(table.columns) == ["phase_a", "phase_b", "area_um2", "area_per_volume_um2_um3"]
+    columns = ["phase_a", "phase_b", "area_um2", "area_per_volume_um2_um3"]
+    assert list(table.columns) == [*columns, "crofton_um2", "disagrees"]
     assert table["area_um2"].tolist() == pytest.approx([4.0, 0.0, 4.0])
     assert table["area_per_volume_um2_um3"].tolist() == pytest.approx([1 / 2.4, 0.0, 1 / 2.4])
-    faces = measure.contact_areas(labels, SPACING, "faces")
-    assert faces["area_um2"].tolist() == pytest.approx([4.0, 0.0, 4.0])
     # Crofton with 13 directions is 7.4 % too small on planes along the axes.
+    assert table["disagrees"].tolist() == [True, False, True]
+    faces = measure.contact_areas(labels, SPACING, "faces")
+    assert list(faces.columns) == columns
+    assert faces["area_um2"].tolist() == pytest.approx([4.0, 0.0, 4.0])
     crofton = measure.contact_areas(labels, SPACING, "crofton")
     assert crofton["area_um2"].iloc[0] == pytest.approx(4.0 * 0.926, rel=0.01)
+    assert crofton["area_um2"].tolist() == table["crofton_um2"].tolist()
 
 
 def test_lazy_labels_give_the_same_bits():

@@ -17,17 +17,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.face_weight import FIXED_POINT, Vector, face_weight
 from ssbtomo.kernels.places import Places
 from ssbtomo.kernels.taps import smoothing_taps, tap_radius
 from ssbtomo.units import Spacing
 
 __all__ = ["FIXED_POINT", "Window", "halo", "weigh_pair"]
 
-FIXED_POINT = 2**20
-"""Units per voxel face: weights are stored as integers of this resolution."""
-
 Window = tuple[slice, slice, slice]
-_Vector = tuple[float, float, float]
 _LANES = 16  # values that are summed at once, in any order
 
 
@@ -265,14 +262,14 @@ def _add(target: NDArray[np.int32], row: NDArray[np.integer], weight: int) -> No
 
 
 @njit(nogil=True, cache=True)
-def _normal_at(smooth: NDArray[np.int32], y: int, x: int, pair: _Pair) -> _Vector:
-    """Smooth along x, at one voxel; in units of the face across each axis."""
+def _normal_at(smooth: NDArray[np.int32], y: int, x: int, pair: _Pair) -> Vector:
+    """Smooth along x, at one voxel."""
     taps, own = pair.taps_x[0], pair.taps_x[1]
     size = len(taps)
     return (
-        _smooth_at(smooth[0, y, x : x + size], taps),
-        _smooth_at(smooth[1, y, x : x + size], taps),
-        _smooth_at(smooth[2, y, x : x + size], own),
+        _smooth_at(smooth[0, y, x : x + size], taps) * pair.areas[0],
+        _smooth_at(smooth[1, y, x : x + size], taps) * pair.areas[1],
+        _smooth_at(smooth[2, y, x : x + size], own) * pair.areas[2],
     )
 
 
@@ -344,37 +341,13 @@ def _weigh_faces(
             continue
         dz, dy, dx = int(axis == 0), int(axis == 1), int(axis == 2)
         far = _normal_at(smooth[(z + dz) % 2], y + dy, x + dx, pair)
-        normal = (near[0] + far[0], near[1] + far[1], near[2] + far[2])
-        weight = _face_weight(normal, axis, at, pair)
+        weight = face_weight(near, far, axis, at, pair.shape)
         for k in range(len(sums.z)):
             sums.weights[sums.z[k, z] + sums.y[k, y] + sums.x[k, x], axis] += weight
         if sums.objects.size:
             before, after = sums.objects[z, y, x], sums.objects[z + dz, y + dy, x + dx]
             sums.weights[before, axis] += weight
             sums.weights[after, axis] += weight if after != before else 0
-
-
-@njit(nogil=True, cache=True)
-def _face_weight(normal: _Vector, axis: int, at: tuple[int, int, int], pair: _Pair) -> int:
-    """Return |n . e| of a face, in fixed point.
-
-    In the outermost layer of voxels the interface goes on to the end of the volume, half a
-    voxel beyond the last face across it; the faces along the end stand for that part too.
-    """
-    by_z, by_y, by_x = (
-        normal[0] * pair.areas[0],
-        normal[1] * pair.areas[1],
-        normal[2] * pair.areas[2],
-    )
-    squares = (by_z * by_z, by_y * by_y, by_x * by_x)
-    total = squares[0] + squares[1] + squares[2]
-    if total == 0.0:
-        return FIXED_POINT
-    factor = 1.0
-    for k in range(3):
-        if k != axis and (at[k] == 0 or at[k] == pair.shape[k] - 1):
-            factor += 0.5 * min(squares[k] / max(total - squares[k], 1e-30), 1.0)
-    return int(np.rint(np.sqrt(squares[axis] / total) * factor * FIXED_POINT))
 
 
 @njit(nogil=True, cache=True)
@@ -391,4 +364,4 @@ def _edge_normal(
             for dx in range(1 if axis == 2 else 2):
                 part = _normal_at(smooth[(z + dz) % 2], y + dy, x + dx, pair)
                 for k in range(3):
-                    normal[k] += part[k] * pair.areas[k]
+                    normal[k] += part[k]

@@ -54,7 +54,7 @@ def contact_areas(
     `estimator`    what it is                                        bias, measured
     ============== ================================================= =======================
     ``normals``    voxel faces weighted by the local normal          planes < 1 %, balls of
-                                                                     5 voxels and more < 1 %
+                                                                     4 voxels and more < 1 %
     ``crofton``    neighbours counted in 13 directions               planes along the axes
                                                                      -7 %, 0 on average
     ``faces``      the sum of voxel faces                            0 to +73 %, +50 % on
@@ -91,7 +91,9 @@ def contact_areas(
     -------
     pandas.DataFrame
         Columns ``phase_a``, ``phase_b``, ``area_um2``, ``area_per_volume_um2_um3`` (per
-        volume of the whole array).
+        volume of the whole array); for ``normals`` also ``crofton_um2``, the area by that
+        estimator as a check, and ``disagrees``: they differ by more than 3 %. Planes along
+        the axes do, for 13 directions read them 7 % too small.
 
     Raises
     ------
@@ -108,15 +110,19 @@ def contact_areas(
             f"there is no area estimator {estimator!r}",
             hint=f"take one of {', '.join([*_FIELD, *AREA_PEERS])}",
         )
+    check: dict[str, list[float] | list[bool]] = {}
     if estimator in AREA_PEERS:
         source, named = _asked(labels, phases, engine, least=2)
         order = list(named.values())
         area, density = peer_areas(source, check_spacing(spacing), order, estimator, engine)
     else:
         source, named, areas = _measured(labels, spacing, phases, engine, least=2)
-        values = getattr(areas, _FIELD[estimator])
-        area = np.array([values[named[a], named[b]] for a, b in combinations(named, 2)])
+        pairs = list(combinations(named.values(), 2))
+        area = np.array([getattr(areas, _FIELD[estimator])[pair] for pair in pairs])
         density = area / _volume(source, spacing)
+        if estimator == "normals":
+            check["crofton_um2"] = [areas.crofton_um2[pair] for pair in pairs]
+            check["disagrees"] = [pair in areas.disagreeing for pair in pairs]
     names = list(combinations(named, 2))
     return pd.DataFrame(
         {
@@ -124,6 +130,7 @@ def contact_areas(
             "phase_b": [b for _, b in names],
             "area_um2": area,
             "area_per_volume_um2_um3": density,
+            **check,
         }
     )
 

@@ -14,7 +14,6 @@ from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
 __all__ = ["measure_contacts", "thin_phases"]
 
 _ESTIMATOR = "voxel face x local normal"
-_DISAGREE = 0.03
 
 
 def measure_contacts(subject: Subject) -> Findings:
@@ -84,7 +83,7 @@ def _pairs(areas: InterfaceAreas, thin: dict[int, str], subject: Subject) -> Ite
     for (a, b), area in areas.area_um2.items():
         warnings = [thin[k] for k in (a, b) if k in thin]
         check = areas.crofton_um2[a, b]
-        if check > 0 and abs(area / check - 1) > _DISAGREE:
+        if (a, b) in areas.disagreeing:
             warnings.append(f"the Crofton estimate is {check / subject.volume_um3:.4g} 1/um")
         yield Measurement(
             "contact_area_per_volume", _joined(subject, a, b), area / subject.volume_um3,

@@ -112,7 +112,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     section: Section
     axis: str
