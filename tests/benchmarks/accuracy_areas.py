@@ -19,6 +19,7 @@ CUBES = (1.0, 1.0, 1.0)
 RATIOS = (1.0, 2.0, 4.0)
 PARTS = ("planes", "axes", "balls", "nested", "cut", "slabs")
 ESTIMATORS = ("area_um2", "crofton_um2", "faces_um2")
+TO_VOLUME = ("ball of that volume", "area / that ball")
 Row = tuple[str, list[float], str]
 
 
@@ -81,7 +82,11 @@ def axes(share: float) -> Iterator[Row]:
 
 
 def balls(share: float) -> Iterator[Row]:
-    """Balls of few voxels, at random places."""
+    """Balls of few voxels, at random places.
+
+    Two more rows: the area of the ball that has the volume of the voxels, which says what was
+    lost when the ball was cut into voxels, and the estimate relative to that area.
+    """
     for ratio in RATIOS:
         for radius in (4, 5, 6, 8, 12):
             rng, found = np.random.default_rng(radius), []
@@ -89,9 +94,13 @@ def balls(share: float) -> Iterator[Row]:
                 spacing = stretched(ratio, draw)
                 inside = squared_radius(radius * ratio, spacing, rng) < (radius * ratio) ** 2
                 areas = interface_areas(inside.astype(np.uint8), spacing, [0, 1])
-                found.append(errors_of(areas, (0, 1), 4 * np.pi * (radius * ratio) ** 2))
+                truth = 4 * np.pi * (radius * ratio) ** 2
+                full = 4 / 3 * np.pi * (radius * ratio) ** 3
+                same = (inside.sum() * np.prod(spacing) / full) ** (2 / 3)
+                own = errors_of(areas, (0, 1), truth)
+                found.append([*own, same - 1, (own[0] + 1) / same - 1])
             name = f"balls {ratio:g}:1 radius {radius} largest voxels"
-            yield from rows(name, found, ("2 %", "-", "-"))
+            yield from rows(name, found, ("2 %", "-", "-", "-", "0.5 %"))
 
 
 def squared_radius(radius: float, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
@@ -173,8 +182,9 @@ def slabs(share: float) -> Iterator[Row]:
 
 
 def rows(name: str, found: list[list[float]], goals: Sequence[str]) -> Iterator[Row]:
-    """One row for each estimator."""
-    for kind, column, goal in zip(ESTIMATORS, zip(*found, strict=True), goals, strict=True):
+    """One row for each estimator, and for each comparison by volume if there are any."""
+    kinds = (*ESTIMATORS, *TO_VOLUME)[: len(goals)]
+    for kind, column, goal in zip(kinds, zip(*found, strict=True), goals, strict=True):
         yield f"{name}, {kind.removesuffix('_um2')}", list(column), goal
 
 

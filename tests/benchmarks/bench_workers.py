@@ -2,17 +2,21 @@
 
 Filters and labelling from store to store, in blocks of 128, with threads and with processes. The
 workers are warm: each case runs on a small volume first. Best of three; the volume is that of
-``bench_scale.py``. Nothing else may run on the machine meanwhile.
+``bench_scale.py``. Nothing else may run on the machine meanwhile. The compiled codecs of the stores
+get one thread, as they have in worker processes: with threads, one worker would else use all cores.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+os.environ["RAYON_NUM_THREADS"] = "1"  # before the codecs are loaded
 
 import numpy as np
 from bench_scale import SMALL, SPACING, generate, stored

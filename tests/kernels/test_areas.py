@@ -79,6 +79,11 @@ def test_planes_along_the_axes_are_exact(spacing, axis):
     assert areas.faces_um2[0, 5] == pytest.approx(truth, rel=1e-12)
 
 
+def same_volume_area(inside, spacing):
+    """Area of the ball that has the volume of these voxels."""
+    return np.cbrt(36 * np.pi * (np.count_nonzero(inside) * np.prod(spacing)) ** 2)
+
+
 @pytest.mark.parametrize("radius", [4, 6, 10, 16])
 def test_balls(radius):
     rng = np.random.default_rng(radius)
@@ -89,26 +94,32 @@ def test_balls(radius):
         for _ in range(8)
     ]
     truth = 4 * np.pi * radius**2
-    # The mean is -24 % / radius², with radius in voxels. A single ball of 4 voxels scatters by
-    # 1.3 % with the position of its centre, as its own digital volume does.
-    assert np.mean([a.area_um2[0, 1] for a in areas]) == pytest.approx(truth, rel=0.02)
+    # Over 96 centres the mean is within 0.1 %; that of 8 balls of radius 4 scatters by 0.4 %.
+    assert np.mean([a.area_um2[0, 1] for a in areas]) == pytest.approx(truth, rel=0.01)
     assert np.mean([a.crofton_um2[0, 1] for a in areas]) == pytest.approx(truth, rel=0.02)
     # Bare faces are 3/2 too large on average over all directions.
     assert np.mean([a.faces_um2[0, 1] for a in areas]) == pytest.approx(1.5 * truth, rel=0.02)
 
 
-@pytest.mark.parametrize("spacing", [(2.0, 1.0, 1.0), (1.0, 1.0, 4.0)])
-def test_a_ball_of_four_large_voxels(spacing):
-    radius = 4 * max(spacing)
-    rng = np.random.default_rng(5)
-    areas = [
-        interface_areas(
-            ball(radius, spacing, rng.uniform(-0.5, 0.5, 3)).astype(np.uint8), spacing, [0, 1]
-        ).area_um2[0, 1]
-        for _ in range(4)
-    ]
-    # Measured -0.7 % at 2:1 and -0.4 % at 4:1.
-    assert np.mean(areas) == pytest.approx(4 * np.pi * radius**2, rel=0.02)
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("radius", [4, 5, 8])
+def test_every_ball_has_the_area_that_goes_with_its_volume(radius, spacing):
+    """The scatter from ball to ball is that of their voxels, which all of the volume shows."""
+    centres = [(0, 0, 0), (0.5, 0, 0), (0.5, 0.5, 0), (0.5, 0.5, 0.5), (0.35, 0.44, 0.4)]
+    for shift in centres:
+        inside = ball(radius * max(spacing), spacing, shift)
+        area = interface_areas(inside.astype(np.uint8), spacing, [0, 1]).area_um2[0, 1]
+        # Measured, 96 centres at each of 3 spacings: within 0.22 % at radius 4, 0.12 % from 5 on.
+        assert area == pytest.approx(same_volume_area(inside, spacing), rel=0.004)
+
+
+def test_no_estimator_knows_the_area_of_a_small_ball_around_a_voxel():
+    """Balls of 3.75 and of 4 voxels are the same voxels there, and their areas 14 % apart."""
+    squares = sum(g**2 for g in np.meshgrid(*[np.arange(-6.0, 7.0)] * 3, indexing="ij"))
+    assert np.array_equal(squares < 3.75**2, squares < 4**2)
+    labels = (squares < 4**2).astype(np.uint8)
+    area = interface_areas(labels, (1, 1, 1), [0, 1]).area_um2[0, 1]
+    assert 4 * np.pi * 3.75**2 < area < 4 * np.pi * 4**2
 
 
 def test_nested_balls():
@@ -116,7 +127,7 @@ def test_nested_balls():
     radius = np.sqrt(sum(g**2 for g in grid))
     labels = sum((radius < r).astype(np.uint8) for r in (5, 10, 15))
     areas = interface_areas(labels, (1, 1, 1), [0, 1, 2, 3]).area_um2
-    # The goal; a ball of 5 voxels is the smallest that holds it with certainty.
+    # The goal. Measured +0.11, +0.06 and +0.10 %.
     assert areas[2, 3] == pytest.approx(314.16, rel=0.02)
     assert areas[1, 2] == pytest.approx(1256.6, rel=0.02)
     assert areas[0, 2] == areas[0, 3] == areas[1, 3] == 0

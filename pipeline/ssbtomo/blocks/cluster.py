@@ -19,9 +19,9 @@ from ssbtomo.errors import TaskError
 __all__ = ["ClusterPool", "LostError", "connect", "start_local"]
 
 #: Read by the libraries when they are imported: one thread for each, as tasks run side by side.
-_BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-         "VECLIB_MAXIMUM_THREADS")  # fmt: skip
-_NO_WORKERS = 60.0  # seconds without any worker after which a cluster is given up
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+            "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS")  # fmt: skip
+_NO_WORKERS = 180.0  # seconds without any worker after which a cluster is given up
 _LOOK = 5.0  # seconds between looks at the workers of a cluster
 _PATIENCE = 10.0  # seconds that a loop has to end
 _starting = threading.Lock()  # starting changes variables and settings of the whole process
@@ -138,7 +138,7 @@ class ClusterPool:
             raise
 
     def check(self) -> None:
-        """Give up a cluster that has had no worker for a minute.
+        """Give up a cluster that has had no worker for three minutes.
 
         Raises
         ------
@@ -187,7 +187,7 @@ async def _fetch(future: Any) -> Any:
 def start_local(count: int, memory_per_worker: int | None) -> ClusterPool:
     """Start worker processes on this machine, each with one thread.
 
-    BLAS, OpenMP and Numba get one thread in each: the tasks are what runs side by side. The
+    BLAS, OpenMP, Numba and the codecs of stores get one thread in each: the tasks are what runs side by side. The
     variables of this process stay as they were. Any thread may call it, several at once.
 
     Parameters
@@ -231,7 +231,7 @@ def _local_cluster(count: int, memory_per_worker: int | None, loop: _Loop) -> An
     import dask
     from distributed import LocalCluster
 
-    single = dict.fromkeys(_BLAS, "1")
+    single = dict.fromkeys(_THREADS, "1")
     spawned = {**dask.config.get("distributed.nanny.pre-spawn-environ"), **single}
     numba = {"NUMBA_NUM_THREADS": "1", **host_cache()}
     with (

@@ -75,7 +75,7 @@ def default_sigma(spacing: Spacing) -> float:
     -------
     float
         Micrometres. Less and gently tilted planes read up to 1 % too large; more and
-        particles below a radius of 6 voxels read too small.
+        the normals of features closer than the smoothing mix.
     """
     return 2.0 * max(spacing)
 
@@ -113,9 +113,16 @@ def area_counts(
     Estimator: each voxel face between two phases, weighted by the component of the local
     normal across it; the normal is the smoothed sum of that pair's faces. Bias, measured:
     planes of random orientation +0.1 % (worst +1.2 %), planes along the axes 0, for spacings
-    up to 4 : 1; spheres -1.5 % at a radius of 4 largest voxels, below 0.5 % from 8 on; slabs
+    up to 4 : 1; balls of 4 largest voxels in radius and more within 0.1 % on average; slabs
     of 1.5 voxels and more within 2 %. A third phase and the end of the volume add no bias.
     For the memory see `area_sums`.
+
+    Every single ball of 4 largest voxels and more is within 0.25 % of the ball that has the
+    volume of its voxels; but that one differs from the ball that was cut into voxels, with
+    the place of its centre: by 1.1 % (standard deviation; worst 4 to 5 %) at a radius of 4
+    cubic voxels, 0.7 % at 5, 0.4 % at 6, 0.2 % at 8; half of it at 2 : 1. No estimator can
+    know better: around the centre of a voxel all radii from 3.75 to 4 give the same voxels,
+    around a corner those from 3.85 to 4.09, and their areas differ by 14 %.
 
     Parameters
     ----------

@@ -6,7 +6,8 @@ vectors give the normal of the interface. Only faces of this very pair enter, so
 third phase nor the end of the volume bends the normal of a flat interface, at whatever angle
 they meet it.
 
-All sums are integers: no order of summation and no cut into blocks changes a bit.
+All sums are integers: no order of summation and no cut into blocks changes a bit. Those along
+z fit into int16, those along z and y into the 24 bits of float32, whose arithmetic is fast.
 """
 
 from __future__ import annotations
@@ -17,41 +18,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.face_weight import FIXED_POINT, Vector, face_weight
 from ssbtomo.kernels.places import Places
+from ssbtomo.kernels.plane_sums import BAND, Pair, Planes, bands, smooth_plane
 from ssbtomo.kernels.taps import smoothing_taps, tap_radius
 from ssbtomo.units import Spacing
 
 __all__ = ["FIXED_POINT", "Window", "halo", "weigh_pair"]
 
-FIXED_POINT = 2**20
-"""Units per voxel face: weights are stored as integers of this resolution."""
-
 Window = tuple[slice, slice, slice]
-_Vector = tuple[float, float, float]
 _LANES = 16  # values that are summed at once, in any order
-
-
-class _Pair(NamedTuple):
-    """What a sweep over the faces of one pair of phases needs to know."""
-
-    first: int
-    second: int
-    shape: tuple[int, int, int]
-    bounds: NDArray[np.int64]
-    taps_z: NDArray[np.int32]
-    taps_y: NDArray[np.int32]
-    taps_x: NDArray[np.float64]
-    reach_x: int
-    areas: NDArray[np.float64]
-
-
-class _Planes(NamedTuple):
-    """Work space of a sweep along z: a ring of jump planes, and two smoothed planes."""
-
-    jumps: NDArray[np.int8]
-    filled: NDArray[np.uint8]
-    along_z: NDArray[np.int32]
-    smooth: NDArray[np.int32]
+_ALIGNED = 32  # what the length of a row in the work space is a multiple of
+_TAP_SUM = 2**12  # of the weights along an axis; its square is 2**24
 
 
 class _Sums(NamedTuple):
@@ -121,15 +99,17 @@ def weigh_pair(
 
     Notes
     -----
-    Two planes of normals and a ring of 2 r + 1 planes of jumps (one byte per axis) are
+    Two planes of normals and a ring of 2 r + 2 planes of jumps (one byte per axis) are
     held: about 1 byte per voxel for a block of 128 voxels and more.
     """
-    taps = [smoothing_taps(sigma / edge) for edge in spacing]
+    taps = [smoothing_taps(sigma / edge, _TAP_SUM) for edge in spacing]
     bounds = np.array([[part.start, part.stop] for part in inner], dtype=np.int64)
     reach = taps[2].shape[1] // 2
     taps_x = np.pad(taps[2].astype(np.float64), ((0, 0), (0, -taps[2].shape[1] % _LANES)))
+    taps_z, taps_y = taps[0].astype(np.int16), taps[1].astype(np.float32)
     areas = min(spacing) / np.array(spacing)
-    setting = _Pair(*pair, index.shape, bounds, taps[0], taps[1], taps_x, reach, areas)
+    stride = -(-(index.shape[2] + taps_x.shape[1]) // _ALIGNED) * _ALIGNED
+    setting = Pair(*pair, index.shape, bounds, taps_z, taps_y, taps_x, reach, stride, areas)
     objects = places.objects if places.objects is not None else np.zeros((0, 0, 0), np.int32)
     sums = _Sums(objects, *places.along, np.zeros((places.count, 3), dtype=np.int64))
     normals = np.zeros((len(edges), 3))
@@ -140,21 +120,27 @@ def weigh_pair(
 @njit(nogil=True, cache=True)
 def _sweep(
     index: NDArray[np.uint8],
-    pair: _Pair,
+    pair: Pair,
     sums: _Sums,
     edges: NDArray[np.int32],
     normals: NDArray[np.float64],
 ) -> None:
     """Walk along z with a ring of jump planes; smooth a plane, then weigh the one before."""
-    depth, height, width = index.shape
-    reach, pad = pair.taps_z.shape[1] // 2, pair.taps_x.shape[1]
+    depth = len(index)
+    reach, span = pair.taps_z.shape[1] // 2, pair.taps_y.shape[1] // 2
     low, high = pair.bounds[0]
-    need = _needed_rows(index, pair, edges)
-    planes = _Planes(
-        np.zeros((3, 2 * reach + 1, height, width), dtype=np.int8),
-        np.zeros((3, 2 * reach + 1, height), dtype=np.uint8),
-        np.zeros((3, height, width), dtype=np.int32),
-        np.zeros((2, 3, height, width + pad), dtype=np.int32),
+    need = _needed_bands(index, pair, edges)
+    size = need.shape[1] * BAND * pair.stride
+    around = (2 * bands(span) + 1) * BAND * pair.stride
+    most = 2 * max(reach, span) + 1
+    planes = Planes(
+        np.zeros((3, (2 * reach + 2) * size), dtype=np.int8),
+        np.zeros((3, 2 * reach + 1, need.shape[1]), dtype=np.uint8),
+        np.zeros(BAND * pair.stride, dtype=np.int16),
+        np.zeros((3, size + around), dtype=np.float32),
+        np.zeros((2, 3, size), dtype=np.float32),
+        np.zeros(most, dtype=np.int64),
+        np.zeros((most + 1, 3), dtype=np.int64),
     )
     known, item = low - reach - 1, 0
     for z in range(low, high + 1):
@@ -163,7 +149,7 @@ def _sweep(
             while known < z + reach:
                 known += 1
                 _find_jumps(index, pair, known, planes)
-            _smooth_plane(planes, z, pair, need[z])
+            smooth_plane(planes, z, pair, need[z])
         if z > low and need[z - 1].any():
             _weigh_plane(index, z - 1, pair, planes.smooth, sums)
             while item < len(edges) and edges[item, 0] < z:
@@ -172,31 +158,33 @@ def _sweep(
 
 
 @njit(nogil=True, cache=True)
-def _needed_rows(
-    index: NDArray[np.uint8], pair: _Pair, edges: NDArray[np.int32]
+def _needed_bands(
+    index: NDArray[np.uint8], pair: Pair, edges: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
-    """Mark the rows of voxels whose smoothed normal some owned face or edge asks for."""
+    """Mark the bands of rows whose smoothed normal some owned face or edge asks for."""
     depth, height = index.shape[:2]
-    need = np.zeros((depth + 1, height + 1), dtype=np.uint8)
+    need = np.zeros((depth + 1, bands(height + 1)), dtype=np.uint8)
     low, high = pair.bounds[2]
     faces = np.zeros(high - low, dtype=np.uint8)
     for z in range(pair.bounds[0, 0], pair.bounds[0, 1]):
         for y in range(pair.bounds[1, 0], pair.bounds[1, 1]):
             found = _mark_faces(index, (z, y), pair, faces)
-            need[z, y] |= found != 0
-            need[z, y + 1] |= (found >> 1) & 1
-            need[z + 1, y] |= found & 1
+            need[z, y // BAND] |= found != 0
+            need[z, (y + 1) // BAND] |= (found >> 1) & 1
+            need[z + 1, y // BAND] |= found & 1
     for item in range(len(edges)):
         z, y = edges[item, 0], edges[item, 1]
-        need[z : z + 2, y : y + 2] = 1
-    return need[:, :height]
+        need[z : z + 2, y // BAND] = 1
+        need[z : z + 2, (y + 1) // BAND] = 1
+    return need
 
 
 @njit(nogil=True, cache=True)
-def _find_jumps(index: NDArray[np.uint8], pair: _Pair, z: int, planes: _Planes) -> None:
+def _find_jumps(index: NDArray[np.uint8], pair: Pair, z: int, planes: Planes) -> None:
     """Write the signed faces after each voxel of plane `z` into its slot of the ring."""
-    depth, height, _ = index.shape
-    slot = z % planes.jumps.shape[1]
+    depth, height, width = index.shape
+    slot = z % planes.filled.shape[1]
+    first = slot * planes.filled.shape[2] * BAND * pair.stride + pair.reach_x
     planes.filled[:, slot] = 0
     if z < 0 or z >= depth:
         return
@@ -206,88 +194,46 @@ def _find_jumps(index: NDArray[np.uint8], pair: _Pair, z: int, planes: _Planes) 
             if (axis == 0 and z + 1 == depth) or (axis == 1 and y + 1 == height):
                 continue
             after = index[z + 1, y] if axis == 0 else index[z, y + 1] if axis == 1 else here[1:]
-            row = planes.jumps[axis, slot, y]
+            begin = first + y * pair.stride
+            row = planes.jumps[axis, begin : begin + width]
             found = np.uint8(0)
             for x in range(len(after)):
                 out = (here[x] == pair.first) & (after[x] == pair.second)
                 back = (here[x] == pair.second) & (after[x] == pair.first)
                 row[x] = np.int8(out) - np.int8(back)
                 found |= np.uint8(out) | np.uint8(back)
-            planes.filled[axis, slot, y] = found
+            planes.filled[axis, slot, y // BAND] |= found
 
 
 @njit(nogil=True, cache=True)
-def _smooth_plane(planes: _Planes, z: int, pair: _Pair, need: NDArray[np.uint8]) -> None:
-    """Smooth the jumps along z and y, for the needed rows of one plane."""
-    height, width = planes.along_z.shape[1:]
-    span, pad = pair.taps_y.shape[1] // 2, pair.reach_x
-    for axis in range(3):
-        taps_y = pair.taps_y[1 if axis == 1 else 0]
-        known = np.zeros(height, dtype=np.uint8)
-        done = 0
-        for y in range(height):
-            if not need[y]:
-                continue
-            done = max(done, y - span)
-            while done < min(y + span + 1, height):
-                known[done] = _sum_planes(planes, pair, axis, z, done)
-                done += 1
-            target = planes.smooth[z % 2, axis, y, pad : pad + width]
-            target[:] = 0
-            for t in range(2 * span + 1):
-                near = y + t - span
-                if 0 <= near < height and known[near] and taps_y[t]:
-                    _add(target, planes.along_z[axis, near], taps_y[t])
-
-
-@njit(nogil=True, cache=True)
-def _sum_planes(planes: _Planes, pair: _Pair, axis: int, z: int, y: int) -> int:
-    """Smooth one row of jumps along z; say whether there was any."""
-    slots = planes.jumps.shape[1]
-    taps = pair.taps_z[1 if axis == 0 else 0]
-    target = planes.along_z[axis, y]
-    found = 0
-    for t in range(len(taps)):
-        slot = (z - len(taps) // 2 + t) % slots
-        if planes.filled[axis, slot, y] and taps[t]:
-            if not found:
-                target[:] = 0
-            found = 1
-            _add(target, planes.jumps[axis, slot, y], taps[t])
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _add(target: NDArray[np.int32], row: NDArray[np.integer], weight: int) -> None:
-    factor = np.int32(weight)
-    for x in range(len(target)):
-        target[x] += factor * np.int32(row[x])
-
-
-@njit(nogil=True, cache=True)
-def _normal_at(smooth: NDArray[np.int32], y: int, x: int, pair: _Pair) -> _Vector:
-    """Smooth along x, at one voxel; in units of the face across each axis."""
-    taps, own = pair.taps_x[0], pair.taps_x[1]
-    size = len(taps)
-    return (
-        _smooth_at(smooth[0, y, x : x + size], taps),
-        _smooth_at(smooth[1, y, x : x + size], taps),
-        _smooth_at(smooth[2, y, x : x + size], own),
-    )
+def _normal_at(smooth: NDArray[np.float32], y: int, x: int, pair: Pair) -> Vector:
+    """Smooth along x, at one voxel."""
+    first = y * pair.stride + x
+    last = first + pair.taps_x.shape[1]
+    z_row, y_row, x_row = smooth[0, first:last], smooth[1, first:last], smooth[2, first:last]
+    z, y_sum, x_sum = _smooth_at(z_row, y_row, x_row, pair.taps_x)
+    return z * pair.areas[0], y_sum * pair.areas[1], x_sum * pair.areas[2]
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _smooth_at(row: NDArray[np.int32], taps: NDArray[np.float64]) -> float:
-    """Sum as float64: exact in any order, for all these sums are integers below 2**46."""
-    total = 0.0
-    for t in range(len(taps)):
-        total += taps[t] * np.float64(row[t])
-    return total
+def _smooth_at(
+    z_row: NDArray[np.float32],
+    y_row: NDArray[np.float32],
+    x_row: NDArray[np.float32],
+    taps: NDArray[np.float64],
+) -> Vector:
+    """Sum as float64: exact in any order, for all these sums are integers below 2**37."""
+    z, y, x = 0.0, 0.0, 0.0
+    for t in range(taps.shape[1]):
+        z += taps[0, t] * np.float64(z_row[t])
+        y += taps[0, t] * np.float64(y_row[t])
+        x += taps[1, t] * np.float64(x_row[t])
+    return z, y, x
 
 
 @njit(nogil=True, cache=True)
 def _weigh_plane(
-    index: NDArray[np.uint8], z: int, pair: _Pair, smooth: NDArray[np.int32], sums: _Sums
+    index: NDArray[np.uint8], z: int, pair: Pair, smooth: NDArray[np.float32], sums: _Sums
 ) -> None:
     """Add the weight of each owned face of the pair in one plane."""
     low, high = pair.bounds[2]
@@ -302,7 +248,7 @@ def _weigh_plane(
 
 @njit(nogil=True, cache=True)
 def _mark_faces(
-    index: NDArray[np.uint8], row: tuple[int, int], pair: _Pair, faces: NDArray[np.uint8]
+    index: NDArray[np.uint8], row: tuple[int, int], pair: Pair, faces: NDArray[np.uint8]
 ) -> int:
     """Write the faces after each owned voxel of a row as bits, and return all that occur.
 
@@ -332,8 +278,8 @@ def _mark_faces(
 def _weigh_faces(
     unlike: tuple[int, int, int],
     at: tuple[int, int, int],
-    pair: _Pair,
-    smooth: NDArray[np.int32],
+    pair: Pair,
+    smooth: NDArray[np.float32],
     sums: _Sums,
 ) -> None:
     """Add the weights of those faces after one voxel that lead to the other phase."""
@@ -344,8 +290,7 @@ def _weigh_faces(
             continue
         dz, dy, dx = int(axis == 0), int(axis == 1), int(axis == 2)
         far = _normal_at(smooth[(z + dz) % 2], y + dy, x + dx, pair)
-        normal = (near[0] + far[0], near[1] + far[1], near[2] + far[2])
-        weight = _face_weight(normal, axis, at, pair)
+        weight = face_weight(near, far, axis, at, pair.shape)
         for k in range(len(sums.z)):
             sums.weights[sums.z[k, z] + sums.y[k, y] + sums.x[k, x], axis] += weight
         if sums.objects.size:
@@ -355,33 +300,10 @@ def _weigh_faces(
 
 
 @njit(nogil=True, cache=True)
-def _face_weight(normal: _Vector, axis: int, at: tuple[int, int, int], pair: _Pair) -> int:
-    """Return |n . e| of a face, in fixed point.
-
-    In the outermost layer of voxels the interface goes on to the end of the volume, half a
-    voxel beyond the last face across it; the faces along the end stand for that part too.
-    """
-    by_z, by_y, by_x = (
-        normal[0] * pair.areas[0],
-        normal[1] * pair.areas[1],
-        normal[2] * pair.areas[2],
-    )
-    squares = (by_z * by_z, by_y * by_y, by_x * by_x)
-    total = squares[0] + squares[1] + squares[2]
-    if total == 0.0:
-        return FIXED_POINT
-    factor = 1.0
-    for k in range(3):
-        if k != axis and (at[k] == 0 or at[k] == pair.shape[k] - 1):
-            factor += 0.5 * min(squares[k] / max(total - squares[k], 1e-30), 1.0)
-    return int(np.rint(np.sqrt(squares[axis] / total) * factor * FIXED_POINT))
-
-
-@njit(nogil=True, cache=True)
 def _edge_normal(
     edge: NDArray[np.int32],
-    pair: _Pair,
-    smooth: NDArray[np.int32],
+    pair: Pair,
+    smooth: NDArray[np.float32],
     normal: NDArray[np.float64],
 ) -> None:
     """Average the normals of the four voxels around a voxel edge."""
@@ -391,4 +313,4 @@ def _edge_normal(
             for dx in range(1 if axis == 2 else 2):
                 part = _normal_at(smooth[(z + dz) % 2], y + dy, x + dx, pair)
                 for k in range(3):
-                    normal[k] += part[k] * pair.areas[k]
+                    normal[k] += part[k]

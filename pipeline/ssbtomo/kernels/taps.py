@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = ["smoothing_taps", "tap_radius"]
 
-_TAP_SUM = 2**15
 _REACH = 2.5
 _MATCHING_STEPS = 8
 
 
-def smoothing_taps(sigma: float) -> NDArray[np.int32]:
-    """Return the smoothing weights along one axis, as integers that sum to 2**15.
+def smoothing_taps(sigma: float, total: int = 2**15) -> NDArray[np.int32]:
+    """Return the smoothing weights along one axis, as integers of a given sum.
 
     Parameters
     ----------
     sigma : float
         Standard deviation of the Gaussian, in voxels of that axis.
+    total : int
+        The sum of the weights, even.
 
     Returns
     -------
@@ -41,7 +42,9 @@ def smoothing_taps(sigma: float) -> NDArray[np.int32]:
     for _ in range(_MATCHING_STEPS):
         between = np.exp(-0.5 * (halves / width) ** 2)
         width *= float(np.sqrt(goal / np.average(halves**2, weights=between)))
-    return np.stack([_quantised(centred), np.append(_quantised(between), 0)]).astype(np.int32)
+    return np.stack([_quantised(centred, total), np.append(_quantised(between, total), 0)]).astype(
+        np.int32
+    )
 
 
 def tap_radius(sigma: float) -> int:
@@ -60,11 +63,11 @@ def tap_radius(sigma: float) -> int:
     return max(math.ceil(_REACH * sigma - 1e-6), 1)
 
 
-def _quantised(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+def _quantised(weights: NDArray[np.float64], total: int) -> NDArray[np.int64]:
     """Round symmetric weights to integers of the right sum; they stay symmetric."""
-    counts: NDArray[np.int64] = np.rint(weights / weights.sum() * _TAP_SUM).astype(np.int64)
+    counts: NDArray[np.int64] = np.rint(weights / weights.sum() * total).astype(np.int64)
     middle = len(counts) // 2
-    rest = _TAP_SUM - int(counts.sum())
+    rest = total - int(counts.sum())
     if len(counts) % 2:
         counts[middle] += rest
     else:
