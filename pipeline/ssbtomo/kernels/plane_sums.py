@@ -20,8 +20,23 @@ BAND = 4
 class Pair(NamedTuple):
     """What a sweep over the faces of one pair of phases needs to know.
 
-    Weights along z and y, for components across the axis and along it; along x with zeros
-    after them.
+    Parameters
+    ----------
+    first, second : int
+        Indices of the two phases.
+    shape : tuple of int
+        Voxels of the block with its margin, along (Z, Y, X).
+    bounds : ndarray of int64, shape (3, 2)
+        The owned voxels.
+    taps_z, taps_y, taps_x : ndarray
+        Smoothing weights along z (int16), y (float32) and x (float64, with zeros after them),
+        for components across the axis and along it.
+    reach_x : int
+        Voxels that the weights along x reach.
+    stride : int
+        Length of a row with its zeros.
+    areas : ndarray of float64, shape (3,)
+        Area of a voxel face across each axis.
     """
 
     first: int
@@ -42,6 +57,23 @@ class Planes(NamedTuple):
     Rows have the length `stride` and begin `reach_x` before the first voxel. Planes are flat,
     and bands of rows are summed as one. Zeros come after the last plane of the ring, and
     before the first row, after the last and after that of `along_z`.
+
+    Parameters
+    ----------
+    jumps : ndarray of int8
+        Where the phases change across each axis, in the planes of the ring.
+    filled : ndarray of uint8
+        For each axis, plane of the ring and band, whether there is a jump.
+    total : ndarray of int16
+        One band summed along z.
+    along_z : ndarray of float32
+        One plane summed along z, for each axis.
+    smooth : ndarray of float32
+        Two planes summed along z, y and x, for each axis.
+    starts : ndarray of int64
+        Where the parts begin that are summed next.
+    plan : ndarray of int64, shape (n, 3)
+        Which two parts take which weight.
     """
 
     jumps: NDArray[np.int8]
