@@ -7,6 +7,7 @@ do not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.crofton import AXIS_DIRECTIONS, DIRECTIONS
 from ssbtomo.kernels.normals import Window
-from ssbtomo.kernels.phase_index import pair_table, phase_index, triple_table
+from ssbtomo.kernels.phase_pairs import pair_table, phase_index, triple_table
 from ssbtomo.units import Spacing
 
 __all__ = [
@@ -86,7 +87,10 @@ def contact_counts(
     owned = inner or tuple(slice(0, size) for size in labels.shape)
     bounds = np.array([[part.start, part.stop] for part in owned], dtype=np.int64)
     index = phase_index(labels, phases)
-    pairs, triples = pair_table(len(phases)), triple_table(len(phases))
+    pairs, triples = (
+        pair_table(len(phases)),
+        triple_table(len(phases), none=math.comb(len(phases), 3)),
+    )
     neighbours = np.zeros((int(pairs.max()) + 1, len(DIRECTIONS)), dtype=np.int64)
     edges = np.zeros((int(triples.max()) + 1, 3), dtype=np.int64)
     _count_neighbours(index, bounds, pairs, np.array(DIRECTIONS), neighbours)

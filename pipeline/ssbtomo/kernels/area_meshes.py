@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.normals import Window
-from ssbtomo.kernels.phase_index import phase_index
+from ssbtomo.kernels.phase_pairs import phase_index
 from ssbtomo.units import Spacing
 
 __all__ = ["MESH_MARGIN", "MeshCounts", "join_meshes", "mesh_areas", "mesh_counts"]

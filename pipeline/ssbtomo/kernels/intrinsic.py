@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.crofton import DIRECTIONS, crofton_factors
 from ssbtomo.kernels.normals import Window
-from ssbtomo.kernels.phase_index import phase_index
+from ssbtomo.kernels.phase_pairs import phase_index
 from ssbtomo.units import Spacing
 
 __all__ = ["IntrinsicVolumes", "intrinsic_volumes", "pattern_counts", "volumes_from_counts"]

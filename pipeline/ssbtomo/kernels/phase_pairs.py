@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,44 +53,44 @@ def phase_index(labels: NDArray[np.integer], phases: Sequence[int]) -> NDArray[n
     return index
 
 
-def pair_table(pairs: list[tuple[int, int]], phases: int) -> NDArray[np.int32]:
-    """Return the number of the pair of two phase indices; the largest for what is none.
+def pair_table(phases: int) -> NDArray[np.int32]:
+    """Give each pair of phases a number.
 
     Parameters
     ----------
-    pairs : list of tuple of int
-        Phase indices.
     phases : int
         How many phases there are; this index itself is for all other labels.
 
     Returns
     -------
     ndarray of int32, shape (phases + 1, phases + 1)
-        Symmetric.
+        Place of each pair among ``combinations(range(phases), 2)``; the number of pairs for
+        what is none.
     """
+    pairs = list(combinations(range(phases), 2))
     table = np.full((phases + 1, phases + 1), len(pairs), dtype=np.int32)
     for row, (a, b) in enumerate(pairs):
         table[a, b] = table[b, a] = row
     return table
 
 
-def triple_table(triples: list[tuple[int, int, int]], phases: int) -> NDArray[np.int32]:
-    """Return the number of the triple of three phase indices; -1 for what is none.
+def triple_table(phases: int, none: int) -> NDArray[np.int32]:
+    """Give each triple of phases a number.
 
     Parameters
     ----------
-    triples : list of tuple of int
-        Phase indices.
     phases : int
         How many phases there are; this index itself is for all other labels.
+    none : int
+        What stands for three indices that are no triple.
 
     Returns
     -------
     ndarray of int32, shape (phases + 1, phases + 1, phases + 1)
-        Symmetric.
+        Place of each triple among ``combinations(range(phases), 3)``, in any order of the three.
     """
-    table = np.full((phases + 1,) * 3, -1, dtype=np.int32)
-    for row, triple in enumerate(triples):
+    table = np.full((phases + 1,) * 3, none, dtype=np.int32)
+    for row, triple in enumerate(combinations(range(phases), 3)):
         for order in permutations(triple):
             table[order] = row
     return table
