@@ -97,12 +97,17 @@ def test_a_phase_keeps_its_colour_when_others_follow(drawn):
     assert phase_colors(named[:-1]).items() <= phase_colors(named).items()
 
 
-def test_the_pace_leaves_out_what_an_earlier_run_did():
+def test_the_pace_leaves_out_what_an_earlier_run_did_and_what_waited_for_compilation():
     now = [100.0]
     pace = Pace(lambda: now[0])
     assert pace(60, 100) == (None, None)
-    now[0] += 5.0
+    now[0] += 500.0  # compiling
+    assert pace(61, 100) == (None, None)
+    now[0] += 0.5
+    assert pace(62, 100) == (None, None)
+    now[0] += 4.0
     assert pace(70, 100) == (2.0, 15.0)
-    now[0] += 5.0
-    assert pace(100, 100) == (4.0, 0.0)
+    now[0] += 10.5
+    assert pace(100, 100) == (2.6, 0.0)
     assert pace(1, 10) == (None, None)  # another part of the stage begins
+    assert pace(10, 10) == (None, 0.0)

@@ -64,8 +64,9 @@ class Progress:
 class Pace:
     """Turns counts of finished units into a rate and the time that remains.
 
-    The first count is where it starts from: what an earlier run had finished says nothing
-    about how fast this one is.
+    What an earlier run had finished says nothing about how fast this one is, and the first
+    units of a run wait for kernels to be compiled: it starts from the first count that is
+    higher than the one it began with, and says nothing before two more units are done.
 
     Parameters
     ----------
@@ -75,6 +76,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._least: int | None = None
         self._first: tuple[int, float] | None = None
 
     def __call__(self, done: int, total: int) -> tuple[float | None, float | None]:
@@ -91,10 +93,12 @@ class Pace:
             Units per second, and seconds.
         """
         now = self._clock()
-        if self._first is None or done < self._first[0]:  # another part of the stage begins
+        if self._least is None or done < self._least:  # another part of the stage begins
+            self._least, self._first = done, None
+        if self._first is None and done > self._least:
             self._first = done, now
-        before, since = self._first
-        if done <= before or now <= since:
+        before, since = self._first or (done, now)
+        if done < before + 2 or now <= since:
             return None, 0.0 if done >= total else None
         rate = (done - before) / (now - since)
         return rate, (total - done) / rate
