@@ -137,6 +137,16 @@ class SampleView:
         path = self._inside("volumes") / f"{name}.ome.zarr"
         return path if path.is_dir() else None
 
+    def untouched(self) -> Path | None:
+        """Return where the grey values before any filter lie.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The reconstructed volume; the scan itself where nothing was reconstructed.
+        """
+        return self.volume("reconstructed") or self.volume("image")
+
     def _inside(self, kind: str) -> Path:
         return self.folder / kind / folder_name(self.name)
 

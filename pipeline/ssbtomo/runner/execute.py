@@ -177,7 +177,9 @@ class _Work:
         return {**facts, "fingerprint": mark, "seconds": seconds}
 
     def _warn(self, desk: Desk) -> None:
-        texts = [*desk.facts["ingest"]["stack_check"], *desk.facts["segment"].get("warnings", [])]
+        texts = list(desk.facts["ingest"]["stack_check"])
+        for stage in ("reconstruct", "segment"):
+            texts += desk.facts[stage].get("warnings", [])
         for text in texts:
             self.warnings.append({"sample": desk.name, "text": text})
             self.tell(Warned(desk.name, text))
@@ -232,7 +234,7 @@ def _story(
 ) -> dict[str, Any]:
     sample = planned.job.sample
     colors = phase_colors((phase.name, phase.role) for phase in sample.phases)
-    seen = desk.facts["ingest"]
+    seen = {**desk.facts["ingest"], **desk.facts["reconstruct"]}
     truth = [] if sample.truth is None else read_truth(home / sample.truth)
     return {
         "name": desk.name,
@@ -267,7 +269,9 @@ def _tables(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[
     merged: dict[str, dict[str, list[Any]]] = {}
     for sample, found in facts.items():
         sensitivity = {"sensitivity": _columns(found["quantify"]["sensitivity"])}
-        parts = {**found["segment"]["tables"], **found["quantify"]["tables"], **sensitivity}
+        stages = ("reconstruct", "segment", "quantify")
+        written = {k: v for name in stages for k, v in found[name].get("tables", {}).items()}
+        parts = {**written, **sensitivity}
         for name, columns in parts.items():
             rows = max((len(column) for column in columns.values()), default=0)
             into = merged.setdefault(name, {"sample": []})

@@ -60,7 +60,7 @@ class Denoise:
         """Write ``volume.ome.zarr``; the noise level is estimated once, for all blocks."""
         if self.section.method == "none":
             return {}
-        source = io.ome_zarr.open_array(desk.store("image"))
+        source = io.ome_zarr.open_array(desk.untouched)
         noise = estimate_noise(source, desk.engine)
         dtype = source.dtype if self.section.method == "median" else np.dtype(np.float32)
         sink, markers = desk.marked_draft("volume", desk.shape, dtype, desk.spacing, kind="image")

@@ -21,7 +21,10 @@ from ssbtomo.model import Sample
 from ssbtomo.results import folder_name
 from ssbtomo.units import AXES, Spacing
 
-__all__ = ["Desk", "Facts", "clipped", "resumable", "write_json"]
+__all__ = ["RECONSTRUCTED", "Desk", "Facts", "clipped", "resumable", "write_json"]
+
+RECONSTRUCTED = "reconstructed"
+"""Store of the volume that was made from projections or from raw slices."""
 
 Facts = dict[str, Any]
 Shape = tuple[int, int, int]
@@ -197,15 +200,19 @@ class Desk:
 
     @property
     def shape(self) -> Shape:
-        """Voxels of the volume, once it was ingested."""
-        z, y, x = self.facts["ingest"]["shape"]
+        """Voxels of the volume, once it was ingested, or reconstructed with another shape."""
+        z, y, x = self._newest("shape")
         return z, y, x
 
     @property
     def spacing(self) -> Spacing:
-        """Voxel edges along (Z, Y, X) in µm, once the scan was ingested."""
-        dz, dy, dx = self.facts["ingest"]["spacing_um"]
+        """Voxel edges along (Z, Y, X) in µm, once they are known."""
+        dz, dy, dx = self._newest("spacing_um")
         return dz, dy, dx
+
+    def _newest(self, key: str) -> Any:
+        """Return a fact about the volume: reconstructing may have changed what was ingested."""
+        return self.facts.get("reconstruct", {}).get(key) or self.facts["ingest"][key]
 
     @property
     def axis(self) -> int:
@@ -218,10 +225,15 @@ class Desk:
         return Grid(self.shape, clipped(self.block, self.shape))
 
     @property
+    def untouched(self) -> Path:
+        """The store of grey values as scanned, or as reconstructed from what was scanned."""
+        return self.store("image" if self.sample.reconstruct.method == "none" else RECONSTRUCTED)
+
+    @property
     def grey(self) -> Path:
         """The store that segmentation reads: denoised where that was asked for."""
         denoised = self.sample.denoise.method != "none"
-        return self.store("volume" if denoised else "image")
+        return self.store("volume") if denoised else self.untouched
 
 
 def clipped(block: Shape, shape: Shape) -> Shape:

@@ -45,6 +45,7 @@ class _Part:
 
 _PARTS = (
     _Part("image", "grey"),
+    _Part("reconstructed", "grey, reconstructed"),
     _Part("volume", "grey, denoised", visible=False),
     _Part("phases", "phases"),
     _Part("particles", "particles", visible=False, table="particles", key="particle"),

@@ -167,14 +167,14 @@ def draw_grey(sample: SampleView) -> Drawn | None:
     Parameters
     ----------
     sample : SampleView
-        With the volume ``image``.
+        With grey values.
 
     Returns
     -------
     Drawn or None
         The figure, and where each slice lies.
     """
-    path = sample.volume("image")
+    path = sample.untouched()
     if path is None:
         return None
     level = open_level(path, _LARGEST)
@@ -197,14 +197,14 @@ def draw_outlines(sample: SampleView) -> Drawn | None:
     Parameters
     ----------
     sample : SampleView
-        With the volumes ``image`` and ``phases``.
+        With grey values and ``phases``.
 
     Returns
     -------
     Drawn or None
         The figure, and where each slice lies.
     """
-    path, labelled = sample.volume("image"), sample.volume("phases")
+    path, labelled = sample.untouched(), sample.volume("phases")
     if path is None or labelled is None:
         return None
     level, labels = open_level(path, _LARGEST), open_level(labelled, _LARGEST)
