@@ -1,0 +1,1 @@
+"""Computed tomography: from projections to slices, array by array."""
