@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssbtomo.io import ome_zarr
+    from ssbtomo.io.projection_files import open_projections
     from ssbtomo.io.registry import Reader, formats, open_volume, register
     from ssbtomo.io.stack_check import Problem, StackReport, check_stack
 
@@ -17,6 +18,7 @@ __all__ = [
     "check_stack",
     "formats",
     "ome_zarr",
+    "open_projections",
     "open_volume",
     "register",
 ]
@@ -27,6 +29,7 @@ _HOME = {
     "StackReport": "stack_check",
     "check_stack": "stack_check",
     "formats": "registry",
+    "open_projections": "projection_files",
     "open_volume": "registry",
     "register": "registry",
 }

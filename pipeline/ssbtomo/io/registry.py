@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ssbtomo.units import Spacing
     from ssbtomo.volume import Volume
 
-__all__ = ["Reader", "formats", "open_volume", "reader_for", "register"]
+__all__ = ["Reader", "formats", "open_volume", "reader_for", "register", "stem"]
 
 # Looked at in this order; each module holds one READER. Vendors' formats come first,
 # because many of them are also TIFF or HDF5.
-_BUILT_IN = ("ome_reader", "slice_folder", "tiff", "numpy_file", "hdf5", "raw")
+_BUILT_IN = ("xradia", "ome_reader", "slice_folder", "tiff", "numpy_file", "hdf5", "raw")
 _added: list[Reader] = []
 
 
@@ -176,7 +176,7 @@ def open_volume(
         volume = _overruled(volume, given, "user", "given by the user")
     return replace(
         volume,
-        name=name or volume.name or _stem(place),
+        name=name or volume.name or stem(place),
         modality=modality or volume.modality,
         source=str(place),
     )
@@ -214,11 +214,23 @@ def _edges(spacing: Spacing) -> str:
     return " x ".join(map(format_length, spacing))
 
 
-def _stem(path: Path) -> str:
-    stem = path.name
+def stem(path: Path) -> str:
+    """Return a sample's name: that of its file without the ending.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder.
+
+    Returns
+    -------
+    str
+        The name.
+    """
+    name = path.name
     for ending in (".zarr", ".tif", ".tiff", ".ome", path.suffix):
-        stem = stem.removesuffix(ending) if path.is_file() or ending in (".zarr", ".ome") else stem
-    return stem or path.name
+        name = name.removesuffix(ending) if path.is_file() or ending in (".zarr", ".ome") else name
+    return name or path.name
 
 
 def _nearby(path: Path) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.io.handles import Handles
 from ssbtomo.io.lazy import MappedFile, SliceStack, check_type, lazy_array
 from ssbtomo.io.selection import Selection, pick_axes, read_selection
 from ssbtomo.io.tiff_pages import Page, check_complete, is_tiff
@@ -26,8 +24,6 @@ __all__ = ["READER", "TiffReader", "TiffStack"]
 
 _ENDINGS = {".tif", ".tiff", ".btf", ".tf8", ".tf2"}
 _OTHER_NAMES = "QIRT"  # what programs call the third axis
-_open: OrderedDict[tuple[str, int], tuple[tifffile.TiffFile, threading.RLock]] = OrderedDict()
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class TiffStack(SliceStack):
     def read(self, number: int) -> NDArray[Any]:
         """Decode the page of a slice."""
         which = self.pages[number]
-        tif, lock = _opened(self.path)
+        tif, lock = _files.get(self.path)
         with lock:
             page = tif.series[self.series].pages[which]
         if page is None:
@@ -243,22 +239,10 @@ def _paged(
     return TiffStack(str(path.absolute()), plane, kind, number, tuple(pages.ravel().tolist()))
 
 
-def _opened(path: str) -> tuple[tifffile.TiffFile, threading.RLock]:
-    """Keep the last few files open in this process: finding a page walks through the file."""
+def _open(path: str) -> tifffile.TiffFile:
     import tifffile
 
-    key = (path, Path(path).stat().st_mtime_ns)
-    with _lock:
-        if key not in _open:
-            while len(_open) >= 8:
-                _open.popitem(last=False)
-            _open[key] = tifffile.TiffFile(path), threading.RLock()
-        _open.move_to_end(key)
-        return _open[key]
+    return tifffile.TiffFile(path)
 
 
-@atexit.register
-def _close_all() -> None:
-    for tif, _ in _open.values():
-        tif.close()
-    _open.clear()
+_files = Handles(_open)  # finding a page walks through the file
