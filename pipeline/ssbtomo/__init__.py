@@ -23,7 +23,7 @@ _HOME = {
     "Volume": ("ssbtomo.volume", "Volume"),
     "SsbtomoError": ("ssbtomo.errors", "SsbtomoError"),
 }
-_MODULES = ("measure", "segment", "testing", "io", "errors", "events", "units")
+_MODULES = ("measure", "reconstruct", "segment", "testing", "io", "errors", "events", "units")
 __all__ = [
     "Results",
     "SsbtomoError",
@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "measure",
     "open",
+    "reconstruct",
     "run",
     "segment",
     "testing",

@@ -2,6 +2,7 @@ from ssbtomo import errors as errors
 from ssbtomo import events as events
 from ssbtomo import io as io
 from ssbtomo import measure as measure
+from ssbtomo import reconstruct as reconstruct
 from ssbtomo import segment as segment
 from ssbtomo import testing as testing
 from ssbtomo import units as units

@@ -208,7 +208,7 @@ def explain(
 
 def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **how: Any) -> Any:
     from ssbtomo import runner
-    from ssbtomo.model.sections import memory_bytes
+    from ssbtomo.model.base import memory_bytes
     from ssbtomo.talk import talker
 
     cancel = threading.Event()

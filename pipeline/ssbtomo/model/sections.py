@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import Field, model_validator
 
-from ssbtomo.errors import UnitError
+from ssbtomo.model.base import Length, Memory, Section
 from ssbtomo.model.networks import Network
-from ssbtomo.units import format_length, micrometres
+from ssbtomo.model.tomography import Tomography
 
 __all__ = [
     "MEASURES",
@@ -49,61 +48,6 @@ MEASURES: tuple[Measure, ...] = (
     "pores",
     "cracks",
 )
-_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
-
-
-def _length(value: Any) -> float:
-    if isinstance(value, bool | int | float):
-        raise UnitError(
-            f"{value!r} is not a length with a unit",
-            hint="write it as '25 nm'; units: pm, nm, um, µm, mm, cm, m",
-        )
-    return micrometres(str(value))
-
-
-def _written(micrometre: float) -> str:
-    return format_length(micrometre, digits=15)
-
-
-def memory_bytes(value: object) -> int:
-    """Read a size such as ``"8 GB"`` and return it in bytes.
-
-    Parameters
-    ----------
-    value : object
-        A text with a unit, or a number of bytes.
-
-    Returns
-    -------
-    int
-        Bytes.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?i?B)\s*", str(value))
-    if match is None or match[2] not in _BYTES:
-        raise UnitError(f"{value!r} is not an amount of memory", hint="write it as '8 GB'")
-    return round(float(match[1]) * _BYTES[match[2]])
-
-
-Length = Annotated[
-    float,
-    BeforeValidator(_length, json_schema_input_type=str),
-    Field(gt=0, allow_inf_nan=False),
-    PlainSerializer(_written, return_type=str),
-]
-Memory = Annotated[
-    int,
-    BeforeValidator(memory_bytes, json_schema_input_type=str | int),
-    Field(ge=64 * 10**6),
-]
-
-
-class Section(BaseModel):
-    """A table of the file: immutable, and closed to keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Phase(Section):
@@ -126,8 +70,13 @@ class Phase(Section):
 class Reconstruct(Section):
     """From projections or raw slices to a volume."""
 
-    method: Literal["none"] = Field(
-        default="none", description="none: the scan is a reconstructed, aligned volume already."
+    method: Literal["none", "tomography"] = Field(
+        default="none",
+        description="none: the scan is a reconstructed, aligned volume already; tomography: it "
+        "holds the projections of a CT scan.",
+    )
+    tomography: Tomography = Field(
+        default_factory=Tomography, description="How projections become slices."
     )
 
 

@@ -113,7 +113,14 @@ class Desk:
         return path
 
     def marked_draft(
-        self, name: str, shape: Shape, dtype: Any, spacing: Spacing, **options: Any
+        self,
+        name: str,
+        shape: Shape,
+        dtype: Any,
+        spacing: Spacing,
+        *,
+        block: Shape | None = None,
+        **options: Any,
     ) -> tuple[ArrayFile, Markers]:
         """Return a store to write with the markers of its blocks: an earlier run's, if it fits.
 
@@ -127,17 +134,19 @@ class Desk:
             Type of a voxel.
         spacing : tuple of float
             Voxel edges along (Z, Y, X) in µm.
+        block : tuple of int, optional
+            Voxels of a shard along (Z, Y, X); the desk's blocks if not given.
         **options : object
             As for `ssbtomo.io.ome_zarr.create`.
 
         Returns
         -------
         sink : ArrayFile
-            The store; its shards are the desk's blocks.
+            The store; its shards are the blocks.
         markers : Markers
             For `Engine.map`: its finished blocks need not be done again.
         """
-        block = clipped(self.block, shape)
+        block = clipped(block or self.block, shape)
         dtype = np.dtype(dtype)
         mark = fingerprint_of(self.mark, name, shape, block, dtype.str, spacing)
         markers = self._markers(name, mark)

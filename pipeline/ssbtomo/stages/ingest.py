@@ -16,6 +16,7 @@ from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import InputDataError
 from ssbtomo.model import Sample
 from ssbtomo.stages.desk import Desk, Facts, clipped
+from ssbtomo.stages.tomography import ingest_projections, planned_tomogram
 from ssbtomo.units import format_length
 from ssbtomo.volume import Volume
 
@@ -36,9 +37,11 @@ def open_scan(desk: Desk) -> Volume:
     Returns
     -------
     Volume
-        Lazy; nothing was read but headers.
+        Lazy; nothing was read but headers. Of projections, what they will become.
     """
     sample = desk.sample
+    if sample.reconstruct.method == "tomography":
+        return planned_tomogram(desk)
     edges = None if sample.voxel_size is None else [f"{e!r} um" for e in sample.voxel_size]
     return io.open_volume(
         desk.source,
@@ -68,7 +71,10 @@ class Ingest:
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
         keys = {"voxel_size", "dataset", "modality"}
-        return self.sample.model_dump(mode="json", include=keys)
+        found = self.sample.model_dump(mode="json", include=keys)
+        if self.sample.reconstruct.method == "tomography":
+            found["tomography"] = self.sample.reconstruct.tomography.model_dump(mode="json")
+        return found
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
@@ -80,6 +86,8 @@ class Ingest:
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``image.ome.zarr`` and return shape, type, spacing and remarks."""
+        if self.sample.reconstruct.method == "tomography":
+            return ingest_projections(desk)
         volume = open_scan(desk)
         spacing = volume.needed_spacing()
         dtype = _plain(volume.data).dtype
@@ -111,6 +119,9 @@ class Ingest:
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as a sentence for a paper."""
         size = " x ".join(map(str, facts["shape"]))
+        if "projections" in facts:
+            images, rows, columns = facts["projections"]
+            return f"The scan holds {images} projections of {rows} x {columns} pixels."
         edges = " x ".join(format_length(edge) for edge in facts["spacing_um"])
         who = {"tag": "the image file", "sidecar": "a file beside the image", "user": "the user"}
         origin = who.get(facts["spacing_origin"], "an unknown source")
@@ -121,7 +132,7 @@ class Ingest:
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentence cites."""
-        return ("moore2021",)
+        return () if self.sample.reconstruct.method == "tomography" else ("moore2021",)
 
 
 def _plain(data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Reconstruct: from projections or raw slices to a volume. Only ``none`` exists yet."""
+"""Reconstruct: from projections to a volume."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from ssbtomo.model import Reconstruct as Section
 from ssbtomo.stages.desk import Desk, Facts
+from ssbtomo.stages.tomography import said_of_tomography, tomogram
 
 __all__ = ["Reconstruct"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reconstruct:
-    """Take the scan as a reconstructed, aligned volume.
+    """Make the volume from what was scanned; ``none`` takes the scan as the volume.
 
     Parameters
     ----------
@@ -22,14 +23,16 @@ class Reconstruct:
     """
 
     name: ClassVar[str] = "reconstruct"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     section: Section
 
     @property
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
-        return self.section.model_dump(mode="json")
+        method = self.section.method
+        keys = {"method"} if method == "none" else {"method", method}
+        return self.section.model_dump(mode="json", include=keys)
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
@@ -37,16 +40,24 @@ class Reconstruct:
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        return 0.0, 0.0
+        return (0.0, 40.0) if self.section.method == "tomography" else (0.0, 0.0)
 
     def __call__(self, desk: Desk) -> Facts:
-        """Do nothing: the volume is what was ingested."""
-        return {}
+        """Write ``reconstructed.ome.zarr`` where there is something to reconstruct."""
+        return tomogram(desk) if self.section.method == "tomography" else {}
 
     def methods(self, facts: Facts) -> str:
-        """Say nothing: nothing was done."""
-        return ""
+        """Say what the step did, as a sentence for a paper."""
+        if self.section.method == "none":
+            return ""
+        return said_of_tomography(self.section.tomography, facts)
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentence cites."""
-        return ()
+        if self.section.method == "none":
+            return ()
+        asked = self.section.tomography
+        cited = ["kak2001"]
+        cited += ["vo2018"] if asked.stripes in {"sorting", "large"} else []
+        cited += ["paganin2002"] if asked.phase is not None else []
+        return tuple(cited)

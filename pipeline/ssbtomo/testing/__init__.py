@@ -15,11 +15,17 @@ _MODULES = ("analytic", "samples", "shapes", "strategies")
 _HOME = {
     "CathodeDesign": "cathode",
     "CtOptics": "optics",
+    "Ball": "scans",
+    "DetectorFaults": "scans",
     "FibSemOptics": "optics",
     "KnownShape": "answers",
     "Phantom": "answers",
     "Truth": "answers",
+    "ball_volume": "scans",
     "composite_cathode": "cathode",
+    "expose": "scans",
+    "project_balls": "scans",
+    "project_volume": "scans",
     "write_sample": "samples",
 }
 _NAMES = (*_HOME, *_MODULES)

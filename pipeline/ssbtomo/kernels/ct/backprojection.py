@@ -15,8 +15,8 @@ __all__ = ["LANES", "back_project"]
 LANES = 64
 """Slices that share one pass: their samples lie side by side, so that a weight serves all."""
 
-_TILE = 16
-_FEW = LANES // 2  # up to so many are faster alone than with lanes of zeros beside them
+_TILE = 32
+_FEW = 6  # up to so many slices are faster one by one than with lanes of zeros beside them
 
 
 def back_project(
@@ -71,19 +71,79 @@ def back_project(
     slices, _, width = sinograms.shape
     cosines, sines = np.cos(angles), np.sin(angles)
     image = np.empty((slices, size, size), np.float32)
+    share = shares.astype(np.float32)[:, None]
+    if slices <= _FEW:
+        row = np.zeros((len(angles), width + 3), np.float32)
+        for sinogram, target in zip(sinograms, image, strict=True):
+            row[:, 1 : width + 1] = sinogram
+            row[:, 1 : width + 1] *= share
+            _smear_one(row, cosines, sines, centre + 1.0, target)
+        return image
     # a zero sample on either side: pixels that the detector does not see get nothing
-    count = slices if slices <= _FEW else LANES
-    lanes = np.zeros((len(angles), width + 2, count), np.float32)
+    lanes = np.zeros((len(angles), width + 2, LANES), np.float32)
     for first in range(0, slices, LANES):
         part = sinograms[first : first + LANES]
-        lanes[..., : len(part)] = 0.0
+        lanes[..., len(part) :] = 0.0
         lanes[:, 1:-1, : len(part)] = np.moveaxis(part, 0, 2)
-        lanes[:, 1:-1, : len(part)] *= shares.astype(np.float32)[:, None, None]
+        lanes[:, 1:-1, : len(part)] *= share[..., None]
         _smear(lanes, cosines, sines, centre + 1.0, image[first : first + LANES])
     return image
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+@njit(nogil=True, cache=True)
+def _smear_one(
+    rows: NDArray[np.float32],
+    cosines: NDArray[np.float64],
+    sines: NDArray[np.float64],
+    centre: float,
+    image: NDArray[np.float32],
+) -> None:
+    """Do the same sums in the same order, row of pixels by row of pixels."""
+    size = len(image)
+    middle = 0.5 * (size - 1)
+    image[:] = 0.0
+    first = np.empty(size, np.int32)
+    right = np.empty(size, np.float32)
+    near = np.empty(size, np.float32)
+    far = np.empty(size, np.float32)
+    for y in range(size):
+        for angle in range(len(cosines)):
+            at = centre + (y - middle) * sines[angle] - middle * cosines[angle]
+            _place(at, cosines[angle], rows.shape[1] - 2.0, first, right)
+            row = rows[angle]
+            for x in range(size):
+                k = np.uint32(first[x])
+                near[x] = row[k]
+                far[x] = row[k + np.uint32(1)]
+            _blend(image[y], near, far, right)
+
+
+@njit(nogil=True, cache=True)
+def _place(
+    at: float, step: float, last: float, first: NDArray[np.int32], right: NDArray[np.float32]
+) -> None:
+    """Tell between which samples each pixel falls; beyond the detector between two zeros."""
+    for x in range(len(first)):
+        place = at + x * step
+        place = 0.0 if place < 0.0 else place
+        place = last if place > last else place
+        k = np.int32(place)
+        first[x] = k
+        right[x] = np.float32(place - k)
+
+
+@njit(nogil=True, cache=True)
+def _blend(
+    sums: NDArray[np.float32],
+    near: NDArray[np.float32],
+    far: NDArray[np.float32],
+    right: NDArray[np.float32],
+) -> None:
+    for x in range(len(sums)):
+        sums[x] += (np.float32(1.0) - right[x]) * near[x] + right[x] * far[x]
+
+
+@njit(nogil=True, cache=True)
 def _smear(
     lanes: NDArray[np.float32],
     cosines: NDArray[np.float64],
@@ -91,7 +151,7 @@ def _smear(
     centre: float,
     image: NDArray[np.float32],
 ) -> None:
-    slices, size, _ = image.shape
+    size = image.shape[1]
     count = lanes.shape[2]
     last = lanes.shape[1] - 1
     middle = 0.5 * (size - 1)
@@ -102,20 +162,26 @@ def _smear(
             for angle in range(len(cosines)):
                 step = cosines[angle]
                 for i in range(_TILE):
-                    at = centre + (top + i - middle) * sines[angle] + (left - middle) * step
+                    at = centre + (top + i - middle) * sines[angle] - middle * step
                     for j in range(_TILE):
-                        place = at + j * step
+                        place = at + (left + j) * step
                         if 0.0 <= place < last:
                             k = int(place)
                             right = np.float32(place - k)
                             _add(tile[i, j], lanes[angle, k], lanes[angle, k + 1], right)
-            for i in range(min(_TILE, size - top)):
-                for j in range(min(_TILE, size - left)):
-                    for n in range(slices):
-                        image[n, top + i, left + j] = tile[i, j, n]
+            _store(tile, top, left, image)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+@njit(nogil=True, cache=True)
+def _store(tile: NDArray[np.float32], top: int, left: int, image: NDArray[np.float32]) -> None:
+    slices, size, _ = image.shape
+    for i in range(min(_TILE, size - top)):
+        for j in range(min(_TILE, size - left)):
+            for n in range(slices):
+                image[n, top + i, left + j] = tile[i, j, n]
+
+
+@njit(nogil=True, cache=True)
 def _add(
     sums: NDArray[np.float32],
     near: NDArray[np.float32],

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.ct.turns import turn_of
@@ -16,7 +16,10 @@ __all__ = ["Centre", "find_centre"]
 
 _STEP = 0.1
 """Detector pixels between the candidates of the fine search."""
-_COARSE_ANGLES = 256
+_ANGLES = 96
+"""Of a whole turn, that are compared."""
+_SMOOTH = 2.0
+"""Detector pixels: standard deviation by which the ends of half a turn are smoothed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Centre:
     Parameters
     ----------
     pixel : float
-        Detector pixels from the centre of the first one: the median over the rows.
+        Detector pixels from the centre of the first one: where the sum over the rows is least.
     spread : float
         1.4826 times the median distance of the rows' values from it; 0 for one row.
     by_row : tuple of float
@@ -50,10 +53,13 @@ def find_centre(
 ) -> Centre:
     """Find the rotation axis in a few sinograms.
 
-    Half a turn, mirrored, must continue itself to a whole one: a wrong axis leaves a kink,
-    seen in the double wedge of the transform where a whole sinogram has nothing [1]_. In a
+    After half a turn the first projections come again, mirrored about the axis: with the right
+    axis they follow the last ones without a bend. Rows are smoothed a little for it, so that
+    interpolating their noise favours no axis; what lies beyond the detector does no harm. In a
     whole turn each projection is compared with the mirrored one from behind, over what both
-    see, so that an axis near the detector's rim is found, too.
+    see, so that an axis near the detector's rim is found, too. Bends and differences are summed
+    over the rows. With 1 % noise on features of 10 pixels it is found to 0.1 to 0.2 pixels from
+    a single row.
 
     Parameters
     ----------
@@ -74,52 +80,53 @@ def find_centre(
     ------
     InputDataError
         If the sinograms are flat, or the best candidate is at the end of the search.
-
-    References
-    ----------
-    .. [1] N. T. Vo et al., Opt. Express 22, 19078 (2014), doi:10.1364/OE.22.019078.
     """
     width = sinograms.shape[2]
     whole = turn_of(angles) == "whole"
     rim = 0.05 if whole else 0.25
     low, high = search or (rim * (width - 1), (1 - rim) * (width - 1))
-    found, scores, fine = [], np.zeros(0), np.zeros(0)
-    total: NDArray[np.float64] | None = None
-    for row in sinograms:
-        thin = row[:: max(1, len(row) // _COARSE_ANGLES)].astype(np.float64)
-        if not np.ptp(thin) > 0:
-            raise InputDataError(
-                "the sinogram is flat: there is nothing to find the rotation axis by",
-                hint="choose detector rows that see the sample",
-            )
-        coarse = np.arange(np.ceil(2 * low), np.floor(2 * high) + 1) / 2
-        found.append(_best(row, angles, coarse, whole=whole))
-    rough = float(np.median(found))
-    fine = rough + np.arange(-2.0, 2.0 + _STEP / 2, _STEP)
-    by_row = []
-    for row in sinograms:
-        scores = _scores(row.astype(np.float64), angles, fine, whole=whole)
-        scores = scores / max(float(np.ptp(scores)), 1e-30)
-        total = scores if total is None else total + scores
-        by_row.append(_vertex(fine, scores))
+    coarse = np.arange(np.ceil(low), np.floor(high) + 1)
+    prepared = [_prepared(row, angles, whole=whole) for row in sinograms]
+    rough = float(coarse[np.argmin(_summed(prepared, coarse, whole=whole)[0])])
     if min(rough - low, high - rough) < 1:
         raise InputDataError(
             f"the best rotation axis, pixel {rough:.1f}, lies at the end of the search from "
             f"{low:.1f} to {high:.1f}",
             hint="give the axis, or a wider search; for an axis near the rim a whole turn is needed",
         )
-    pixel = float(np.median(by_row))
+    fine = rough + np.arange(-2.0, 2.0 + _STEP / 2, _STEP)
+    total, each = _summed(prepared, fine, whole=whole)
+    by_row = tuple(_vertex(fine, scores) for scores in each)
+    pixel = _vertex(fine, total)
     spread = 1.4826 * float(np.median(np.abs(np.asarray(by_row) - pixel)))
-    assert total is not None
-    return Centre(pixel, spread, tuple(by_row), fine, total / len(sinograms))
+    return Centre(pixel, spread, by_row, fine, total)
 
 
-def _best(
-    row: NDArray[Any], angles: NDArray[np.float64], candidates: NDArray[np.float64], *, whole: bool
-) -> float:
-    step = max(1, len(row) // _COARSE_ANGLES)
-    thin = row[::step].astype(np.float64)
-    return float(candidates[np.argmin(_scores(thin, angles[::step], candidates, whole=whole))])
+Prepared = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _prepared(row: NDArray[Any], angles: NDArray[np.float64], *, whole: bool) -> Prepared:
+    """Return what the scores look at: for half a turn its ends, smoothed, without the angle pi."""
+    if not np.ptp(row) > 0:
+        raise InputDataError(
+            "the sinogram is flat: there is nothing to find the rotation axis by",
+            hint="choose detector rows that see the sample",
+        )
+    if whole:
+        step = max(1, len(row) // _ANGLES)
+        return gaussian_filter1d(row[::step].astype(np.float64), _SMOOTH, axis=1), angles[::step]
+    again = abs(angles[-1] - angles[0]) > np.pi - 0.5 * abs(angles[1] - angles[0])
+    kept = slice(None, -1) if again else slice(None)
+    ends = np.asarray(row[kept], np.float64)[[0, 1, -2, -1]]
+    return gaussian_filter1d(ends, _SMOOTH, axis=1), angles[kept]
+
+
+def _summed(
+    prepared: list[Prepared], candidates: NDArray[np.float64], *, whole: bool
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """Return the scores over all rows, and of each."""
+    each = [_scores(row, angles, candidates, whole=whole) for row, angles in prepared]
+    return np.mean(each, axis=0), each
 
 
 def _scores(
@@ -129,7 +136,7 @@ def _scores(
     *,
     whole: bool,
 ) -> NDArray[np.float64]:
-    score = _mismatch if whole else _outside_wedge
+    score = _mismatch if whole else _kink
     return np.array([score(row, angles, centre) for centre in candidates])
 
 
@@ -144,38 +151,30 @@ def _vertex(places: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
     return float(places[best] + shift * (places[1] - places[0]))
 
 
-def _mirrored(
-    row: NDArray[np.float64], centre: float, *, nearest: bool = False
-) -> NDArray[np.float64]:
+def _mirrored(row: NDArray[np.float64], centre: float) -> NDArray[np.float64]:
     """Return ``row(2 centre - u)``, and NaN where that is not on the detector."""
     width = row.shape[1]
     place = 2 * centre - np.arange(width)
     first = np.clip(np.floor(place).astype(np.intp), 0, width - 2)
-    far = np.round(place - first) if nearest else place - first
+    far = place - first
     out = row[:, first] * (1 - far) + row[:, first + 1] * far
     out[:, (place < 0) | (place > width - 1)] = np.nan
     return np.asarray(out)
 
 
-def _outside_wedge(row: NDArray[np.float64], angles: NDArray[np.float64], centre: float) -> float:
-    """Return the amplitude where the transform of a whole turn has none."""
-    behind = _mirrored(row, centre)
-    seen = np.isfinite(behind[0])
-    both = np.concatenate([row[:, seen], behind[:, seen]])
-    both -= both.mean(axis=1, keepdims=True)
-    spectrum = scipy.fft.rfft2(both)
-    energy = spectrum.real**2 + spectrum.imag**2
-    turns = np.abs(scipy.fft.fftfreq(len(both), 1 / len(both)))[:, None]
-    waves = np.arange(energy.shape[1])[None, :]
-    # a sample of radius R pixels has up to 2 pi R waves / width turns; half of the row is R
-    outside = (turns > np.pi * waves * 1.05 + 4) & (waves > 0)
-    # A kink spreads its energy over the turns as 1 / turns², and over the waves as the sample
-    # does: weighted so, little noise is counted with it.
-    sample = energy.sum(axis=0)
-    floor = float(np.median(sample[len(sample) // 2 :]))
-    share = np.maximum(sample - floor, 0) / np.maximum(sample, 1e-30)
-    weight = outside * share / np.maximum(turns, 1) ** 2
-    return float((energy * weight).sum() / both.shape[1])
+def _kink(row: NDArray[np.float64], angles: NDArray[np.float64], centre: float) -> float:
+    """Return how far the projections bend where the mirrored first ones follow the last ones."""
+    after = _mirrored(row[:2], centre)
+    seen = np.isfinite(after[0])
+    if seen.sum() < 8:
+        return np.inf
+    before = row[-2:, seen]
+    after = after[:, seen]
+    bends = (
+        before[1] - 0.5 * (before[0] + after[0]),
+        after[0] - 0.5 * (before[1] + after[1]),
+    )
+    return float(np.mean(np.square(bends)))
 
 
 def _mismatch(row: NDArray[np.float64], angles: NDArray[np.float64], centre: float) -> float:
@@ -192,7 +191,5 @@ def _mismatch(row: NDArray[np.float64], angles: NDArray[np.float64], centre: flo
     if seen.sum() < 8:
         return np.inf
     here, there = row[half][:, seen], behind[:, seen]
-    # interpolation smooths noise, most so half-way between two pixels: scale by what is not
-    rough = _mirrored(opposite, centre, nearest=True)[:, seen]
-    scale = float(here.std() * rough.std())
+    scale = float(here.std() * there.std())
     return 1.0 - float(((here - here.mean()) * there).mean()) / scale if scale > 0 else np.inf

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
 
-__all__ = ["linearise", "radial_profile", "cupping"]
+__all__ = ["cupping", "linearise", "radial_profile"]
 
 
 def linearise(integrals: NDArray[Any], coefficients: Sequence[float]) -> NDArray[np.float32]:

@@ -102,9 +102,7 @@ def reference(
             hint="were flats and darks swapped, or the beam off?",
         )
     bad = ~(np.isfinite(gain) & (gain > _FAINT * usual)) | _drifting(flats)
-    return Reference(
-        dark.astype(np.float32), np.where(bad, 1.0, gain).astype(np.float32), bad
-    )
+    return Reference(dark.astype(np.float32), np.where(bad, 1.0, gain).astype(np.float32), bad)
 
 
 def _drifting(flats: NDArray[Any]) -> NDArray[np.bool_]:
@@ -157,15 +155,19 @@ def _bridge(values: NDArray[np.float32], bad: NDArray[np.bool_]) -> None:
         values[:, row, gone] = values[:, row, left] * (1 - far) + values[:, row, right] * far
 
 
-def remove_zingers(share: NDArray[np.float32], threshold: float = 0.1) -> int:
+def remove_zingers(
+    share: NDArray[np.float32], threshold: float = 0.1, inner: slice = slice(None)
+) -> int:
     """Replace flashes: samples that are brighter than before and after, by their median.
 
     Parameters
     ----------
     share : ndarray of float32, shape (angles, V, U)
-        Transmissions, changed in place; at least three angles.
+        Transmissions, changed in place; with fewer than three angles nothing is.
     threshold : float
         Transmission above the median of five neighbouring angles that is a flash.
+    inner : slice
+        The angles to mend; the others are looked at only.
 
     Returns
     -------
@@ -175,16 +177,27 @@ def remove_zingers(share: NDArray[np.float32], threshold: float = 0.1) -> int:
     count = len(share)
     if count < 3:
         return 0
-    changed = 0
     reach = 2 if count >= 5 else 1
-    usual = np.empty_like(share)
-    for angle in range(count):
+    angles = range(*inner.indices(count))
+    usual = np.empty((len(angles), *share.shape[1:]), np.float32)
+    for place, angle in enumerate(angles):
         first = min(max(angle - reach, 0), count - 2 * reach - 1)
-        usual[angle] = np.median(share[first : first + 2 * reach + 1], axis=0)
-    flash = share - usual > threshold
-    changed = int(np.count_nonzero(flash))
-    share[flash] = usual[flash]
-    return changed
+        usual[place] = _median(share[first : first + 2 * reach + 1])
+    mended = share[inner]
+    flash = mended - usual > threshold
+    mended[flash] = usual[flash]
+    return int(np.count_nonzero(flash))
+
+
+def _median(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of three or five frames by exchanges: ten times as fast as sorting."""
+    if len(frames) == 3:
+        a, b, c = frames
+        return np.asarray(np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c)))
+    a, b, c, d, e = frames
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))  # neither the least nor, thrown out,
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))  # the greatest of the first four
+    return np.asarray(np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e)))
 
 
 def line_integrals(share: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -81,7 +81,9 @@ def paganin(
         if not value > 0:
             raise InputDataError(f"a {name} of {value!r} is not above 0")
     rows, columns = share.shape[-2:]
-    pad = [(n // 2, scipy.fft.next_fast_len(2 * n, real=True) - n - n // 2) for n in (rows, columns)]
+    pad = [
+        (n // 2, scipy.fft.next_fast_len(2 * n, real=True) - n - n // 2) for n in (rows, columns)
+    ]
     height, width = (n + sum(p) for n, p in zip((rows, columns), pad, strict=True))
     v = scipy.fft.fftfreq(height, pixel_um)[:, None]
     u = scipy.fft.rfftfreq(width, pixel_um)[None, :]

@@ -59,7 +59,7 @@ def ramp(width: int, window: Window = "ram-lak") -> NDArray[np.float32]:
         "hamming": 0.54 + 0.46 * np.cos(np.pi * share),
         "hann": 0.5 + 0.5 * np.cos(np.pi * share),
     }[window]
-    return (scipy.fft.rfft(kernel).real * damping).astype(np.float32)
+    return np.asarray(scipy.fft.rfft(kernel).real * damping, np.float32)
 
 
 def filter_rows(

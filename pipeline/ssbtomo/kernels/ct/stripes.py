@@ -15,6 +15,9 @@ __all__ = ["STRIPES", "Stripes", "remove_stripes", "running_median", "stripe_ene
 Stripes = Literal["none", "profile", "sorting", "large"]
 STRIPES: tuple[Stripes, ...] = get_args(Stripes)
 
+_FAR = 0.05
+"""Share of the mean row's range by which a large stripe is off, at least."""
+
 
 def remove_stripes(
     sinogram: NDArray[Any],
@@ -110,10 +113,12 @@ def _by_rank(rows: NDArray[np.float32], width: int) -> NDArray[np.float32]:
 def _level_large(rows: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """Shift the pixels that are far off, over stripes as wide as the median sees."""
     wide = min(4 * width + 1, (rows.shape[1] - 1) // 2 * 2 + 1)
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)[None]
-    off = (mean - running_median(mean, wide))[0]
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    # a slope that goes on beyond the ends is its own median; a mirrored one is not
+    going_on = np.pad(mean, wide // 2, mode="reflect", reflect_type="odd")[None]
+    off = mean - running_median(going_on, wide)[0, wide // 2 : wide // 2 + len(mean)]
     usual = 1.4826 * float(np.median(np.abs(off - np.median(off))))
-    far = np.abs(off) > 6 * max(usual, 1e-12)
+    far = np.abs(off) > max(6 * usual, _FAR * float(np.ptp(mean)))
     return np.asarray(rows - np.where(far, off, 0).astype(np.float32))
 
 
