@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.io.headers import spacing_with_unit
 from ssbtomo.io.lazy import SliceStack, lazy_array
 from ssbtomo.io.numbering import natural_key
 from ssbtomo.io.selection import read_selection
@@ -346,4 +347,4 @@ def _spacing(head: Any, dz: float | None) -> tuple[Spacing | None, str]:
             f"the pixel is {pixel[0]:.6g} x {pixel[1]:.6g} mm, but nothing gives the distance of "
             "the slices (SliceThickness is not that), so the voxel size is unknown"
         )
-    return (dz * 1e3, float(pixel[0]) * 1e3, float(pixel[1]) * 1e3), ""
+    return spacing_with_unit((dz, float(pixel[0]), float(pixel[1])), "mm", "PixelSpacing")

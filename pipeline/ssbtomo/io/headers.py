@@ -185,7 +185,7 @@ def length(value: float | None, unit: str) -> float | None:
         plain.lower(), plain
     )
     try:
-        return micrometres(f"{value!r} {plain}")
+        return float(f"{micrometres(f'{float(value)!r} {plain}'):.12g}")  # binary noise taken off
     except UnitError:
         return None
 
@@ -217,8 +217,7 @@ def spacing_with_unit(edges: Sequence[float], unit: str, who: str) -> tuple[Spac
             f"{who} gives {story} (Z, Y, X) without a unit, so the voxel size is unknown; if you "
             "know the unit, say it: dataset: unit=mm"
         )
-    found = [length(edge, unit) for edge in edges]
-    z, y, x = found
+    z, y, x = (length(float(f"{edge:.9g}"), unit) for edge in edges)
     if z is None or y is None or x is None:
         return None, f"{who} gives {story} {unit}, which is no voxel size"
     return (z, y, x), ""

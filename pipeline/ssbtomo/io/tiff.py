@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, SsbtomoError
 from ssbtomo.io.handles import Handles
 from ssbtomo.io.lazy import MappedFile, SliceStack, check_type, lazy_array
 from ssbtomo.io.selection import Selection, pick_axes, read_selection
@@ -120,8 +120,12 @@ class TiffReader:
             with tifffile.TiffFile(path) as tif:
                 series = _series(tif, pages, choice, path)
                 return _volume(tif, series, choice, path)
-        except tifffile.TiffFileError as error:
-            raise FormatError(f"{path} is not a readable TIFF file: {error}") from error
+        except SsbtomoError:
+            raise
+        except Exception as error:  # a damaged directory provokes errors of every kind
+            raise FormatError(
+                f"{path} is not a readable TIFF file: {error}", hint="copy or export it again"
+            ) from error
 
 
 READER = TiffReader()
