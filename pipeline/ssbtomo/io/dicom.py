@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ssbtomo.errors import AxisError, FormatError, InputDataError
-from ssbtomo.io.headers import spacing_with_unit
+from ssbtomo.io.headers import number, spacing_with_unit
 from ssbtomo.io.lazy import SliceStack, lazy_array
 from ssbtomo.io.numbering import natural_key
 from ssbtomo.io.selection import read_selection
@@ -24,6 +25,7 @@ __all__ = ["READER", "DicomReader", "DicomSlices"]
 
 _UNEVEN = 0.01  # of the distance of slices: more than that is said
 _MOST_PIXELS = 2**31
+_MOST = 1100  # bytes that a packed byte can become
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,11 @@ class DicomSlices(SliceStack):
         file = Path(self.path) / self.names[0 if self.frames else number]
         slope, intercept = self.scales[0 if self.frames else number]
         try:
-            if self.frames:
-                pixels = _pydicom().pixels.pixel_array(file, index=number)
-            else:
-                pixels = _pydicom().dcmread(file).pixel_array
+            with _Bounded(file) as content:
+                if self.frames:
+                    pixels = _pydicom().pixels.pixel_array(content, index=number)
+                else:
+                    pixels = _pydicom().dcmread(content).pixel_array
         except Exception as error:  # the decoders raise whatever they like
             raise InputDataError(
                 f"{file} cannot be decoded: {error}",
@@ -74,6 +77,19 @@ class DicomSlices(SliceStack):
         if (slope, intercept) != (1.0, 0.0):
             values = values * slope + intercept
         return values.astype(self.dtype, copy=False)
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which no more is asked than it has: damaged lengths would be allocated at once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._end = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read at most what is left."""
+        left = max(self._end - self.tell(), 0)
+        return super().read(left if size is None or not 0 <= size <= left else size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +174,8 @@ def _is_dicom(file: Path) -> bool:
 def _head(file: Path) -> Any:
     pydicom = _pydicom()
     try:
-        head = pydicom.dcmread(file, stop_before_pixels=True)
+        with _Bounded(file) as content:
+            head = pydicom.dcmread(content, stop_before_pixels=True)
         size = int(head.Rows), int(head.Columns)
     except Exception as error:  # damaged files provoke anything
         raise FormatError(
@@ -169,24 +186,33 @@ def _head(file: Path) -> Any:
         raise FormatError(
             f"{file}: an image of {size[0]} x {size[1]} pixels", hint="the file is damaged"
         )
-    if int(_told(head, "SamplesPerPixel", 1)) != 1:
+    head.filename = str(file)
+    if _whole(head, "SamplesPerPixel", 1) != 1:
         raise InputDataError(f"{file} is a colour image", hint="export grey images")
     _check_length(file, head, size)
     return head
 
 
 def _check_length(file: Path, head: Any, size: tuple[int, int]) -> None:
-    """Refuse an uncompressed image that is longer than its file."""
-    compressed = getattr(getattr(head, "file_meta", None), "TransferSyntaxUID", None)
-    if compressed is not None and compressed.is_compressed:
-        return
-    frames = max(int(_told(head, "NumberOfFrames", 1)), 1)
-    need = size[0] * size[1] * frames * (int(_told(head, "BitsAllocated", 8)) // 8)
-    if need > file.stat().st_size:
+    """Refuse an image that is longer than its file, unpacked if need be."""
+    syntax = getattr(getattr(head, "file_meta", None), "TransferSyntaxUID", None)
+    most = _MOST if syntax is not None and syntax.is_compressed else 1
+    frames = max(_whole(head, "NumberOfFrames", 1), 1)
+    need = size[0] * size[1] * frames * max(_whole(head, "BitsAllocated", 8) // 8, 1)
+    if need > file.stat().st_size * most:
         raise FormatError(
             f"{file} is truncated: its pixels need {need:,} bytes, it has {file.stat().st_size:,}",
             hint="copy or export it again",
         )
+
+
+def _whole(head: Any, key: str, otherwise: int) -> int:
+    try:
+        return int(_told(head, key, otherwise))
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"{head.filename}: {key} is no whole number", hint="the file is damaged; copy it again"
+        ) from error
 
 
 def _told(head: Any, key: str, otherwise: Any) -> Any:
@@ -260,7 +286,7 @@ def _volume(path: Path, found: list[tuple[Path, Any]]) -> Volume:
 
 def _frames(path: Path) -> Volume:
     head = _head(path)
-    count = int(_told(head, "NumberOfFrames", 1))
+    count = _whole(head, "NumberOfFrames", 1)
     if count < 2:
         raise AxisError(
             f"{path} holds one DICOM image, not a volume",
@@ -270,8 +296,8 @@ def _frames(path: Path) -> Volume:
     plane = int(head.Rows), int(head.Columns)
     place, kind = str(path.absolute().parent), _kind(head, (scale,))
     source = DicomSlices(place, plane, kind, (path.name,), (scale,), count)
-    dz = _told(head, "SpacingBetweenSlices", None)
-    spacing, why = _spacing(head, None if dz is None else abs(float(dz)))
+    dz = number(str(_told(head, "SpacingBetweenSlices", "")))
+    spacing, why = _spacing(head, None if dz is None else abs(dz))
     return Volume(
         lazy_array(source),
         spacing=spacing,
@@ -315,18 +341,25 @@ def _distance(places: NDArray[np.float64]) -> tuple[float | None, str]:
 
 def _scale(head: Any) -> tuple[float, float]:
     try:
-        slope = float(_told(head, "RescaleSlope", 1.0))
-        return slope, float(_told(head, "RescaleIntercept", 0.0))
+        slope, shift = (
+            float(_told(head, key, otherwise))
+            for key, otherwise in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+        )
     except (TypeError, ValueError) as error:
         raise FormatError(
             f"{head.filename}: its rescaling is no pair of numbers", hint="the file is damaged"
         ) from error
+    if not (np.isfinite(slope) and np.isfinite(shift)):
+        raise FormatError(
+            f"{head.filename}: it is rescaled by {slope} and {shift}", hint="the file is damaged"
+        )
+    return slope, shift
 
 
 def _kind(head: Any, scales: tuple[tuple[float, float], ...]) -> str:
     """Return the type after rescaling: integers stay integers where they fit."""
-    bits = int(_told(head, "BitsAllocated", 16))
-    signed = int(_told(head, "PixelRepresentation", 0)) == 1
+    bits = _whole(head, "BitsAllocated", 16)
+    signed = _whole(head, "PixelRepresentation", 0) == 1
     if bits not in (8, 16, 32):
         raise InputDataError(
             f"{head.filename}: {bits} bits per pixel are not read", hint="export 8 or 16 bits"
