@@ -42,6 +42,9 @@ class Volume:
         The path that was read.
     notes : tuple of str
         What the reader found remarkable.
+    pixel_size : tuple of float or None
+        Edges (dy, dx) in µm where a microscope told them but nothing told the distance of
+        the slices, so that `spacing` is still unknown.
     """
 
     data: da.Array
@@ -53,6 +56,7 @@ class Volume:
     conditions: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     notes: tuple[str, ...] = ()
+    pixel_size: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.data.ndim != 3:
@@ -88,9 +92,18 @@ class Volume:
         VoxelSizeError
             If nothing told the voxel size.
         """
+        who = self.source or self.name or "the volume"
+        if self.spacing is None and self.pixel_size is not None:
+            pixel = " x ".join(format_length(edge) for edge in self.pixel_size)
+            y, x = (format_length(edge) for edge in self.pixel_size)
+            raise VoxelSizeError(
+                f"{who} tells its pixel size, {pixel} (Y, X), but not the distance of its slices",
+                hint=f"give all three: voxel_size: [10 nm, {y}, {x}] (Z, Y, X) in the recipe with "
+                "your slice thickness, or st.open(path, slice_thickness='10 nm')",
+            )
         if self.spacing is None:
             raise VoxelSizeError(
-                f"{self.source or self.name or 'the volume'} does not tell its voxel size",
+                f"{who} does not tell its voxel size",
                 hint="give it: voxel_size: [18.4 nm, 18.4 nm, 18.4 nm] (Z, Y, X) in the recipe, "
                 "or st.open(path, voxel_size=['18.4 nm'] * 3)",
             )
@@ -120,6 +133,9 @@ class Volume:
         ]
         if self.spacing is None:
             lines.append("  voxel size: unknown (physical quantities need one)")
+            if self.pixel_size is not None:
+                pixel = " x ".join(format_length(edge) for edge in self.pixel_size)
+                lines.append(f"  pixel size: {pixel} (Y, X); the distance of the slices is missing")
         else:
             edges = " x ".join(format_length(edge) for edge in self.spacing)
             size = " x ".join(

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import difflib
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, SsbtomoError
+from ssbtomo.io.headers import length
 from ssbtomo.io.lazy import lazy_array, slab_chunks
+from ssbtomo.io.nexus import find_scan, read_scan
 from ssbtomo.io.selection import pick_axes, read_selection
+from ssbtomo.projections import Geometry, Projections
 from ssbtomo.volume import Volume
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     import h5py
     from numpy.typing import NDArray
 
     from ssbtomo.units import Spacing
 
-__all__ = ["READER", "Hdf5Dataset", "Hdf5Reader"]
+__all__ = ["READER", "Hdf5Dataset", "Hdf5Reader", "check_storage", "read_box"]
 
 _ENDINGS = {".h5", ".hdf5", ".hdf", ".nxs", ".nx"}
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _lock = threading.Lock()
+_MOST = 1100  # bytes that a packed byte of a chunk can become
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +71,49 @@ class Hdf5Dataset:
         return len(self.shape)
 
     def __getitem__(self, window: Any) -> NDArray[Any]:
-        import h5py
-
         cuts = window if isinstance(window, tuple) else (window,)
-        try:
-            with _lock, h5py.File(self.path, "r") as file:
-                return np.asarray(file[self.dataset][(*self.outer, *cuts)], dtype=self.dtype)
-        except OSError as error:
-            raise InputDataError(
-                f"{self.path}: {self.dataset} cannot be read: {error}",
-                hint="the file is damaged, or compressed by a filter that is not installed "
-                "(pip install hdf5plugin)",
-            ) from error
+        values = read_box(self.path, self.dataset, (*self.outer, *cuts))
+        return values.astype(self.dtype, copy=False)
+
+
+def read_box(path: str, dataset: str, window: tuple[Any, ...]) -> NDArray[Any]:
+    """Read a box of a dataset; the file is open only meanwhile.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    dataset : str
+        Path of the dataset inside it.
+    window : tuple of int or slice
+        The box.
+
+    Returns
+    -------
+    ndarray
+        Its values.
+
+    Raises
+    ------
+    InputDataError
+        If they cannot be read.
+    """
+    import h5py
+
+    try:
+        with _lock, h5py.File(path, "r") as file:
+            return np.asarray(file[dataset][window])
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputDataError(
+            f"{path}: {dataset} cannot be read: {error}",
+            hint="the file is damaged, or compressed by a filter that is not installed "
+            "(pip install hdf5plugin)",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Hdf5Reader:
-    """Opens HDF5 files; their voxel size from ``element_size_um``, if that is there."""
+    """Opens HDF5 files; voxel size from ``element_size_um`` or from NXdata's axes."""
 
     name: ClassVar[str] = "HDF5"
 
@@ -119,34 +151,93 @@ class Hdf5Reader:
         Volume
             Lazy voxels.
         """
-        import h5py
-
         choice = read_selection(dataset)
-        try:
-            with _lock, h5py.File(path, "r") as file:
-                found = _choose(file, path, choice.path)
-                axes = "abcdef"[: max(found.ndim - 3, 0)] + "zyx"[-min(found.ndim, 3) :]
-                outer = pick_axes(axes, found.shape, choice.index, str(path))[
-                    : max(found.ndim - 3, 0)
-                ]
-                shape = tuple(int(n) for n in found.shape[len(outer) :])
-                numbers = tuple(int(n) for n in outer if isinstance(n, int))
-                source = Hdf5Dataset(
-                    str(path.absolute()), found.name, numbers, shape, found.dtype.str
-                )
-                spacing = _spacing(found)
-                chunks = found.chunks[-3:] if found.chunks and found.ndim >= 3 else None
-        except OSError as error:
-            raise FormatError(
-                f"{path} is not a readable HDF5 file: {error}",
-                hint="it may be cut off, or still open in another program; copy it again",
-            ) from error
+        with _opened(path) as file:
+            found = _choose(file, path, choice.path)
+            check_storage(found, path)
+            extra = max(found.ndim - 3, 0)
+            axes = "abcdefghijklm"[:extra] + "zyx"[-min(found.ndim, 3) :]
+            outer = pick_axes(axes, found.shape, choice.index, str(path))[:extra]
+            shape = tuple(int(n) for n in found.shape[extra:])
+            numbers = tuple(int(n) for n in outer if isinstance(n, int))
+            source = Hdf5Dataset(str(path.absolute()), found.name, numbers, shape, found.dtype.str)
+            spacing = _spacing(found)
+            chunks = found.chunks[-3:] if found.chunks and found.ndim >= 3 else None
         data = lazy_array(source, _chunks(source, chunks) if len(shape) == 3 else None)
         origin = "tag" if spacing else "unknown"
         return Volume(data, spacing=spacing, spacing_origin=origin)  # type: ignore[arg-type]
 
+    def open_projections(self, path: Path, dataset: str | None = None) -> Projections:
+        """Open the projections of an NXtomo or Data Exchange file.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        dataset : str or None
+            Path of a dataset (image, row, column) where the file follows neither; its
+            angles then have to be given.
+
+        Returns
+        -------
+        Projections
+            Lazy images, with dark and flat images, angles and pixel size where told.
+        """
+        if not read_selection(dataset).path:
+            with _opened(path) as file:
+                place = find_scan(file)
+                if place:
+                    return read_scan(file, path, place)
+        volume = self.open(path, dataset)
+        notes = (*volume.notes, "the dataset follows neither NXtomo nor Data Exchange")
+        return Projections(
+            volume.data, Geometry("parallel"), origins={"beam": "unknown"}, notes=notes
+        )
+
 
 READER = Hdf5Reader()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    try:
+        with _lock, h5py.File(path, "r") as file:
+            yield file
+    except SsbtomoError:
+        raise
+    except Exception as error:  # a damaged file provokes errors of every kind
+        raise FormatError(
+            f"{path} is not a readable HDF5 file: {error}",
+            hint="it may be cut off, or still open in another program; copy it again",
+        ) from error
+
+
+def check_storage(data: h5py.Dataset, path: Path) -> None:
+    """Refuse a dataset that cannot lie in its file, or whose chunks could not be unpacked from it.
+
+    Parameters
+    ----------
+    data : h5py.Dataset
+        The dataset.
+    path : Path
+        The file, for messages.
+
+    Raises
+    ------
+    FormatError
+        If the file is too short for it.
+    """
+    size = Path(data.file.filename).stat().st_size
+    stored = int(data.id.get_storage_size())
+    chunk = prod(data.chunks) * data.dtype.itemsize if data.chunks else 0
+    if not data.external and (stored > size or chunk > size * _MOST):
+        raise FormatError(
+            f"{path}: {data.name} {data.shape} in chunks of {data.chunks} takes "
+            f"{max(stored, chunk):,} bytes; the file has {size:,}",
+            hint="the file is cut off or damaged; copy it again",
+        )
 
 
 def _choose(file: h5py.File, path: Path, wanted: str) -> h5py.Dataset:
@@ -174,9 +265,10 @@ def _choose(file: h5py.File, path: Path, wanted: str) -> h5py.Dataset:
         if only.ndim > 3 or only.ndim == 2:
             return only
     kind = FormatError if solid else AxisError
+    scan = "; its projections are opened by st.io.open_projections(path)" if find_scan(file) else ""
     raise kind(
         f"{path} has {len(solid)} datasets of three axes; it holds {story}",
-        hint="choose one: dataset: path/inside/the/file",
+        hint="choose one: dataset: path/inside/the/file" + scan,
     )
 
 
@@ -189,12 +281,34 @@ def _chunks(source: Hdf5Dataset, stored: tuple[int, ...] | None) -> tuple[int, .
 
 
 def _spacing(dataset: h5py.Dataset) -> Spacing | None:
-    """Read the attribute that ImageJ's and ilastik's HDF5 plugins write, (Z, Y, X) in µm."""
+    """Read the voxel size: ImageJ's and ilastik's attribute in µm, or the axes of NXdata."""
     edges = np.ravel(np.asarray(dataset.attrs.get("element_size_um", ())))
     if (
         edges.size != 3
         or edges.dtype.kind not in "iuf"
         or not (np.isfinite(edges) & (edges > 0)).all()
     ):
-        return None
+        return _axis_steps(dataset)
     return float(edges[0]), float(edges[1]), float(edges[2])
+
+
+def _axis_steps(dataset: h5py.Dataset) -> Spacing | None:
+    """Read the steps of evenly spaced coordinates with a unit, one row of them per axis."""
+    names = np.ravel(np.asarray(dataset.parent.attrs.get("axes", ())))[-3:]
+    if dataset.ndim < 3 or len(names) != 3:
+        return None
+    steps = [_step(dataset, name, n) for name, n in zip(names, dataset.shape[-3:], strict=True)]
+    z, y, x = steps
+    return None if z is None or y is None or x is None else (z, y, x)
+
+
+def _step(dataset: h5py.Dataset, name: str | bytes, count: int) -> float | None:
+    row = dataset.parent.get(name)
+    if getattr(row, "shape", None) != (count,) or count < 2 or row.dtype.kind not in "iuf":
+        return None
+    places = np.asarray(row[()], dtype=float)
+    step = (places[-1] - places[0]) / (count - 1)
+    if not np.allclose(np.diff(places), step, rtol=1e-3, atol=0):
+        return None
+    unit = row.attrs.get("units", "")
+    return length(abs(step), unit.decode() if isinstance(unit, bytes) else str(unit))

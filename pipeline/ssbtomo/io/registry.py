@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from ssbtomo.errors import FormatError, InputDataError
+from ssbtomo.errors import FormatError, InputDataError, VoxelSizeError
 from ssbtomo.io.sidecar import Sidecar, read_sidecar, user_voxel_size
 from ssbtomo.units import format_length
 
@@ -23,7 +23,23 @@ __all__ = ["Reader", "formats", "open_volume", "reader_for", "register", "stem"]
 
 # Looked at in this order; each module holds one READER. Vendors' formats come first,
 # because many of them are also TIFF or HDF5.
-_BUILT_IN = ("xradia", "ome_reader", "slice_folder", "tiff", "numpy_file", "hdf5", "raw")
+_BUILT_IN = (
+    "xradia",
+    "dicom",
+    "skyscan",
+    "nikon",
+    "vgi",
+    "metaimage",
+    "nrrd",
+    "amira",
+    "mrc",
+    "ome_reader",
+    "slice_folder",
+    "tiff",
+    "numpy_file",
+    "hdf5",
+    "raw",
+)
 _added: list[Reader] = []
 
 
@@ -128,6 +144,7 @@ def open_volume(
     path: str | Path,
     voxel_size: Sequence[str] | None = None,
     *,
+    slice_thickness: str | None = None,
     dataset: str | None = None,
     name: str | None = None,
     modality: str = "",
@@ -137,15 +154,20 @@ def open_volume(
     Parameters
     ----------
     path : str or Path
-        TIFF stack, folder of TIFF or PNG slices, ``.npy``, ``.npz``, HDF5, headerless
-        raw file, or OME-Zarr.
+        TIFF stack, folder of TIFF, PNG or DICOM slices, OME-Zarr, ``.txm``, HDF5, ``.mhd``,
+        ``.mha``, ``.nrrd``, ``.am``, ``.mrc``, ``.vgi``, ``.xtekct``, a SkyScan ``.log``,
+        ``.npy``, ``.npz``, or a headerless raw file; `formats` lists all.
     voxel_size : sequence of str, optional
         Voxel edges along (Z, Y, X), each with its unit: ``["18.4 nm"] * 3``. Only where
         the file tells none, or to overrule it (the volume's notes then say so).
+    slice_thickness : str, optional
+        Distance of the slices, with its unit, where the file tells only the pixel: images
+        of an electron microscope never tell it.
     dataset : str, optional
         What to take where a file holds several things: the path inside HDF5 or Zarr, the
         member of an ``.npz``, or ``"c=0"``, ``"t=3"``, ``"series=1"``, ``"z=c"`` (the
-        file's channels are its slices), joined by commas.
+        file's channels are its slices), ``"unit=mm"`` (of voxel edges without one), joined
+        by commas.
     name : str, optional
         Name of the sample; from the file name if not given.
     modality : str
@@ -172,6 +194,8 @@ def open_volume(
     volume = reader_for(place).open(place, dataset)
     beside = read_sidecar(place)
     volume = _with_sidecar(volume, beside) if beside else volume
+    if given is None and slice_thickness is not None:
+        given = _with_thickness(volume, slice_thickness)
     if given is not None:
         volume = _overruled(volume, given, "user", "given by the user")
     return replace(
@@ -185,6 +209,17 @@ def open_volume(
 @cache
 def _built_in() -> tuple[Reader, ...]:
     return tuple(import_module(f"ssbtomo.io.{module}").READER for module in _BUILT_IN)
+
+
+def _with_thickness(volume: Volume, text: str) -> Spacing:
+    """Return the spacing that the user's slice thickness and the file's pixel make together."""
+    pixel = volume.pixel_size or (volume.spacing[1:] if volume.spacing else None)
+    if pixel is None:
+        raise VoxelSizeError(
+            f"slice_thickness {text!r} is given, but nothing tells the pixel size",
+            hint="give all three edges: voxel_size=['20 nm', '5 nm', '5 nm'] (Z, Y, X)",
+        )
+    return user_voxel_size([text, *(f"{edge!r} um" for edge in pixel)], "slice_thickness")
 
 
 def _with_sidecar(volume: Volume, beside: Sidecar) -> Volume:

@@ -27,12 +27,15 @@ class Selection:
         Position along axes that are not Z, Y, X.
     depth : str
         The axis that is depth although the file calls it something else; mostly empty.
+    unit : str
+        Unit of the voxel edges that a header gives without one; mostly empty.
     """
 
     path: str = ""
     series: int | None = None
     index: Mapping[str, int] = field(default_factory=dict)
     depth: str = ""
+    unit: str = ""
 
 
 def read_selection(text: str | None) -> Selection:
@@ -53,11 +56,13 @@ def read_selection(text: str | None) -> Selection:
     FormatError
         If a part is not understood.
     """
-    path, depth, index = "", "", {}
+    path, depth, unit, index = "", "", "", {}
     for part in (text or "").split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             path = key or path
+        elif key.lower() == "unit" and value:
+            unit = value
         elif key.lower() == "z" and len(value) == 1 and value.isalpha():
             depth = value.lower()
         elif value.isdigit() and (key.lower() == "series" or len(key) == 1):
@@ -65,11 +70,11 @@ def read_selection(text: str | None) -> Selection:
         else:
             raise FormatError(
                 f"dataset: {part.strip()!r} is not understood",
-                hint="write a path inside the file, or 'c=0', 't=0', 'series=0', 'z=c', joined by "
-                "commas",
+                hint="write a path inside the file, or 'c=0', 't=0', 'series=0', 'z=c', 'unit=mm', "
+                "joined by commas",
             )
     series = index.pop("series", None)
-    return Selection(path.strip("/"), series, index, depth)
+    return Selection(path.strip("/"), series, index, depth, unit)
 
 
 def pick_axes(

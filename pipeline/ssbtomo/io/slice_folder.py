@@ -13,6 +13,8 @@ from ssbtomo.errors import AxisError, FormatError, InputDataError
 from ssbtomo.io.lazy import SliceStack, lazy_array
 from ssbtomo.io.numbering import gaps, natural_key, slice_numbers
 from ssbtomo.io.png_header import read_png_header
+from ssbtomo.io.sem_metadata import common_metadata
+from ssbtomo.io.slice_thickness import with_metadata
 from ssbtomo.io.tiff_pages import Page, check_complete
 from ssbtomo.volume import Volume
 
@@ -55,7 +57,7 @@ class SliceFiles(SliceStack):
 
 @dataclass(frozen=True, slots=True)
 class FolderReader:
-    """Opens folders of slices. They tell no voxel size: a sidecar or the user must."""
+    """Opens folders of slices; their pixel size from the microscope's metadata, if there are any."""
 
     name: ClassVar[str] = "folder of TIFF or PNG slices"
 
@@ -101,7 +103,8 @@ class FolderReader:
         kind = np.dtype(first.dtype).str
         names = tuple(file.name for file in files)
         source = SliceFiles(str(path.absolute()), (first.height, first.width), kind, names)
-        return Volume(lazy_array(source), notes=tuple(_gap_notes(names)))
+        volume = Volume(lazy_array(source), notes=tuple(_gap_notes(names)))
+        return with_metadata(volume, common_metadata(files), path)
 
 
 READER = FolderReader()

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, SsbtomoError
 from ssbtomo.io.handles import Handles
 from ssbtomo.io.lazy import MappedFile, SliceStack, check_type, lazy_array
 from ssbtomo.io.selection import Selection, pick_axes, read_selection
+from ssbtomo.io.sem_metadata import sem_metadata
+from ssbtomo.io.slice_thickness import with_metadata
 from ssbtomo.io.tiff_pages import Page, check_complete, is_tiff
 from ssbtomo.io.tiff_spacing import spacing_of
 from ssbtomo.volume import Volume
@@ -118,8 +120,12 @@ class TiffReader:
             with tifffile.TiffFile(path) as tif:
                 series = _series(tif, pages, choice, path)
                 return _volume(tif, series, choice, path)
-        except tifffile.TiffFileError as error:
-            raise FormatError(f"{path} is not a readable TIFF file: {error}") from error
+        except SsbtomoError:
+            raise
+        except Exception as error:  # a damaged directory provokes errors of every kind
+            raise FormatError(
+                f"{path} is not a readable TIFF file: {error}", hint="copy or export it again"
+            ) from error
 
 
 READER = TiffReader()
@@ -162,12 +168,13 @@ def _volume(tif: tifffile.TiffFile, number: int, choice: Selection, path: Path) 
     if int(tif.pages.first.photometric) == 0:
         notes.append("the file declares that white is zero; its values are kept as stored")
     spacing, note = spacing_of(tif, number)
-    return Volume(
+    volume = Volume(
         lazy_array(source),
         spacing=spacing,
         spacing_origin="tag" if spacing else "unknown",
         notes=(*notes, note) if note else tuple(notes),
     )
+    return volume if spacing else with_metadata(volume, sem_metadata(path), path.parent)
 
 
 def _axes(series: tifffile.TiffPageSeries, depth: str, path: Path) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Page", "check_complete", "is_tiff", "read_pages"]
+__all__ = ["Page", "check_complete", "is_tiff", "read_pages", "read_tags"]
 
 _SIZES = {
     1: 1,
@@ -36,6 +36,7 @@ _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT = 256, 257, 258, 262, 277, 339
 _OFFSETS, _COUNTS = (273, 324), (279, 325)
 _WANTED = {254, _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT, *_OFFSETS, *_COUNTS}
+_LONGEST_TAG = 2**20
 _KINDS = {1: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}
 
 
@@ -189,6 +190,17 @@ def _looks_like(magic: bytes) -> str:
 
 
 def _directory(file: BinaryIO, layout: _Layout, offset: int) -> tuple[dict[int, list[int]], int]:
+    entries, following = _entries(file, layout, offset)
+    tags = {}
+    for tag, kind, number, value in entries:
+        if tag in _WANTED and kind in _LETTERS:
+            tags[tag] = _values(file, layout, kind, number, value)
+    return tags, following
+
+
+def _entries(
+    file: BinaryIO, layout: _Layout, offset: int
+) -> tuple[list[tuple[int, int, int, bytes]], int]:
     order, big = layout.order, layout.big
     file.seek(offset)
     (count,) = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))
@@ -197,19 +209,63 @@ def _directory(file: BinaryIO, layout: _Layout, offset: int) -> tuple[dict[int, 
     entry = struct.Struct(order + ("HHQ8s" if big else "HHI4s"))
     table = file.read(count * entry.size)
     (following,) = struct.unpack(order + ("Q" if big else "I"), file.read(8 if big else 4))
-    tags = {}
-    for tag, kind, number, value in entry.iter_unpack(table):
-        if tag in _WANTED and kind in _LETTERS:
-            tags[tag] = _values(file, layout, kind, number, value)
-    return tags, following
+    return list(entry.iter_unpack(table)), following
 
 
 def _values(file: BinaryIO, layout: _Layout, kind: int, number: int, value: bytes) -> list[int]:
     length = _SIZES[kind] * number
-    if length > len(value):
-        file.seek(struct.unpack(layout.order + ("Q" if layout.big else "I"), value)[0])
-        value = file.read(length)
+    value = _content(file, layout, length, value)
     return list(struct.unpack(f"{layout.order}{number}{_LETTERS[kind]}", value[:length]))
+
+
+def _content(file: BinaryIO, layout: _Layout, length: int, value: bytes) -> bytes:
+    """Return the bytes of a tag, which stand elsewhere if they are too many for its entry."""
+    if length <= len(value):
+        return value[:length]
+    (start,) = struct.unpack(layout.order + ("Q" if layout.big else "I"), value)
+    end = file.seek(0, 2)
+    if start + length > end:
+        raise struct.error("a tag leads outside the file")
+    file.seek(start)
+    return file.read(length)
+
+
+def read_tags(path: Path, wanted: set[int]) -> tuple[dict[int, bytes], int]:
+    """Read the bytes of some tags of the first page.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    wanted : set of int
+        Numbers of the tags.
+
+    Returns
+    -------
+    tags : dict of int to bytes
+        Those that are there, lie inside the file, and have at most 1 MB.
+    width : int
+        Pixels per row of the page.
+
+    Raises
+    ------
+    FormatError
+        If it is no TIFF file, or is damaged.
+    """
+    found: dict[int, bytes] = {}
+    with path.open("rb") as file:
+        try:
+            layout, offset = _header(file)
+            for tag, kind, number, value in _entries(file, layout, offset)[0]:
+                length = _SIZES.get(kind, 0) * number
+                if tag in wanted and 0 < length <= _LONGEST_TAG:
+                    found[tag] = _content(file, layout, length, value)
+            width = _directory(file, layout, offset)[0].get(_WIDTH, [0])[0]
+        except struct.error as error:
+            raise FormatError(
+                f"{path}: the TIFF directory is damaged or cut off", hint="copy the file again"
+            ) from error
+    return found, width
 
 
 def _page(tags: dict[int, list[int]]) -> Page:
