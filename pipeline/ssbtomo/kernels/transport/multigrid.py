@@ -29,6 +29,9 @@ _DIRECT = 400
 _NEARLY = 1.5
 """Axes whose cells are at most so much longer than the shortest are coarsened together."""
 
+_HOLD = 1e-3
+"""Share of its conductance by which each cell of the coarsest grid is held where nothing else is."""
+
 Field = NDArray[Any]
 
 
@@ -220,6 +223,8 @@ def _inverse(level: Level) -> NDArray[np.float64]:
     matrix = np.zeros((level.cells, level.cells))
     for axis in range(3):
         assemble(level.op, axis, matrix)
+    if level.op.edges == (0.0, 0.0):  # nothing need be held: constants may be left free
+        matrix[np.diag_indices_from(matrix)] *= 1 + _HOLD
     dead = np.flatnonzero(np.diagonal(matrix) <= 0)
     matrix[dead, dead] = 1.0
     inverse = np.linalg.inv(matrix)

@@ -324,10 +324,10 @@ def assemble(op: Operator, axis: int, matrix: NDArray[np.float64]) -> None:
                 near = ((k - 1) * ny + (j - 1)) * nx + (i - 1)
                 if 0 < index < size:
                     _couple(matrix, near, near + stride, row[i])
-                elif axis == op.axis:
+                elif not op.wraps[axis]:  # what is held behind an outer face, if anything
                     inside = near + stride if index == 0 else near
                     matrix[inside, inside] += row[i]
-                elif index == size and op.wraps[axis]:
+                elif index == size:
                     _couple(matrix, near, near + stride - size * stride, row[i])
 
 
