@@ -1,129 +1,221 @@
-"""Time and memory of the transport solver, and of other programs where they are installed.
+"""Time, memory and error of the transport solver beside TauFactor and PoreSpy, in one run.
 
-    python tests/benchmarks/bench_transport.py --size 128
+    PEERS=/a/folder/with/peers python tests/benchmarks/bench_transport.py --sizes 128 256
+    python tests/benchmarks/bench_transport.py --sizes 64 128 256 512 --programs ssbtomo --growth
+    python tests/benchmarks/bench_transport.py --cold
 
-Compilation is excluded (a small solve comes first) and stated. Peers run at their default
-stop criterion; their error is against our solution at a tolerance of 1e-10.
+Each case runs alone in a fresh process that first solves a small volume, so that compiling (and
+loading what is compiled) is not timed; ``--cold`` times exactly that. Programs run at their own
+default stop criterion; the error is against our solution at a tolerance of 1e-9 in the *same*
+convention (PoreSpy holds voxel centres). Wall and CPU time are of the fastest of ``--repeat``
+runs, fewer where one takes longer than a minute; memory is what the process grew by beyond the
+mask (1 byte per voxel). Peers that are not installed may lie in the folder named in ``PEERS``.
+
+Records are written to ``--out`` as they come; a second call goes on where the first was, and
+``--fresh`` begins anew. A case that takes longer than ``--limit`` or does not fit into the free memory is
+recorded as such. On a disturbed machine compare CPU times.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import resource
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+import psutil
+from transport_tables import Record, Records, bandwidth, growth_table, table
+from transport_volumes import NAMES, volume
 
-from ssbtomo.kernels.transport import solve
-
-CUBE = (1.0, 1.0, 1.0)
-
-
-def blobs(size: int, porosity: float, seed: int = 1) -> NDArray[np.uint8]:
-    """Return a random two-phase volume with features of about a fortieth of its edge."""
-    noise = np.random.default_rng(seed).standard_normal((size,) * 3, dtype=np.float32)
-    gaussian_filter(noise, min(size / 40, 6.4), mode="wrap", truncate=3, output=noise)
-    threshold = np.quantile(noise[::2, ::2, ::2], porosity)
-    return (noise < threshold).astype(np.uint8)
+HERE = Path(__file__).parent
+NEEDS = {"ssbtomo": 30, "taufactor": 95, "porespy": 620}
+"""Bytes per voxel that must be free before a program is started."""
+CONVENTION = {"porespy": "porespy"}
 
 
-def overlapping_spheres(size: int, seed: int = 1) -> NDArray[np.uint8]:
-    """Return the space between randomly placed balls, about 40 % of the volume."""
-    radius = max(3.0, size / 21)
-    count = int(0.92 * size**3 / (4 / 3 * np.pi * radius**3))
-    pores = np.ones((size,) * 3, np.uint8)
-    reach = int(np.ceil(radius))
-    for centre in np.random.default_rng(seed).random((count, 3)) * size:
-        low = np.maximum(centre.astype(int) - reach, 0)
-        high = np.minimum(centre.astype(int) + reach + 2, size)
-        z, y, x = (np.arange(a, b) + 0.5 - c for a, b, c in zip(low, high, centre, strict=True))
-        ball = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= radius**2
-        pores[low[0] : high[0], low[1] : high[1], low[2] : high[2]][ball] = 0
-    return pores
+def key(name: str, size: int, program: str, threads: int) -> str:
+    """Return the name of a record."""
+    return f"{name}|{size}|{program}|{threads}"
 
 
-def ours(labels: NDArray[np.uint8], threads: int | None) -> tuple[float, str]:
-    """Solve once; return the tortuosity factor and what is to be told."""
-    result = solve(labels, CUBE, 0, {1: 1.0}, threads=threads)
-    about = (
-        f"{result.iterations} iterations, {result.bytes_per_voxel:.1f} B/voxel, "
-        f"flux spread {result.flux_spread:.1e}"
+def run_case(program: str, path: Path, options: list[str], limit: float) -> Record:
+    """Run one case in a process of its own; return its record, or what went wrong."""
+    environment = dict(os.environ)
+    peers = environment.get("PEERS")
+    if program != "ssbtomo" and peers:
+        environment["PYTHONPATH"] = peers
+    command = [sys.executable, str(HERE / "transport_case.py"), program, str(path), *options]
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"longer than {limit:.0f} s"}
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        return {"failed": f"exit status {done.returncode}: {last[:200]}"}
+    record: Record = json.loads(lines[-1])
+    return record
+
+
+def fits(program: str, voxels: int) -> Record | None:
+    """Return a record that says so where the memory is too small."""
+    needs, free = NEEDS[program] * voxels, psutil.virtual_memory().available
+    if needs < 0.9 * free:
+        return None
+    return {"failed": f"needs {needs / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"}
+
+
+class Store:
+    """The records so far, on disk after each one."""
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        self.path = path
+        self.records: Records = {}
+        if path.is_file() and not fresh:
+            self.records = json.loads(path.read_text())
+
+    def keep(self, name: str, record: Record) -> None:
+        """Write one more record."""
+        self.records[name] = record
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(self.records, indent=1))
+        part.replace(self.path)
+
+
+def cases(chosen: argparse.Namespace) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield name, size and programs of each volume, small ones first."""
+    for size in chosen.sizes:
+        for name in chosen.volumes:
+            programs = list(chosen.programs)
+            if size > chosen.peers_up_to:
+                programs = [program for program in programs if program == "ssbtomo"]
+            yield name, size, programs
+
+
+def measure_volume(
+    store: Store, chosen: argparse.Namespace, case: tuple[str, int, list[str]]
+) -> None:
+    """Run what is still missing on one volume."""
+    name, size, programs = case
+    references = (
+        []
+        if chosen.no_reference
+        else ["reference", *(f"reference-{p}" for p in programs if p in CONVENTION)]
     )
-    return result.tau, about
+    wanted = [*references, *programs]
+    missing = [w for w in wanted if key(name, size, w, chosen.threads) not in store.records]
+    if not missing:
+        return
+    mask = volume(name, size)
+    if mask is None:
+        sys.stderr.write(f"{name} {size}: not here\n")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.npy"
+        np.save(path, mask)
+        about = {"shape": list(mask.shape), "porosity": float(mask.mean())}
+        for program in missing:
+            record = one(program, path, mask.size, chosen) | about
+            store.keep(key(name, size, program, chosen.threads), record)
+            sys.stderr.write(f"{name} {size} {program}: {short(record)}\n")
 
 
-def taufactor(labels: NDArray[np.uint8]) -> tuple[float, str]:
-    """Solve with TauFactor on the CPU at its defaults."""
-    import taufactor as tau
-
-    solver = tau.Solver(labels, device="cpu")
-    solver.solve(verbose=False)
-    return float(np.asarray(solver.tau).ravel()[0]), "defaults"
-
-
-def porespy(labels: NDArray[np.uint8]) -> tuple[float, str]:
-    """Solve with PoreSpy at its defaults; it fixes the outer voxel centres."""
-    import porespy as ps
-
-    return float(ps.simulations.tortuosity_fd(labels.astype(bool), axis=0).tortuosity), "defaults"
+def one(program: str, path: Path, voxels: int, chosen: argparse.Namespace) -> Record:
+    """Run a program or a reference."""
+    kind, _, peer = program.partition("-")
+    options = [str(chosen.repeat), str(chosen.threads)]
+    if kind == "reference":
+        program = "ssbtomo"
+        options = ["1", str(chosen.threads), "1e-9", *([CONVENTION[peer]] if peer else [])]
+    record = fits(program, voxels) or run_case(program, path, options, chosen.limit)
+    return record | {"at": time.strftime("%Y-%m-%d %H:%M")}
 
 
-def peers() -> Iterator[tuple[str, Callable[[NDArray[np.uint8]], tuple[float, str]]]]:
-    """Yield the other programs that are installed."""
-    for name, call in (("taufactor", taufactor), ("porespy", porespy)):
-        if importlib.util.find_spec(name) is not None:
-            yield name, call
+def short(record: Record) -> str:
+    """Say a record in a line."""
+    if "failed" in record:
+        return str(record["failed"])
+    return f"{record['wall_s']:.2f} s, CPU {record['cpu_s']:.2f} s, tau {record['tau']:.6f}"
 
 
-def report(name: str, call: Callable[[], tuple[float, str]], reference: float | None) -> float:
-    """Run, and write one line: wall and CPU seconds, tortuosity, error."""
-    wall, processor = time.perf_counter(), time.process_time()
-    tau, about = call()
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    error = "" if reference is None else f"  error {tau / reference - 1:+.1e}"
-    sys.stdout.write(
-        f"  {name:12s} {wall:8.2f} s  CPU {processor:8.2f} s  tau {tau:.6f}{error}  {about}\n"
+def cold_start(repeat: int = 2) -> str:
+    """Time the first call after installation, and one after it, each with the interpreter."""
+    code = (
+        "import numpy as np, ssbtomo as st\n"
+        "v = (np.random.default_rng(0).random((64,) * 3) < 0.6).astype(np.uint8)\n"
+        "st.measure.tortuosity(v, (1.0, 1.0, 1.0))\n"
     )
+    lines = ["| start of the interpreter, import, 64³ voxels | s | CPU s |", "|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = dict(os.environ) | {"NUMBA_CACHE_DIR": folder}
+        for number in range(1 + repeat):
+            before, start = os.times(), time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+            wall, after = time.perf_counter() - start, os.times()
+            cpu = sum(after[2:4]) - sum(before[2:4])
+            name = "with compilation" if number == 0 else "compiled before"
+            lines.append(f"| {name} | {wall:.2f} | {cpu:.2f} |")
+    return "\n".join(lines)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add = parser.add_argument
+    add("--sizes", "--size", type=int, nargs="+", default=[128, 256])
+    add("--volumes", nargs="+", default=list(NAMES), help=f"of {', '.join(NAMES)}")
+    add("--programs", nargs="+", default=["ssbtomo", "taufactor", "porespy"])
+    add("--peers-up-to", type=int, default=256, help="largest edge on which peers run")
+    add("--threads", type=int, default=0, help="0: as many as each program takes itself")
+    add("--repeat", type=int, default=3)
+    add("--limit", type=float, default=900.0, help="seconds that a case may take")
+    add("--out", type=Path, default=Path("bench_transport.json"))
+    add("--fresh", action="store_true", help="forget the records of earlier calls")
+    add("--no-reference", action="store_true", help="no solve at 1e-9, so no errors")
+    add("--growth", action="store_true", help="exponents of time from the first to the last size")
+    add("--cold", action="store_true", help="time the start with and without compilation only")
+    return parser.parse_args()
+
+
+def tell(text: str) -> None:
+    """Write to the standard output."""
+    sys.stdout.write(text + "\n\n")
     sys.stdout.flush()
-    return tau
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--volumes", nargs="+", default=["blobs-0.5", "blobs-0.3", "spheres"])
-    parser.add_argument("--no-reference", action="store_true", help="skip the solve at 1e-10")
-    chosen = parser.parse_args()
-    start = time.perf_counter()
-    solve(blobs(24, 0.5), CUBE, 0, {1: 1.0})
-    sys.stdout.write(f"first call, compilation included: {time.perf_counter() - start:.1f} s\n")
-    for name in chosen.volumes:
-        kind, _, porosity = name.partition("-")
-        size = chosen.size
-        labels = overlapping_spheres(size) if kind == "spheres" else blobs(size, float(porosity))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        sys.stdout.write(f"{name} {chosen.size}^3, phase fraction {labels.mean():.4f}\n")
-        runs = [
-            report("ssbtomo", partial(ours, labels, chosen.threads), None)
-            for _ in range(chosen.repeat)
-        ]
-        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / labels.size
-        sys.stdout.write(f"  peak memory of the process grew by {peak:.1f} B/voxel\n")
-        reference = runs[-1]
-        if not chosen.no_reference:
-            reference = solve(labels, CUBE, 0, {1: 1.0}, tolerance=1e-10).tau
-            sys.stdout.write(f"  error of ours {runs[-1] / reference - 1:+.1e}\n")
-        for peer, call in peers():
-            report(peer, partial(call, labels), reference)
+    chosen = arguments()
+    if chosen.cold:
+        tell(cold_start())
+        return
+    store = Store(chosen.out, fresh=chosen.fresh)
+    if "machine" not in store.records:
+        store.keep("machine", machine())
+    for case in cases(chosen):
+        measure_volume(store, chosen, case)
+    tell(table(store.records, chosen))
+    if chosen.growth:
+        tell(growth_table(store.records, chosen))
+
+
+def machine() -> dict[str, Any]:
+    """Return what the times depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "triad_gb_s": bandwidth(os.cpu_count() or 1),
+        "load": os.getloadavg()[0],
+        "at": time.strftime("%Y-%m-%d %H:%M"),
+    }
 
 
 if __name__ == "__main__":
