@@ -15,11 +15,11 @@ from ssbtomo.testing import Ball, DetectorFaults, expose, project_balls
 
 COLUMNS, ROWS, ANGLES, EDGE = 108, 44, 160, 0.5  # µm
 AXIS = (COLUMNS - 1) / 2 + 2.7
-ROD, VALUE = 51.5, 0.004  # a rod that just fills the square
+ROD, VALUE = 58.0, 0.004  # a rod a little wider than the detector sees, as scans often have
 GRAINS = [
     ((-6, -20, -18), 9), ((6, 18, -20), 10), ((-4, 20, 18), 9), ((5, -17, 19), 9.5), ((0, 2, 0), 8),
 ]  # fmt: skip
-PORES = [((8, -2, -22), 6), ((-8, 0, 22), 6.5), ((11, 0, 4), 6), ((-10, 24, -2), 6.5)]
+PORES = [((8, -2, -22), 6), ((-8, 0, 22), 6.5), ((12, 2, 26), 6), ((-10, 24, -2), 6.5)]
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +76,13 @@ def test_fractions_and_contact_areas_are_those_of_the_balls(results):
     assert shape == [ROWS, 72, 72]  # the square inside the circle that all projections see
     assert run["samples"][0]["spacing_um"] == [EDGE] * 3
     box = np.prod(shape)
-    for name, balls, limit in (("active", GRAINS, 0.06), ("void", PORES, 0.15)):
+    for name, balls, limit in (("active", GRAINS, 0.04), ("void", PORES, 0.1)):
         volume = sum(4 / 3 * np.pi * r**3 for _, r in balls) / box
         # half of a pore lies within a voxel of its surface: a threshold off by 0.2 voxels is 10 %
         assert value(results, "volume_fraction", name) == pytest.approx(volume, rel=limit)
     for pair, balls, limit in (
-        ("electrolyte|active", GRAINS, 0.06),
-        ("void|electrolyte", PORES, 0.2),
+        ("electrolyte|active", GRAINS, 0.04),
+        ("void|electrolyte", PORES, 0.15),
     ):
         area = sum(4 * np.pi * r**2 for _, r in balls) / box / EDGE
         assert value(results, "contact_area_per_volume", pair) == pytest.approx(area, rel=limit)

@@ -129,7 +129,11 @@ def _part(sample: SampleView, plates: tuple[Plate, ...]) -> _Part:
         facts=_facts(sample),
         headlines=_headlines(sample, lines),
         plates=tuple(plate for plate in plates if plate.source),
-        absent=[f"{plate.spec.title} ({plate.note})" for plate in plates if not plate.source],
+        absent=[
+            f"{plate.spec.title} ({plate.note})"
+            for plate in plates
+            if not (plate.source or plate.spec.optional)
+        ],
         lines=lines,
         truth=_deviations(sample, lines),
         notes=notes,

@@ -14,6 +14,7 @@ from ssbtomo.report.figures import (
     representative,
     sensitivity,
     slices,
+    tomography,
     transport,
 )
 from ssbtomo.report.figures.style import Drawn
@@ -42,6 +43,8 @@ class FigureSpec:
         Whether the phases' colours need a legend beside it.
     raster : bool
         Whether it is mostly pixels: the page then shows the PNG.
+    optional : bool
+        Whether nobody misses it where there is nothing to draw.
     """
 
     name: str
@@ -51,6 +54,7 @@ class FigureSpec:
     draw: Callable[[SampleView], Drawn | None]
     phases: bool = False
     raster: bool = False
+    optional: bool = False
 
 
 FIGURES: tuple[FigureSpec, ...] = (
@@ -61,6 +65,33 @@ FIGURES: tuple[FigureSpec, ...] = (
         "grey volume",
         slices.draw_grey,
         raster=True,
+    ),
+    FigureSpec(
+        "rotation-axis",
+        "Rotation axis",
+        "How badly the projections fit their mirror images, for candidates around the axis that was found.",
+        "search for the rotation axis",
+        tomography.draw_axis,
+        optional=True,
+    ),
+    FigureSpec(
+        "axis-sweep",
+        "Rotation axis, by eye",
+        "A slice reconstructed about the axis that was found, and about axes beside it: arcs at edges and points that open "
+        "into tuning forks tell of a wrong one.",
+        "sweep of the rotation axis",
+        tomography.draw_axis_sweep,
+        raster=True,
+        optional=True,
+    ),
+    FigureSpec(
+        "ring-correlation",
+        "Resolution of the reconstruction",
+        "Fourier ring correlation of a slice from every other projection with one from the rest; the resolution is where it "
+        "falls below the half-bit limit.",
+        "ring correlation",
+        tomography.draw_ring_correlation,
+        optional=True,
     ),
     FigureSpec(
         "outlines",
