@@ -92,7 +92,8 @@ def test_the_story_is_kept(results):
     run = json.loads((results.path / "run.json").read_text("utf-8"))
     stage = next(s for s in run["samples"][0]["stages"] if s["name"] == "reconstruct")
     assert "filtered back-projection" in stage["methods"]
-    assert "kak2001" in stage["references"]
+    assert "kak2001" in (results.path / "references.bib").read_text("utf-8")
+    assert "feldkamp1984" not in (results.path / "references.bib").read_text("utf-8")
     tables = results.path / "tables"
     axis = np.genfromtxt(tables / "rotation_axis.csv", delimiter=",", names=True, dtype=None,
                          encoding="utf-8")  # fmt: skip
@@ -107,7 +108,8 @@ def test_grey_values_are_attenuations(results):
 
     middle = np.asarray(ome_zarr.open_array(store)[27:29, 52:55, 14:17]).mean()
     found = facts["offset"] + facts["slope"] * middle
-    assert found == pytest.approx(0.010 / EDGE * 1e4, rel=0.03)  # 1/cm: matrix and grain
+    # 1/cm, matrix and grain; what lies beyond the detector takes some per cent
+    assert found == pytest.approx(0.010 / EDGE * 1e4, rel=0.08)
 
 
 def test_any_blocks_and_scheduler_give_the_same_bytes(scan, results, tmp_path):

@@ -31,7 +31,7 @@ from ssbtomo.kernels.ct.ramp import Window, filter_rows
 from ssbtomo.kernels.ct.stripes import Stripes, remove_stripes
 from ssbtomo.kernels.ct.turns import angle_weights, stitch
 
-__all__ = ["Field", "Images", "Phase", "Slices", "normalise_images", "reconstruct_slices"]
+__all__ = ["Field", "Images", "Phase", "Slices", "coded", "normalise_images", "reconstruct_slices"]
 
 Field = Literal["square", "circle", "full"]
 _FLASH_HALO = 4
@@ -346,13 +346,27 @@ def _reconstruct(
                 hint="look at the projections of these detector rows, and at the flat frames",
             )
         extremes.append((float(volume.min()), float(volume.max())))
-        out[begin - first : end - first] = _coded(volume, slices.grey)
+        out[begin - first : end - first] = coded(volume, slices.grey)
         check_wanted()
     sink[block.core] = out
     return min(low for low, _ in extremes), max(high for _, high in extremes)
 
 
-def _coded(volume: NDArray[np.float32], grey: tuple[float, float] | None) -> NDArray[Any]:
+def coded(volume: NDArray[np.float32], grey: tuple[float, float] | None) -> NDArray[Any]:
+    """Return values as they are stored.
+
+    Parameters
+    ----------
+    volume : ndarray of float32
+        Attenuations.
+    grey : tuple of float or None
+        Values that become 0 and 65535; ``None`` leaves floats.
+
+    Returns
+    -------
+    ndarray of uint16 or float32
+        Beyond the two, 0 and 65535.
+    """
     if grey is None:
         return volume
     low, high = grey

@@ -28,7 +28,7 @@ class PhaseRetrieval(Section):
 
 
 class Tomography(Section):
-    """From the projections of a parallel beam to slices, by filtered back-projection."""
+    """From the projections of a parallel or a cone beam to slices, by filtered back-projection."""
 
     angles: tuple[float, float] | None = Field(
         default=None,

@@ -11,9 +11,10 @@ from typing import Any
 _HOME = {
     "Tomogram": "parallel_beam",
     "centre_of_rotation": "parallel_beam",
+    "cone_beam": "feldkamp",
     "tomography": "parallel_beam",
 }
-__all__ = ["Tomogram", "centre_of_rotation", "tomography"]
+__all__ = ["Tomogram", "centre_of_rotation", "cone_beam", "tomography"]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Quality",
+    "Samples",
     "Tomogram",
     "centre_of_rotation",
     "check_scan",
@@ -40,9 +41,11 @@ __all__ = [
     "look_closer",
     "pixel_of",
     "slices_of",
+    "stripe_width_of",
     "sweep",
     "tomogram_size",
     "tomography",
+    "volume_of",
 ]
 
 _ROWS = 15
@@ -95,8 +98,8 @@ class Tomogram:
         What was done row by row, with the axis.
     bad_pixels, flashes : int
         Detector pixels that were bridged, samples that were replaced.
-    quality : Quality
-        Of the middle slice.
+    quality : Quality or None
+        Of the middle slice; of a cone beam not measured.
     """
 
     volume: Volume
@@ -106,7 +109,7 @@ class Tomogram:
     slices: Slices
     bad_pixels: int
     flashes: int
-    quality: Quality
+    quality: Quality | None
 
 
 def tomography(
@@ -144,7 +147,7 @@ def tomography(
     """
     asked = options or Tomography()
     angles = check_scan(scan, asked)
-    source = _Samples(scan.data, asked.rows)
+    source = Samples(scan.data, asked.rows)
     lines = np.empty(source.shape, np.float32)
     images = images_of(scan, asked)
     with Engine.start("threads", workers) as engine:
@@ -160,7 +163,7 @@ def tomography(
         reconstruct_slices(lines, voxels, replace(slices, grey=grey), slabs, engine)
     slope, offset = ((window[1] - window[0]) / 65535.0, window[0]) if grey else (1.0, 0.0)
     return Tomogram(
-        _volume(voxels, scan),
+        volume_of(voxels, scan),
         slope,
         offset,
         centre,
@@ -193,7 +196,7 @@ def centre_of_rotation(scan: Projections, options: Tomography | None = None) -> 
     """
     asked = (options or Tomography()).model_copy(update={"axis": None, "phase": None})
     angles = check_scan(scan, asked)
-    source = _Samples(scan.data, asked.rows)
+    source = Samples(scan.data, asked.rows)
     rows = _chosen(source.shape[1])
     chosen = replace(
         scan,
@@ -206,14 +209,20 @@ def centre_of_rotation(scan: Projections, options: Tomography | None = None) -> 
     lines = np.empty(chosen.shape, np.float32)
     with Engine.start("threads") as engine:
         slabs = Grid.slabs(chosen.shape, _BATCH)
-        normalise_images(
-            _Samples(chosen.data, None), lines, images_of(chosen, asked), slabs, engine
-        )
+        normalise_images(Samples(chosen.data, None), lines, images_of(chosen, asked), slabs, engine)
     return _found(lines, angles, asked)
 
 
-class _Samples:
-    """Lazy images as a source of blocks, with the rows that were asked for."""
+class Samples:
+    """Lazy images as a source of blocks, with the rows that were asked for.
+
+    Parameters
+    ----------
+    array : dask.array.Array, shape (angles, V, U)
+        The images.
+    rows : tuple of int or None
+        First row and the one after the last; all if ``None``.
+    """
 
     def __init__(self, array: Any, rows: tuple[int, int] | None) -> None:
         self.array = _cropped(array, rows)
@@ -292,7 +301,7 @@ def images_of(scan: Projections, asked: Tomography) -> Images:
     VoxelSizeError
         If it lacks the pixel size.
     """
-    shape = _Samples(scan.data, asked.rows).shape[1:]
+    shape = Samples(scan.data, asked.rows).shape[1:]
     frames = [
         None if part is None or scan.normalised else np.asarray(_cropped(part, asked.rows))
         for part in (scan.darks, scan.flats)
@@ -454,7 +463,7 @@ def tomogram_size(scan: Projections, asked: Tomography) -> tuple[int, int, int]:
     tuple of int
         (Z, Y, X). Where the axis is yet to be found it is taken to be in the middle.
     """
-    _, rows, columns = _Samples(scan.data, asked.rows).shape
+    _, rows, columns = Samples(scan.data, asked.rows).shape
     axis = (columns - 1) / 2 if asked.axis is None else asked.axis
     side = Slices(np.zeros(0), axis, bool(asked.wide), field=asked.field).size(columns)
     return rows, side, side
@@ -552,7 +561,21 @@ def sweep(
     )
 
 
-def _volume(voxels: NDArray[Any], scan: Projections) -> Volume:
+def volume_of(voxels: NDArray[Any], scan: Projections) -> Volume:
+    """Wrap a reconstructed volume.
+
+    Parameters
+    ----------
+    voxels : ndarray, shape (Z, Y, X)
+        Grey values.
+    scan : Projections
+        Where they came from.
+
+    Returns
+    -------
+    Volume
+        With the scan's voxel size and story.
+    """
     import dask.array as da
 
     origin = "unknown" if scan.spacing is None else "tag"

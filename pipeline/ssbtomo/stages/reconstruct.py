@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from ssbtomo.model import Reconstruct as Section
 from ssbtomo.stages.desk import Desk, Facts
-from ssbtomo.stages.tomography import said_of_tomography, tomogram
+from ssbtomo.stages.tomography import tomogram
+from ssbtomo.stages.tomography_words import said_of_tomography
 
 __all__ = ["Reconstruct"]
 
@@ -53,11 +54,11 @@ class Reconstruct:
         return said_of_tomography(self.section.tomography, facts)
 
     def references(self) -> tuple[str, ...]:
-        """Return the keys of the works that the sentence cites."""
+        """Return the keys of the works that the sentence cites beside those that it names."""
         if self.section.method == "none":
             return ()
         asked = self.section.tomography
-        cited = ["kak2001"]
+        cited: list[str] = []
         cited += ["vo2018"] if asked.stripes in {"sorting", "large"} else []
         cited += ["paganin2002"] if asked.phase is not None else []
         return tuple(cited)

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo import io
-from ssbtomo.blocks import Block, Grid
-from ssbtomo.blocks.tomography import Slices, normalise_images, reconstruct_slices
+from ssbtomo.blocks import Block, Grid, Markers
+from ssbtomo.blocks.tomography import Slices, coded, normalise_images, reconstruct_slices
+from ssbtomo.io.zarr_arrays import ArrayFile
 from ssbtomo.kernels.ct.centre import Centre
 from ssbtomo.model import Sample
 from ssbtomo.model.tomography import Tomography
+from ssbtomo.reconstruct.feldkamp import check_cone, cone_slices, feldkamp, volume_window
 from ssbtomo.reconstruct.parallel_beam import (
     Quality,
     check_scan,
@@ -29,13 +31,13 @@ from ssbtomo.reconstruct.parallel_beam import (
     tomogram_size,
 )
 from ssbtomo.stages.desk import RECONSTRUCTED, Desk, Facts, clipped
-from ssbtomo.units import Spacing, format_length
+from ssbtomo.units import Spacing
 from ssbtomo.volume import Origin, Volume
 
 if TYPE_CHECKING:
     from ssbtomo.projections import Projections
 
-__all__ = ["ingest_projections", "planned_tomogram", "said_of_tomography", "tomogram"]
+__all__ = ["ingest_projections", "planned_tomogram", "tomogram"]
 
 _IMAGES = 16  # of a slab, when whole images are worked on
 _SWEEP = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
@@ -59,7 +61,7 @@ def planned_tomogram(desk: Desk) -> Volume:
 
     scan = _opened(_Scan.of(desk))
     asked = desk.sample.reconstruct.tomography
-    check_scan(scan, asked)
+    _angles(scan, asked)
     shape = tomogram_size(scan, asked)
     data = da.zeros(shape, np.uint16 if asked.bits == 16 else np.float32, chunks=(64, -1, -1))
     spacing, origin = _spacing(scan, desk.sample)
@@ -109,7 +111,7 @@ def tomogram(desk: Desk) -> Facts:
     asked = desk.sample.reconstruct.tomography
     handle = _Scan.of(desk)
     scan = _opened(handle)
-    angles = check_scan(scan, asked)
+    angles = _angles(scan, asked)
     images = images_of(scan, asked)
     source = _Images(handle, asked.rows)
     spacing = desk.spacing
@@ -122,51 +124,105 @@ def tomogram(desk: Desk) -> Facts:
     flashes = normalise_images(
         source, lines, images, slabs, desk.engine, markers=marked, on_block=told
     )
-    slices, centre = slices_of(lines, angles, asked, scan)
-    low, high = grey_window(lines, slices)
-    grey = (low, high) if asked.bits == 16 else None
-    shape = (source.shape[1], *2 * (slices.size(source.shape[2]),))
-    dtype = np.uint16 if grey else np.float32
-    sink, markers = desk.marked_draft(RECONSTRUCTED, shape, dtype, spacing, kind="image")
-    planes = Grid.slabs(shape, clipped(desk.block, shape)[0])
-    told.jump(len(slabs) + markers.count(planes), len(slabs) + len(planes))
-    extremes = reconstruct_slices(
-        lines, sink, replace(slices, grey=grey), planes, desk.engine,
-        markers=markers, on_block=told,
-    )  # fmt: skip
-    io.ome_zarr.finish(sink.path, engine=desk.engine)
-    quality = look_closer(lines, slices)
-    pictures = _pictures(desk, lines, slices)
-    desk.publish(RECONSTRUCTED)
+    told.lines = len(slabs)
+    back = _from_cone if scan.geometry.beam == "cone" else _from_parallel
+    made = back(desk, lines, angles, scan, told)
     desk.draft("projections")  # removes it
-    slope, offset = ((high - low) / 65535.0, low) if grey else (1.0, 0.0)
+    low, high = made.window
+    slope, offset = ((high - low) / 65535.0, low) if asked.bits == 16 else (1.0, 0.0)
+    centre, slices = made.centre, made.slices
     return {
-        "shape": list(shape),
-        "dtype": str(np.dtype(dtype)),
+        "shape": list(made.shape),
+        "dtype": _dtype(asked),
         "spacing_um": list(spacing),
         "stores": [RECONSTRUCTED],
         "slope": slope,
         "offset": offset,
         "unit": "1/cm",
-        "minimum": extremes[0],
-        "maximum": extremes[1],
+        "minimum": made.extremes[0],
+        "maximum": made.extremes[1],
+        "beam": scan.geometry.beam,
         "axis": slices.centre,
         "axis_spread": None if centre is None else centre.spread,
         "wide": slices.wide,
         "stripe_width": slices.stripe_width,
         "bad_pixels": int(images.reference.bad.sum()),
         "flashes": flashes,
-        "pictures": pictures,
-        "tables": _tables(centre, quality),
-        "warnings": _doubts(scan, images.reference.bad, centre, quality),
+        "tables": _tables(centre, made.quality),
+        "warnings": _doubts(scan, images.reference.bad, centre, made.quality),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A volume that was written, and what is known of it."""
+
+    shape: tuple[int, int, int]
+    window: tuple[float, float]
+    extremes: tuple[float, float]
+    slices: Slices
+    centre: Centre | None
+    quality: Quality | None
+
+
+def _from_parallel(
+    desk: Desk, lines: ArrayFile, angles: NDArray[np.float64], scan: Projections, told: _Told
+) -> _Made:
+    asked = desk.sample.reconstruct.tomography
+    slices, centre = slices_of(lines, angles, asked, scan)
+    window = grey_window(lines, slices)
+    _, rows, columns = lines.shape
+    side = slices.size(columns)
+    sink, markers, planes = _store(desk, (rows, side, side), told)
+    grey = window if asked.bits == 16 else None
+    extremes = reconstruct_slices(
+        lines, sink, replace(slices, grey=grey), planes, desk.engine,
+        markers=markers, on_block=told,
+    )  # fmt: skip
+    io.ome_zarr.finish(sink.path, engine=desk.engine)
+    quality = look_closer(lines, slices)
+    _keep_sweep(desk, lines, slices)
+    desk.publish(RECONSTRUCTED)
+    return _Made((rows, side, side), window, extremes, slices, centre, quality)
+
+
+def _from_cone(
+    desk: Desk, lines: ArrayFile, angles: NDArray[np.float64], scan: Projections, told: _Told
+) -> _Made:
+    asked = desk.sample.reconstruct.tomography
+    slices, centre = cone_slices(lines, angles, asked, scan)
+    volume = feldkamp(np.asarray(lines[:]), scan, slices, asked)
+    window = volume_window(volume)
+    grey = window if asked.bits == 16 else None
+    rows, side, _ = volume.shape
+    sink, _, planes = _store(desk, (rows, side, side), told)
+    for block in planes:
+        desk.check_cancelled()
+        sink[block.core] = coded(volume[block.core], grey)
+        told(block)
+    io.ome_zarr.finish(sink.path, engine=desk.engine)
+    desk.publish(RECONSTRUCTED)
+    extremes = float(volume.min()), float(volume.max())
+    return _Made((rows, side, side), window, extremes, slices, centre, None)
+
+
+def _store(desk: Desk, shape: tuple[int, int, int], told: _Told) -> tuple[ArrayFile, Markers, Grid]:
+    dtype = _dtype(desk.sample.reconstruct.tomography)
+    sink, markers = desk.marked_draft(RECONSTRUCTED, shape, dtype, desk.spacing, kind="image")
+    planes = Grid.slabs(shape, clipped(desk.block, shape)[0])
+    told.jump(told.lines + markers.count(planes), told.lines + len(planes))
+    return sink, markers, planes
+
+
+def _dtype(asked: Tomography) -> str:
+    return "uint16" if asked.bits == 16 else "float32"
 
 
 class _Told:
     """Counts finished slabs of both passes."""
 
     def __init__(self, tell: Callable[[int, int], None], total: int, before: int) -> None:
-        self.tell, self.total = tell, total
+        self.tell, self.total, self.lines = tell, total, 0
         self.jump(before, total)
 
     def jump(self, done: int, total: int) -> None:
@@ -235,6 +291,11 @@ class _Images:
         return np.asarray(data[window].compute(scheduler="synchronous"))
 
 
+def _angles(scan: Projections, asked: Tomography) -> NDArray[np.float64]:
+    cone = scan.geometry.beam == "cone"
+    return check_cone(scan, asked) if cone else check_scan(scan, asked)
+
+
 def _spacing(scan: Projections, sample: Sample) -> tuple[Spacing | None, Origin]:
     if sample.voxel_size is not None:
         dz, dy, dx = sample.voxel_size
@@ -244,24 +305,24 @@ def _spacing(scan: Projections, sample: Sample) -> tuple[Spacing | None, Origin]
     return scan.spacing, "user" if "user" in scan.origins.get("pixel_size", "") else "tag"
 
 
-def _tables(centre: Centre | None, quality: Quality) -> dict[str, dict[str, list[Any]]]:
+def _tables(centre: Centre | None, quality: Quality | None) -> dict[str, dict[str, list[Any]]]:
     """Return the search for the axis, the ring correlation, and what was measured of the slice."""
-    halves = quality.halves
-    values = {
-        "noise": quality.noise,
-        "signal_to_noise": quality.signal_to_noise,
-        "resolution_pixels": halves.resolution,
-        "stripes_before": quality.stripes_before,
-        "stripes_after": quality.stripes_after,
-    }
-    tables: dict[str, dict[str, list[Any]]] = {
-        "tomogram_quality": {"property": list(values), "value": list(values.values())},
-        "ring_correlation": {
+    tables: dict[str, dict[str, list[Any]]] = {}
+    if quality is not None:
+        halves = quality.halves
+        values = {
+            "noise": quality.noise,
+            "signal_to_noise": quality.signal_to_noise,
+            "resolution_pixels": halves.resolution,
+            "stripes_before": quality.stripes_before,
+            "stripes_after": quality.stripes_after,
+        }
+        tables["tomogram_quality"] = {"property": list(values), "value": list(values.values())}
+        tables["ring_correlation"] = {
             "frequency_per_pixel": halves.frequency.tolist(),
             "correlation": halves.correlation.tolist(),
             "half_bit": halves.limit.tolist(),
-        },
-    }
+        }
     if centre is not None:
         tables["rotation_axis"] = {
             "column": centre.candidates.tolist(),
@@ -271,7 +332,7 @@ def _tables(centre: Centre | None, quality: Quality) -> dict[str, dict[str, list
 
 
 def _doubts(
-    scan: Projections, bad: NDArray[np.bool_], centre: Centre | None, quality: Quality
+    scan: Projections, bad: NDArray[np.bool_], centre: Centre | None, quality: Quality | None
 ) -> list[str]:
     found = []
     if scan.flats is None and not scan.normalised:
@@ -286,7 +347,7 @@ def _doubts(
             f"the detector rows disagree on the rotation axis by {centre.spread:.2f} pixels: it may "
             "lean, or the sample have moved"
         )
-    if not quality.halves.resolution < 8:
+    if quality is not None and not quality.halves.resolution < 8:
         found.append(
             f"even and odd projections agree down to {quality.halves.resolution:.1f} pixels only: "
             "the scan is noisy, or the axis wrong"
@@ -294,48 +355,11 @@ def _doubts(
     return found
 
 
-def _pictures(desk: Desk, lines: Any, slices: Slices) -> str:
+def _keep_sweep(desk: Desk, lines: Any, slices: Slices) -> None:
     """Keep the middle slice with the axis moved, for the report."""
     folder = desk.root / "fields" / desk.volumes.name
     folder.mkdir(parents=True, exist_ok=True)
     images = sweep(lines, slices, _SWEEP)
     np.savez_compressed(
         folder / "axis-sweep.npz", images=images.astype(np.float16), offsets=np.array(_SWEEP)
-    )
-    return f"fields/{desk.volumes.name}/axis-sweep.npz"
-
-
-def said_of_tomography(asked: Tomography, facts: Facts) -> str:
-    """Say what was done, as sentences for a paper.
-
-    Parameters
-    ----------
-    asked : Tomography
-        The recipe's section.
-    facts : dict
-        What the stage found.
-
-    Returns
-    -------
-    str
-        Two or three sentences.
-    """
-    steps = ["divided by the median flat image after subtraction of the median dark image"]
-    if asked.flash:
-        steps.append("freed of flashes")
-    if asked.phase is not None:
-        steps.append(f"phase-retrieved (Paganin, δ/β = {asked.phase.delta_beta:g})")
-    if asked.stripes != "none":
-        steps.append(f"freed of stripes ({asked.stripes}, window {facts['stripe_width']} pixels)")
-    if asked.hardening != (1.0,):
-        powers = ", ".join(f"{c:g}" for c in asked.hardening)
-        steps.append(f"linearised for beam hardening (coefficients {powers})")
-    axis = f"column {facts['axis']:.2f}"
-    how = "given" if asked.axis is not None else "found from the projections themselves"
-    turn = " after both halves of the whole turn were joined" if facts["wide"] else ""
-    window = "" if asked.window == "ram-lak" else f" with a {asked.window} window"
-    edge = format_length(facts["spacing_um"][2])
-    return (
-        f"Projections were {', '.join(steps)}, and reconstructed by filtered back-projection "
-        f"(ramp filter{window}){turn} about the rotation axis at {axis} ({how}), with voxels of {edge}."
     )

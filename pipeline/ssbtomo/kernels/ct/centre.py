@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.ct.turns import turn_of
@@ -50,6 +52,7 @@ def find_centre(
     angles: NDArray[np.float64],
     *,
     search: tuple[float, float] | None = None,
+    fan: float | None = None,
 ) -> Centre:
     """Find the rotation axis in a few sinograms.
 
@@ -70,6 +73,10 @@ def find_centre(
     search : tuple of float, optional
         Detector pixels between which the axis must be; by default the middle half of the
         detector for half a turn, all but its outer twentieths for a whole one.
+    fan : float, optional
+        Distance from source to detector in detector pixels where the rays are a fan: rows near
+        the middle of a cone beam, over a whole turn. The ray that runs back along another comes
+        ``pi - 2 gamma`` later, gamma its angle in the fan.
 
     Returns
     -------
@@ -79,15 +86,22 @@ def find_centre(
     Raises
     ------
     InputDataError
-        If the sinograms are flat, or the best candidate is at the end of the search.
+        If the sinograms are flat, the best candidate is at the end of the search, or a fan
+        covers no whole turn.
     """
     width = sinograms.shape[2]
     whole = turn_of(angles) == "whole"
+    if fan is not None and not whole:
+        raise InputDataError(
+            "the rotation axis of a cone beam is found over a whole turn only",
+            hint="give it: axis: 511.5 (detector column)",
+        )
+    score = partial(_fan_mismatch, fan=fan) if fan else _mismatch if whole else _kink
     rim = 0.05 if whole else 0.25
     low, high = search or (rim * (width - 1), (1 - rim) * (width - 1))
     coarse = np.arange(np.ceil(low), np.floor(high) + 1)
     prepared = [_prepared(row, angles, whole=whole) for row in sinograms]
-    rough = float(coarse[np.argmin(_summed(prepared, coarse, whole=whole)[0])])
+    rough = float(coarse[np.argmin(_summed(prepared, coarse, score)[0])])
     if min(rough - low, high - rough) < 1:
         raise InputDataError(
             f"the best rotation axis, pixel {rough:.1f}, lies at the end of the search from "
@@ -95,7 +109,7 @@ def find_centre(
             hint="give the axis, or a wider search; for an axis near the rim a whole turn is needed",
         )
     fine = rough + np.arange(-2.0, 2.0 + _STEP / 2, _STEP)
-    total, each = _summed(prepared, fine, whole=whole)
+    total, each = _summed(prepared, fine, score)
     by_row = tuple(_vertex(fine, scores) for scores in each)
     pixel = _vertex(fine, total)
     spread = 1.4826 * float(np.median(np.abs(np.asarray(by_row) - pixel)))
@@ -103,6 +117,7 @@ def find_centre(
 
 
 Prepared = tuple[NDArray[np.float64], NDArray[np.float64]]
+Score = Callable[[NDArray[np.float64], NDArray[np.float64], float], float]
 
 
 def _prepared(row: NDArray[Any], angles: NDArray[np.float64], *, whole: bool) -> Prepared:
@@ -122,22 +137,11 @@ def _prepared(row: NDArray[Any], angles: NDArray[np.float64], *, whole: bool) ->
 
 
 def _summed(
-    prepared: list[Prepared], candidates: NDArray[np.float64], *, whole: bool
+    prepared: list[Prepared], candidates: NDArray[np.float64], score: Score
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """Return the scores over all rows, and of each."""
-    each = [_scores(row, angles, candidates, whole=whole) for row, angles in prepared]
+    each = [np.array([score(*part, centre) for centre in candidates]) for part in prepared]
     return np.mean(each, axis=0), each
-
-
-def _scores(
-    row: NDArray[np.float64],
-    angles: NDArray[np.float64],
-    candidates: NDArray[np.float64],
-    *,
-    whole: bool,
-) -> NDArray[np.float64]:
-    score = _mismatch if whole else _kink
-    return np.array([score(row, angles, centre) for centre in candidates])
 
 
 def _vertex(places: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
@@ -191,5 +195,25 @@ def _mismatch(row: NDArray[np.float64], angles: NDArray[np.float64], centre: flo
     if seen.sum() < 8:
         return np.inf
     here, there = row[half][:, seen], behind[:, seen]
+    scale = float(here.std() * there.std())
+    return 1.0 - float(((here - here.mean()) * there).mean()) / scale if scale > 0 else np.inf
+
+
+def _fan_mismatch(
+    row: NDArray[np.float64], angles: NDArray[np.float64], centre: float, *, fan: float
+) -> float:
+    """Compare each ray of a fan with the one that runs back along it."""
+    width = row.shape[1]
+    seen = np.arange(np.ceil(max(0.0, 2 * centre - width + 1)), min(width - 1.0, 2 * centre) + 1e-9)
+    if len(seen) < 8:
+        return np.inf
+    back = np.pi - 2 * np.arctan((seen - centre) / fan)
+    steps = 2 * np.pi / len(angles)
+    sign = np.sign(angles[-1] - angles[0])
+    turns = np.arange(len(angles))[:, None] + sign * back[None] / steps
+    there = map_coordinates(
+        row, np.stack(np.broadcast_arrays(turns, 2 * centre - seen)), order=1, mode="grid-wrap"
+    )
+    here = row[:, seen.astype(np.intp)]
     scale = float(here.std() * there.std())
     return 1.0 - float(((here - here.mean()) * there).mean()) / scale if scale > 0 else np.inf
