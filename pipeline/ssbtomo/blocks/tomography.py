@@ -245,7 +245,7 @@ def reconstruct_rows(rows: NDArray[Any], slices: Slices) -> NDArray[np.float32]:
     ndarray of float32, shape (V, size, size)
         Attenuations, in the unit asked for.
     """
-    sinograms = np.ascontiguousarray(np.moveaxis(rows, 1, 0), np.float32)
+    sinograms = np.array(np.moveaxis(rows, 1, 0), np.float32, order="C")  # never the caller's own
     if slices.stripes != "none":
         for sinogram in sinograms:
             sinogram[:] = remove_stripes(
