@@ -190,7 +190,7 @@ FIGURES: tuple[FigureSpec, ...] = (
         "tau-profile",
         "Electrode tortuosity, layer by layer",
         "Porosity times the drop of the layers' mean potential over the current density, while a blocking electrode is charged "
-        "at low frequency. 1 (dashed): straight channels.",
+        "at low frequency. 1 (dashed): straight channels. Without the last layers, where less than 5 % of the current is left.",
         "electrode tortuosity (quantify.transport_extras)",
         transport.draw_profile,
     ),

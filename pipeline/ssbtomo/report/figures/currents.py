@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssbtomo.report.figures.slices import scale_bar
-from ssbtomo.report.figures.style import INK, WIDTH, Drawn, canvas, quiet
+from ssbtomo.report.figures.style import INK, WIDTH, Drawn, canvas, plain_log, quiet
 from ssbtomo.report.folder import Field, SampleView
 from ssbtomo.report.wording import short
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_flux", "draw_potential"]
 
+_POTENTIAL = "potential (1 = inlet face)"
 _LARGEST = 300  # pixels of a slice along each axis
 
 
@@ -35,7 +36,7 @@ def draw_potential(sample: SampleView) -> Drawn | None:
         The figure, and each slice as drawn, one row per row of pixels.
     """
     fields = sample.fields()[:4]
-    return _drawn(fields, _potential, "potential (1 = inlet face)") if fields else None
+    return _drawn(fields, _potential, _POTENTIAL) if fields else None
 
 
 def draw_flux(sample: SampleView) -> Drawn | None:
@@ -70,7 +71,9 @@ def _drawn(fields: list[Field], draw: Callable[..., Any], label: str) -> Drawn:
     shown: Any = None
     for axes, field, image in zip(grid.flat, fields, images, strict=False):
         shown = draw(axes, field, image, 0.95 * width / columns)
-    figure.colorbar(shown, ax=grid, location="bottom", shrink=0.7, aspect=30, label=label)
+    bar = figure.colorbar(shown, ax=grid, location="bottom", shrink=0.7, aspect=30, label=label)
+    if label != _POTENTIAL:
+        plain_log(bar.ax.xaxis)
     return Drawn(figure, _pixels(fields, images))
 
 

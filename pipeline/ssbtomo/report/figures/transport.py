@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssbtomo.report.figures.style import INK, MUTED, Drawn, canvas, legend_above
+from ssbtomo.report.figures.style import INK, MUTED, Drawn, canvas, legend_above, plain_log
 from ssbtomo.report.folder import SampleView, records
 from ssbtomo.report.wording import number, short, span, subject_text
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_cells", "draw_conductivity", "draw_profile", "draw_tortuosity"]
 
-_LAST = 0.02  # share of the current below which a profile is noise
+_LAST = 0.05  # share of the current below which a profile is noise
 
 
 def draw_tortuosity(sample: SampleView) -> Drawn | None:
@@ -122,6 +122,7 @@ def _points(axes: Axes, rows: pd.DataFrame, sample: SampleView) -> None:
         end = max(row.value, high if math.isfinite(high) else row.value)
         axes.text(end * (most / left) ** 0.02, index, text, va="center", fontsize=9)
     axes.set_xscale("log")
+    plain_log(axes.xaxis, subs=(1, 2, 5) if most / left < 100 else (1,))
     axes.set_xlim(left, most * (most / left) ** 0.6)
     axes.set_yticks(
         range(len(rows)), [f"{short(subject_text(r.subject), 18)}, {r.axis}" for r in records(rows)]
@@ -202,7 +203,7 @@ def draw_cells(sample: SampleView) -> Drawn | None:
         color = sample.colors.get(str(name), MUTED)
         axes.fill_between(
             rows["size_um"], rows["uniform_current"], rows["uniform_gradient"],
-            color=color, alpha=0.22, lw=0, label="uniform current … uniform gradient",
+            color=color, alpha=0.22, lw=0, label="uniform current … gradient",
         )  # fmt: skip
         spread = rows[["ci_low", "ci_high"]].to_numpy(float).T
         error = np.abs(spread - rows["held_faces"].to_numpy(float))

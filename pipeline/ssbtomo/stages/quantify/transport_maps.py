@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssbtomo import io
 from ssbtomo.kernels.transport import TransportResult
@@ -63,7 +64,7 @@ def keep_maps(result: TransportResult, name: str, axis: str, subject: Subject) -
     folder = subject.desk.root / "fields" / folder_name(subject.desk.name)
     folder.mkdir(parents=True, exist_ok=True)
     for quantity in subject.settings.transport.maps:
-        field = maps[quantity]
+        field = _whole(maps[quantity], subject.desk.shape)
         path = folder / f"{quantity}-{folder_name(name)}-{axis}.ome.zarr"
         store = io.ome_zarr.create(
             path, field.shape, np.float32, subject.spacing,
@@ -72,3 +73,11 @@ def keep_maps(result: TransportResult, name: str, axis: str, subject: Subject) -
         for block in subject.grid:
             store[block.window()] = field[block.window()]
         io.ome_zarr.finish(path, subject.desk.engine)
+
+
+def _whole(field: NDArray[np.float32], shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return a map of the whole volume: NaN in layers whose centres are held."""
+    missing = [(n - m) // 2 for n, m in zip(shape, field.shape, strict=True)]
+    if not any(missing):
+        return field
+    return np.pad(field, [(m, m) for m in missing], constant_values=np.nan)
