@@ -51,8 +51,8 @@ class Measurement:
     axis : str
         ``"z"``, ``"y"``, ``"x"``, a face such as ``"z-min"``, or empty.
     low, high : float
-        Range of the value while the segmentation thresholds are shifted; ``nan`` if
-        no range was computed.
+        Range of the value while the segmentation thresholds are shifted, certified bounds of
+        the solves of transport included; ``nan`` if there is neither.
     warnings : tuple of str
         Reasons to doubt the number.
     sample : str
@@ -97,15 +97,17 @@ def with_ranges(
     Returns
     -------
     list of Measurement
-        With `low` and `high` set: the smallest and largest over value and variants.
+        With `low` and `high` set: the smallest and largest over value and variants, and over
+        what bounds these have themselves.
     """
     seen: dict[tuple[str, str, str, str], list[float]] = {}
     for variant in variants:
         for item in variant:
-            seen.setdefault(item.key, []).append(item.value)
+            seen.setdefault(item.key, []).extend((item.value, item.low, item.high))
     ranged = []
     for item in values:
-        known = [v for v in [item.value, *seen.get(item.key, [])] if not math.isnan(v)]
+        own = (item.value, item.low, item.high)
+        known = [v for v in [*own, *seen.get(item.key, [])] if not math.isnan(v)]
         if not variants or not known:
             ranged.append(item)
         else:

@@ -277,6 +277,30 @@ def _contact_tables(
         ),
         "contact_profiles": pd.DataFrame(profiles),
         "representative": pd.DataFrame(spread),
+        "tau_profiles": pd.DataFrame(
+            {
+                "sample": name,
+                "subject": electrolyte,
+                "axis": "z",
+                "depth_um": np.arange(20) * 0.1,
+                "tau": 2 + np.sin(np.arange(20)),
+                "current": 1 - np.arange(20) / 20,
+            }
+        ),
+        "conductivity_cells": pd.DataFrame(
+            {
+                "sample": name,
+                "subject": electrolyte,
+                "axis": "z",
+                "size_um": [0.5, 1.0],
+                "cells": [8, 1],
+                "uniform_current": [0.1, 0.12],
+                "held_faces": [0.16, 0.15],
+                "uniform_gradient": [0.24, 0.19],
+                "ci_low": [0.13, np.nan],
+                "ci_high": [0.19, np.nan],
+            }
+        ),
         "gaps": pd.DataFrame(
             {
                 "sample": name,
@@ -320,12 +344,13 @@ def _fields(folder: Path, labels: np.ndarray, phases: list[str]) -> None:
     for value, phase in enumerate(phases[1:], 1):
         depth = np.linspace(1, 0, labels.shape[0])[:, None]
         field = np.where(labels[:, labels.shape[1] // 2] == value, depth, np.nan).astype(np.float32)
-        stem = folder / f"potential-{''.join(c for c in phase if c.isalnum())}-z"
-        np.save(stem.with_suffix(".npy"), field)
-        stem.with_suffix(".json").write_text(
-            json.dumps({"phase": phase, "axis": "z", "spacing_um": [SPACING[0], SPACING[2]]}),
-            "utf-8",
-        )
+        for quantity, image in (("potential", field), ("flux", np.nan_to_num(field) * 5)):
+            stem = folder / f"{quantity}-{''.join(c for c in phase if c.isalnum())}-z"
+            np.save(stem.with_suffix(".npy"), image)
+            stem.with_suffix(".json").write_text(
+                json.dumps({"phase": phase, "axis": "z", "spacing_um": [SPACING[0], SPACING[2]]}),
+                "utf-8",
+            )
 
 
 STAGES = [

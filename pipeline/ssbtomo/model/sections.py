@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from ssbtomo.model.base import Length, Memory, Section
 from ssbtomo.model.networks import Network
 from ssbtomo.model.tomography import Tomography
+from ssbtomo.model.transport import Conduction
 
 __all__ = [
     "MEASURES",
@@ -158,15 +159,19 @@ class Quantify(Section):
     networks: tuple[Network, ...] = Field(
         default=(), description="Phases that conduct together, one solve per axis each."
     )
-    transport_extras: tuple[Literal["tensor", "electrode", "geodesic"], ...] = Field(
+    transport: Conduction = Field(
+        default=Conduction(), description="How transport is solved: convention, accuracy, sides."
+    )
+    transport_extras: tuple[Literal["tensor", "electrode", "geodesic", "periodic"], ...] = Field(
         default=(),
         description="More than tortuosity factors: the effective tensor, the tortuosity of a "
-        "blocking electrode (transport axis), the lengths of the shortest ways.",
+        "blocking electrode (transport axis), the lengths of the shortest ways, the tensor of a "
+        "periodic cell.",
     )
     fields: tuple[str, ...] = Field(
         default=(),
-        description="Phases and networks of which potential, current focusing and share of the "
-        "resistance are written as volumes, along the transport axis.",
+        description="Phases and networks of which the maps of `transport.maps` are written as volumes, "
+        "along the transport axis.",
     )
     particle_phase: str | None = Field(
         default=None, description="Phase split into particles; the active material if absent."

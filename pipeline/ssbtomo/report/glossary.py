@@ -200,6 +200,15 @@ GLOSSARY: dict[str, Definition] = {
         + _SOLVE_BIAS,
         _TAU_SOURCE,
     ),
+    "periodic_conductivity_tensor": Definition(
+        "Element of the tensor of a periodic cell",
+        "The same with the volume continued by itself across all its faces, under a mean gradient.",
+        "1",
+        _SOLVE,
+        "Exact for periodic media; of a piece of another one, ways are cut where its faces do not fit. "
+        + _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
     "electrode_tortuosity_factor": Definition(
         "Electrode tortuosity factor",
         "Three times the low-frequency resistance of charging the surface of the phase through the first "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ssbtomo.runner.samples import Job, jobs_of
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
+from ssbtomo.stages.quantify.lighter import lighter
 from ssbtomo.volume import Volume
 
 __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
@@ -145,9 +147,21 @@ def _proposed(sample: SamplePlan, plan: Plan) -> str:
         if _estimate(sample.job, sample.volume, block, workers)[0] <= plan.limit
     ]
     if not fitting:
-        return "leave out measures (quantify.measures), or crop the scan"
+        return _lightened(sample, plan)
     block, workers = max(fitting, key=lambda way: way[1] * _share_owned(way[0]))
     return f"take run: {{block: {list(block)}, workers: {workers}}}"
+
+
+def _lightened(sample: SamplePlan, plan: Plan) -> str:
+    """Say what to leave out, with blocks as they are, or how much of the scan would fit."""
+    asked = sample.job.sample
+    for advice, section in lighter(asked.quantify):
+        job = replace(sample.job, sample=asked.model_copy(update={"quantify": section}))
+        if _estimate(job, sample.volume, plan.recipe.run.block, plan.workers)[0] <= plan.limit:
+            return advice
+    share = (plan.limit - _BASE) / (sample.memory - _BASE)
+    cut = f" to {math.floor(100 * share)} % of its voxels" if share >= 0.01 else ""
+    return f"leave out measures (quantify.measures), or crop the scan{cut}"
 
 
 def _halved(block: Shape, times: int) -> Shape:

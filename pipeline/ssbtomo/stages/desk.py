@@ -51,6 +51,8 @@ class Desk:
         Voxels of a block along (Z, Y, X).
     tell : callable
         Told ``(done, total)`` while a stage works.
+    note : callable
+        Told in words how far the unit is that is worked on.
     facts : dict
         What each finished stage found, by its name.
     mark : str
@@ -64,6 +66,7 @@ class Desk:
     engine: Engine = SERIAL
     block: Shape = (128, 128, 128)
     tell: Callable[[int, int], None] = lambda done, total: None
+    note: Callable[[str], None] = lambda text: None
     facts: dict[str, Facts] = field(default_factory=dict)
     mark: str = ""
 

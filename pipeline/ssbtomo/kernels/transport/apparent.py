@@ -110,7 +110,7 @@ def apparent(
        doi:10.1016/0022-5096(90)90041-2
     .. [2] S. Hazanov and C. Huet, "Order relationships for boundary conditions effect in
        heterogeneous bodies smaller than the representative volume", J. Mech. Phys. Solids 42
-       (1994) 1995; doi:10.1016/0022-5096(94)90022-1
+       (1994) 1995-2011.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from ssbtomo.kernels.transport.cells import (
 from ssbtomo.kernels.transport.conventions import OURS, named
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
 from ssbtomo.kernels.transport.gradients import Checkpoint, Outcome, Steering, iterate
-from ssbtomo.kernels.transport.local import localized
+from ssbtomo.kernels.transport.local import flux_slice, localized
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.potential import middle_slice, potential, slice_axes
 from ssbtomo.kernels.transport.result import TransportResult
@@ -193,6 +193,7 @@ def solve(  # noqa: PLR0913 - all but four are options
         warnings=doubts,
         field=potential(op, deviation) if keep_field else None,
         field_slice=middle_slice(op, deviation),
+        flux_slice=flux_slice(op, deviation, spacing, outcome.effective / medium.scale),
         field_slice_axes=slice_axes(axis),
         local=local,
     )

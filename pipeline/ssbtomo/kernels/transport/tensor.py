@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.cells import keep_joined
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
-from ssbtomo.kernels.transport.gradients import Steering, iterate
+from ssbtomo.kernels.transport.gradients import Checkpoint, Steering, iterate
 from ssbtomo.kernels.transport.local import crossing
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.solve import encode, precision
@@ -60,6 +61,8 @@ def tensor(  # noqa: PLR0913 - all but a few are options
     periodic: bool = False,
     tolerance: float = 1e-6,
     cancelled: Callable[[], bool] | None = None,
+    keep: Callable[[int, Checkpoint], None] | None = None,
+    start: Callable[[int], Checkpoint | None] | None = None,
     threads: int | None = None,
 ) -> EffectiveTensor:
     """Solve along each axis and take the mean current density along all three.
@@ -75,6 +78,10 @@ def tensor(  # noqa: PLR0913 - all but a few are options
         As of `ssbtomo.kernels.transport.solve`.
     cancelled : callable, optional
         Asked before each iteration; ``True`` ends the solve.
+    keep : callable, optional
+        Given the axis and a `Checkpoint` after each iteration; see `solve`.
+    start : callable, optional
+        Asked for each axis for the checkpoint to go on from, or ``None``.
     threads : int, optional
         Threads to use.
 
@@ -106,8 +113,11 @@ def tensor(  # noqa: PLR0913 - all but a few are options
             continue
         with Team(threads) as team:
             op = finest(codes, medium, Sides(axis, edges, periodic), team)
-            steering = Steering(tolerance, medium.scale / driven(op), None, cancelled)
-            x = np.zeros(op.codes.shape)
+            begun = None if start is None else start(axis)
+            store = None if keep is None else partial(keep, axis)
+            unit = medium.scale / driven(op)
+            steering = Steering(tolerance, unit, None, cancelled, store, begun)
+            x = np.zeros(op.codes.shape) if begun is None else begun.deviation
             outcome = iterate(op, Multigrid(op, edges, team, precision(medium)), x, steering)
             full[:, axis] = medium.scale * crossing(op, x, edges, team)
         full[axis, axis] = outcome.effective

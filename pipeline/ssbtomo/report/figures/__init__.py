@@ -9,6 +9,7 @@ from ssbtomo.report.figures import (
     contacts,
     correlation,
     cracks,
+    currents,
     distributions,
     interfaces,
     representative,
@@ -166,8 +167,41 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Potential",
         "Steady potential in a slice through the middle; grey does not conduct or joins not both faces. Crowded colours mark the bottlenecks.",
         "potential field",
-        transport.draw_potential,
+        currents.draw_potential,
         raster=True,
+    ),
+    FigureSpec(
+        "flux",
+        "Current focusing",
+        "Current density over its mean through the whole section, in the same slices; where it is bright the current is squeezed "
+        "through necks, dark parts are dead ends.",
+        "current field",
+        currents.draw_flux,
+        raster=True,
+    ),
+    FigureSpec(
+        "conductivity",
+        "Effective conductivities",
+        "Effective conductivity of each phase over that of the pure phase, and of networks; logarithmic. Thin line: its range.",
+        "effective conductivities",
+        transport.draw_conductivity,
+    ),
+    FigureSpec(
+        "tau-profile",
+        "Electrode tortuosity, layer by layer",
+        "Porosity times the drop of the layers' mean potential over the current density, while a blocking electrode is charged "
+        "at low frequency. 1 (dashed): straight channels. Without the last layers, where less than 5 % of the current is left.",
+        "electrode tortuosity (quantify.transport_extras)",
+        transport.draw_profile,
+    ),
+    FigureSpec(
+        "conductivity-cells",
+        "Is the volume large enough?",
+        "Mean apparent conductivity of cells that the volume is cut into, with held faces (points), and between a uniform current "
+        "and a uniform gradient on their surface (band): of a representative cell all three agree. Where a phase meets an insulator "
+        "the current is uniform on the conducting part of the face.",
+        "cells (quantify.transport.cells)",
+        transport.draw_cells,
     ),
     FigureSpec(
         "particle-sizes",

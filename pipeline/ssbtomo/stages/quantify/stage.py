@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -50,6 +51,8 @@ _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
     "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
+#: Bytes per voxel of a solve in float64, of maps, and of a periodic cell.
+_STEEP_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 48.0, 12.0, 76.0
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
 #: Bytes per voxel of a block in flight with its halo.
@@ -70,11 +73,9 @@ _SAYS = {
     "correlation": "Two-point correlations and chord lengths [@torquato2002] were counted on "
     "the lines of voxels along the three axes; correlation lengths and integral ranges "
     "[@lantuejoul1991; @kanit2003] are integrals of the normalised covariance to its first zero, or first minimum below 0.05.",
-    "transport": "Effective conductivities were solved with finite volumes on the voxel grid "
-    "with the potential fixed on the two outer faces and no flux through the sides; the "
-    "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
-    "[@cooper2016]; each was certified between two energies, and the bounds are in the table "
-    "of transport.",
+    "transport": "Effective conductivities were solved with finite volumes on the voxel grid; "
+    "each was certified between two energies [@doyle1984], and the bounds are in the table of "
+    "transport.",
     "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
     "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
     "interfaces": "Coverage, contact patches and the contacts that take part follow from the same "
@@ -86,19 +87,34 @@ _SAYS = {
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
 }
+_BOUNDARIES = {
+    None: "The potential was fixed on the two outer faces of the volume, and",
+    "taufactor": "In the convention of TauFactor [@kench2023] the potential was fixed on the two "
+    "outer faces of the volume, and",
+    "porespy": "In the convention of PoreSpy [@gostick2019] the potential was fixed at the centres "
+    "of the outer voxels, and",
+    "openimpala": "In the convention of OpenImpala [@lehoux2021] the potential was fixed at "
+    "the centres of the outer voxels, with its drop counted over the whole length, and",
+    "puma": "In the convention of PuMA [@ferguson2021] the potential was fixed at the centres of "
+    "the outer voxels, and",
+}
+_FRACTION = "the tortuosity factor is {} divided by the effective conductivity ratio [@cooper2016]."
 _EXTRAS = {
+    "periodic": "The tensor of a periodic cell is the mean current density under a mean gradient "
+    "with all faces joined [@torquato2002].",
     "tensor": "The effective conductivity tensor is the mean current density of three solves.",
     "electrode": "Electrode tortuosity factors were solved with one face held, the other "
     "insulating, and a uniform current into the surface [@nguyen2020].",
     "geodesic": "Geodesic tortuosities are the lengths of the shortest ways between 26 neighbours "
     "over the distance of the outer layers [@stenzel2016].",
 }
+_KEY = re.compile(r"@(\w+)")
 _CITED = {
     "fractions": ("kanit2003",),
     "contacts": ("ohser2009",),
     "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
     "interfaces": ("ohser2009",),
-    "transport": ("cooper2016",),
+    "transport": ("doyle1984", "cooper2016"),
     "particles": ("vincent1991",),
     "pores": ("hildebrand1997",),
 }
@@ -120,7 +136,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     section: Section
     axis: str
@@ -133,8 +149,15 @@ class Quantify:
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         steep = any(network.contrast > _STEEP for network in self.section.networks)
-        held = _BYTES | {"transport": 48.0 if steep else _BYTES["transport"]}
+        held = _BYTES | {"transport": self._solve_bytes(steep=steep)}
         return 2 + max(held[group] for group in self.section.measures)
+
+    def _solve_bytes(self, *, steep: bool) -> float:
+        """Return the bytes per voxel of the largest solve: with maps, or of a periodic cell."""
+        solve = (_STEEP_BYTES if steep else _BYTES["transport"]) + _MAP_BYTES * bool(
+            self.section.fields
+        )
+        return max(solve, _PERIODIC_BYTES if "periodic" in self.section.transport_extras else 0.0)
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
@@ -147,6 +170,7 @@ class Quantify:
         variants = desk.facts["segment"]["variants"]
         done = count(1)
         total = (len(variants) + 1) * len(self.section.measures)
+        desk.tell(0, total)
         tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
         base, tables = self._all(desk, None, tell)
         shifted = {variant: self._all(desk, variant, tell)[0] for variant in variants}
@@ -199,7 +223,13 @@ class Quantify:
         """Say what was conducted beside single phases."""
         if "transport" not in self.section.measures:
             return []
-        told = [_EXTRAS[name] for name in self.section.transport_extras]
+        told = [self._convention()]
+        told += [_EXTRAS[name] for name in self.section.transport_extras]
+        if self.section.transport.cells:
+            told.append(
+                "The cells of the volume were solved with uniform current, with held faces and "
+                "with uniform gradient on their surface [@huet1990]."
+            )
         for network in self.section.networks:
             parts = ", ".join(f"{n} {v:g} S/cm" for n, v in network.conductivities.items())
             contacts = ", ".join(
@@ -211,12 +241,18 @@ class Quantify:
             )
         return told
 
+    def _convention(self) -> str:
+        """Say which boundaries were set, and which fraction the tortuosity factor counts."""
+        how = self.section.transport
+        sides = "opposite sides were joined" if how.periodic else "the sides were insulated"
+        connected = how.convention in {"porespy", "openimpala"}
+        counted = "the fraction of what joins both" if connected else "the total volume fraction"
+        return f"{_BOUNDARIES[how.convention]} {sides}; {_FRACTION.format(counted)}"
+
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
         keys = [key for group in self.section.measures for key in _CITED.get(group, ())]
-        cited = {"electrode": "nguyen2020", "geodesic": "stenzel2016"}
-        extras = self.section.transport_extras if "transport" in self.section.measures else ()
-        keys += [cited[name] for name in extras if name in cited]
+        keys += _KEY.findall(" ".join(self._transport()))
         return tuple(dict.fromkeys(keys))
 
 
