@@ -235,7 +235,35 @@ def _tables(
         }
     )
     tables |= _contact_tables(name, phases, rng)
-    return tables
+    return tables | _tomogram_tables(name)
+
+
+def _tomogram_tables(name: str) -> dict[str, pd.DataFrame]:
+    columns = 31.0 + np.arange(-2, 2.05, 0.1)
+    frequency = np.arange(1, 33) / 64
+    told = {
+        "noise": 3.1,
+        "signal_to_noise": 9.0,
+        "resolution_pixels": 4.4,
+        "stripes_before": 0.02,
+        "stripes_after": 0.003,
+    }
+    return {
+        "rotation_axis": pd.DataFrame(
+            {"sample": name, "column": columns, "cost": 0.01 + (columns - 31.2) ** 2}
+        ),
+        "ring_correlation": pd.DataFrame(
+            {
+                "sample": name,
+                "frequency_per_pixel": frequency,
+                "correlation": np.exp(-((frequency / 0.2) ** 2)),
+                "half_bit": 0.25 + 0.01 / frequency,
+            }
+        ),
+        "tomogram_quality": pd.DataFrame(
+            {"sample": name, "property": list(told), "value": list(told.values())}
+        ),
+    }
 
 
 def _contact_tables(
@@ -426,6 +454,11 @@ def build_results(
         cracks[12:14, 8:40, 10:60] = 1
         _store(volumes / "cracks.ome.zarr", cracks)
         _fields(folder / "fields" / name.replace(" ", "_"), labels, list(phases))
+        slices = grey[None, SHAPE[0] // 2].repeat(7, 0).astype(np.float16)
+        np.savez(
+            folder / "fields" / name.replace(" ", "_") / "axis-sweep.npz",
+            images=slices, offsets=np.array([-4.0, -2, -1, 0, 1, 2, 4]),
+        )  # fmt: skip
         tables = _tables(folder, name, list(phases), rng, labels)
         of_sample = _rows(name, list(phases), rng)
         tables["sensitivity"] = _sensitivity(name, of_sample)
