@@ -71,10 +71,13 @@ def test_nexus(tmp_path, writers, grey):
     np.testing.assert_allclose(scan.angles, np.linspace(0, np.pi, 5))
     assert scan.geometry == Geometry("parallel", (6.5, 6.5), object_detector=1e5)
     with h5py.File(path, "a") as file:
+        file["entry0000/instrument/beam/incident_energy"] = 35.0
+        file["entry0000/instrument/beam/incident_energy"].attrs["units"] = "keV"
         del file["entry0000/instrument/detector/x_pixel_size"].attrs["units"]
         file["entry0000/sample/rotation_angle"].attrs["units"] = "rad"
     scan = open_projections(path)
     assert scan.geometry.pixel_size is None
+    assert scan.conditions == {"energy": "35 keV"}
     assert "no unit" in scan.notes[0]
     assert scan.angles[-1] == 180
     assert open_projections(path, pixel_size=["13 um", "6.5 um"]).spacing == (13.0, 6.5, 6.5)

@@ -250,12 +250,12 @@ def test_projections_are_not_volumes(tmp_path, writers, grey):
         folder = tmp_path / write.__name__
         folder.mkdir()
         path = write(folder, grey)
-        if write is writers.nxtomo:  # one dataset of three axes: it may be wanted as it is
-            continue
         with pytest.raises(SsbtomoError) as caught:
             open_volume(path)
         assert "open_projections" in caught.value.hint
         assert open_projections(path).shape == grey.shape
+    inside = "entry0000/instrument/detector/data"  # with its dark and flat images
+    assert open_volume(path, dataset=inside).shape == (8, 7, 9)
 
 
 def test_hdf5_that_cannot_lie_in_its_file(tmp_path, grey):
