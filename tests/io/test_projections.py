@@ -31,6 +31,16 @@ def test_xradia_cone_beam(tmp_path, writers, grey):
     assert pickle.loads(pickle.dumps(scan.data.dask)) is not None
 
 
+def test_xradia_flats_from_another_scan(tmp_path, writers, grey):
+    path = writers.txrm(tmp_path, grey)
+    flats = writers.xradia(tmp_path / "flat.xrm", grey[:1] + 5)
+    scan = open_projections(path, flats=flats)
+    np.testing.assert_array_equal(scan.flats.compute(), grey[:1] + 5)
+    assert scan.origins["flats"] == "user"
+    with pytest.raises(AxisError, match="a volume, not projections"):
+        open_projections(writers.txm(tmp_path, grey))
+
+
 def test_xradia_parallel_beam_and_unknown_geometry(tmp_path, writers, grey):
     scan = open_projections(writers.txrm(tmp_path, grey, beam=2))
     assert (scan.geometry.beam, scan.geometry.pixel_size) == ("parallel", (0.5, 0.5))

@@ -130,9 +130,12 @@ def _images(path: Path) -> da.Array:
     from ssbtomo.io.lazy import lazy_array
     from ssbtomo.io.slice_folder import SliceFiles, slice_header
 
+    reader = reader_for(path)
     try:
-        return reader_for(path).open(path, None).data
+        return reader.open(path, None).data
     except AxisError as error:
+        if isinstance(reader, ProjectionReader):
+            return reader.open_projections(path, None).data
         if not path.is_file():
             raise
         try:

@@ -154,6 +154,10 @@ class XradiaReader:
         """
         streams = open_streams(path)
         try:
+            if path.suffix.lower() == ".txm" and not _turns(streams):
+                raise AxisError(
+                    f"{path} holds a volume, not projections", hint="open it: st.open(path)"
+                )
             return _projections(streams, path)
         finally:
             streams.close()
