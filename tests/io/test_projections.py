@@ -179,6 +179,8 @@ def test_plain_images_need_their_angles(tmp_path, grey):
     assert "voxel size 2 µm" in repr(scan)
     with pytest.raises(InputDataError, match="5 projections, but the angles"):
         open_projections(folder, angles_deg=[1, 2])
+    with pytest.raises(InputDataError, match="not a row of numbers"):
+        open_projections(folder, angles_deg="half a turn")
     with pytest.raises(VoxelSizeError, match="not a length with a unit"):
         open_projections(folder, pixel_size=["2", "2"])
     with pytest.raises(VoxelSizeError, match="not above zero"):

@@ -95,6 +95,8 @@ def test_slice_thickness_from_the_user(tmp_path, writers, grey):
     for text in ("20", "-20 nm", "0 nm"):
         with pytest.raises(VoxelSizeError, match="slice_thickness"):
             open_volume(folder, slice_thickness=text)
+    with pytest.raises(VoxelSizeError, match="are both given"):
+        open_volume(folder, ["20 nm"] * 3, slice_thickness="20 nm")
     plain = writers.sem_slices(tmp_path / "plain", grey, 0, "")
     with pytest.raises(VoxelSizeError, match="nothing tells the pixel size"):
         open_volume(plain, slice_thickness="20 nm")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import dask.array as da
+    from numpy.typing import NDArray
 
 __all__ = ["ProjectionReader", "open_projections"]
 
@@ -99,7 +100,7 @@ def open_projections(
         scan = Projections(volume.data, geometry, origins=origins, notes=(*volume.notes, *notes))
     given: dict[str, Any] = {}
     if angles_deg is not None:
-        given["angles"] = np.deg2rad(np.asarray(angles_deg, dtype=float))
+        given["angles"] = _angles(angles_deg)
     if edges is not None:
         given["geometry"] = replace(scan.geometry, pixel_size=edges)
     for what, images in (("flats", flats), ("darks", darks)):
@@ -110,6 +111,16 @@ def open_projections(
     return replace(
         scan, **given, origins=origins, source=str(place), name=name or scan.name or stem(place)
     )
+
+
+def _angles(degrees: Sequence[float]) -> NDArray[np.float64]:
+    try:
+        return np.deg2rad(np.asarray(degrees, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise InputDataError(
+            f"angles_deg: {str(degrees)[:60]!r} is not a row of numbers",
+            hint="give one angle per image in degrees: numpy.linspace(0, 180, n)",
+        ) from error
 
 
 def _pixel(edges: Sequence[str]) -> tuple[float, float]:
