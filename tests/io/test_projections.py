@@ -202,7 +202,7 @@ def test_the_model_refuses_what_cannot_be(grey):
         Geometry("parallel", object_detector=float("nan"))
     with pytest.raises(AxisError, match="2 axes"):
         Projections(data[0], Geometry("parallel"))
-    with pytest.raises(InputDataError, match="not finite"):
+    with pytest.raises(InputDataError, match="not all finite"):
         Projections(data, Geometry("parallel"), angles=np.full(5, np.nan))
     scan = Projections(data, Geometry("parallel"), angles=np.arange(5))
     with pytest.raises(ValueError, match="read-only"):

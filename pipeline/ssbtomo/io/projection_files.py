@@ -115,12 +115,13 @@ def open_projections(
 
 def _angles(degrees: Sequence[float]) -> NDArray[np.float64]:
     try:
-        return np.deg2rad(np.asarray(degrees, dtype=float))
+        angles: NDArray[np.float64] = np.deg2rad(np.asarray(degrees, dtype=float))
     except (TypeError, ValueError) as error:
         raise InputDataError(
             f"angles_deg: {str(degrees)[:60]!r} is not a row of numbers",
             hint="give one angle per image in degrees: numpy.linspace(0, 180, n)",
         ) from error
+    return angles
 
 
 def _pixel(edges: Sequence[str]) -> tuple[float, float]:
