@@ -53,7 +53,7 @@ def writers() -> ModuleType:
 
 def kinds(module: ModuleType) -> dict[str, tuple[Callable[..., Path], bool]]:
     """Return every writer by name, and whether it writes projections."""
-    found = {write.__name__: (write, False) for write in module.VOLUMES}
+    found = {write.__name__: (write, False) for write in (*module.VOLUMES, *module.PLAIN)}
     found |= {f"{write.__name__} (scan)": (write, True) for write in module.SCANS}
     tags = {
         "fei": (34682, module.FEI.format(beam="E", on="yes", scanned=9)),
