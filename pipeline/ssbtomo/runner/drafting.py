@@ -102,6 +102,12 @@ def _quoted(text: str) -> str:
 
 
 def _voxel_size(volume: Volume) -> str:
+    if volume.spacing is None and volume.pixel_size is not None:
+        y, x = (format_length(edge) for edge in volume.pixel_size)
+        return (
+            "  # TODO: the images tell their pixel, not their distance. Put in your slice thickness\n"
+            f"  # (Z, Y, X):\n  # voxel_size: [SLICE_THICKNESS nm, {y}, {x}]"
+        )
     if volume.spacing is None:
         return (
             "  # TODO: the file does not tell its voxel size. Give it (Z, Y, X), with units:\n"
