@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,42 @@ class VoxelModel:
                 f"{str(error)[:300]}",
                 hint="train it again: ssbtomo train",
             ) from None
+
+    def ordered(self, phases: Sequence[str]) -> VoxelModel:
+        """Return the model with its labels in another order.
+
+        Parameters
+        ----------
+        phases : sequence of str
+            The same names.
+
+        Returns
+        -------
+        VoxelModel
+            Label k is the k-th of them.
+
+        Raises
+        ------
+        InputDataError
+            If the names are not those of the model.
+        """
+        if set(phases) != set(self.phases) or len(phases) != len(self.phases):
+            raise InputDataError(
+                f"the model knows the phases {', '.join(self.phases)}; asked for are "
+                f"{', '.join(phases)}",
+                hint="name the phases as in the training, or train anew",
+            )
+        order = [self.phases.index(phase) for phase in phases]
+        rule = self.rule
+        if isinstance(rule, Forest):
+            turned: Forest | Logistic = replace(
+                rule, shares=np.ascontiguousarray(rule.shares[:, order])
+            )
+        else:
+            turned = replace(
+                rule, weights=np.ascontiguousarray(rule.weights[order]), bias=rule.bias[order]
+            )
+        return replace(self, phases=tuple(phases), rule=turned)
 
     def classifier(self, spacing: Spacing) -> tuple[Classifier, list[str]]:
         """Return the model made ready for a voxel size.

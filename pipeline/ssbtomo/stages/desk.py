@@ -156,6 +156,37 @@ class Desk:
         sink = io.ome_zarr.create(self.draft(name), shape, dtype, spacing, block=block, **options)
         return sink, markers
 
+    def beside_draft(
+        self, name: str, markers: Markers, dtype: Any, **options: Any
+    ) -> ArrayFile:
+        """Return a store that is written with another draft, under that one's markers.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"entropy"``; `publish` moves the store to its place.
+        markers : Markers
+            Of the draft that `marked_draft` gave; they are cleared if this store is lost.
+        dtype : dtype
+            Type of a voxel.
+        **options : object
+            As for `ssbtomo.io.ome_zarr.create`.
+
+        Returns
+        -------
+        ArrayFile
+            Of the volume's shape; its shards are the desk's blocks.
+        """
+        block, dtype = clipped(self.block, self.shape), np.dtype(dtype)
+        path = self.work / "drafts" / f"{name}.ome.zarr"
+        if markers.finished():
+            if _is_array(path, self.shape, dtype, block):
+                return io.ome_zarr.open_array(path)
+            markers.clear()
+        return io.ome_zarr.create(
+            self.draft(name), self.shape, dtype, self.spacing, block=block, **options
+        )
+
     def _markers(self, name: str, mark: str = "") -> Markers:
         return Markers(self.work.absolute() / "drafts" / f"{name}{_MARKED}", mark)
 
