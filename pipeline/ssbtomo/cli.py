@@ -205,7 +205,6 @@ def train(
     ] = None,
     features: Annotated[str | None, typer.Option(help="default, fib-sem or sheets.")] = None,
     rule: Annotated[str | None, typer.Option(help="forest, or logistic as a preview.")] = None,
-    trees: Annotated[int | None, typer.Option(min=1, max=500, help="Trees of the forest.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
     settle: Annotated[
         bool | None, typer.Option("--settle/--no-settle", help="No films at blurred edges.")
@@ -216,7 +215,7 @@ def train(
     """Train a voxel classifier from scribbles, and print how well it does on what it did not see."""
     from ssbtomo.runner.training import told, train_model
 
-    given = {"features": features, "rule": rule, "trees": trees, "seed": seed, "settle": settle}
+    given = {"features": features, "rule": rule, "seed": seed, "settle": settle}
     options = {key: value for key, value in given.items() if value is not None}
     model = train_model(
         scans, labels or [], out, phases=phases, voxel_size=voxel_size, workers=workers,

@@ -52,8 +52,8 @@ class Feature:
         second derivatives. ``lag``: smoothed value at `lag` along `axis`, less the value here:
         what a serial section shows behind a pore. ``ahead``: the same with the brightest value
         from here to `lag`. ``column``: the value smoothed by `integration`, less the stripe that
-        runs along `axis`: what a long average along it (`scale` there) has over one that is also
-        wide (`scale` on the other axes). ``distance``: depth below a face of the volume, as a
+        runs along `axis`: what an average along it (`scale` there, `integration` across) has over
+        one that is also wide (`scale` on the other axes). ``distance``: depth below a face of the volume, as a
         share of `lag`, where it ends.
     scale : tuple of float
         Standard deviation of the Gaussian along (Z, Y, X); 0 leaves an axis as it is.

@@ -434,7 +434,7 @@ def _shifted(box: _Box, feature: Feature, steps: int) -> Float:
 
 
 def _column(box: _Box, feature: Feature) -> Float:
-    along = [0.0, 0.0, 0.0]
+    along = [feature.integration] * 3
     along[feature.axis] = feature.scale[feature.axis]
     none = (0, 0, 0)
     values = box.smooth(feature.channel, (feature.integration,) * 3, none).copy()

@@ -41,17 +41,21 @@ class Settling:
     steep : float
         Gradient (dimensionless, as the feature) above which a voxel has little say.
     support : float
-        Averaged probability below which a phase is no candidate for a voxel.
+        Averaged probability below which a phase is hardly a candidate for a voxel.
+    blur : float
+        Standard deviation of the smoothing of the probabilities, as a share of `scale`; 0 for none.
     """
 
     reach: float
     scale: float
     steep: float
-    support: float = 0.2
+    support: float = 0.3
+    blur: float = 0.5
 
     def __post_init__(self) -> None:
         values = (self.reach, self.scale, self.steep, self.support)
-        if not all(isinstance(v, float) and 0 < v < np.inf for v in values) or self.support >= 1:
+        good = all(isinstance(v, float) and 0 < v < np.inf for v in values)
+        if not good or self.support >= 1 or not 0 <= self.blur * self.scale <= self.reach:
             raise InputDataError(f"the lengths and limits of {self} must be above zero")
 
     @property
@@ -103,7 +107,7 @@ def settled(
     -------
     ndarray of float32, shape (classes, z, y, x)
         Probabilities without the margin, summing to one: each class's own, times n² / (n² + s²)
-        where n is its average over level ground and s the `support`. A layer thinner than about
+        where n is its average over level ground and s the `support`, after a light smoothing. A layer thinner than about
         three scales of the gradient between two other phases may be lost.
 
     Notes
@@ -111,16 +115,23 @@ def settled(
     12 bytes per voxel and class.
     """
     widths = [settling.reach / edge for edge in spacing]
+    light = [settling.blur * settling.scale / edge for edge in spacing]
+    few: Margin = tuple(  # type: ignore[assignment]
+        min(tap_radius(width), r) for width, r in zip(light, radii, strict=True)
+    )
     weight = (gradient / np.float32(settling.steep)) ** _POWER
     weight = np.float32(1) / (np.float32(1) + weight) + _FLOOR
     total = smoothed_inside(weight, widths, radii)
-    inner = tuple(slice(r, n - r) for r, n in zip(radii, gradient.shape, strict=True))
+    around = tuple(
+        slice(r - f, n - r + f) for r, f, n in zip(radii, few, gradient.shape, strict=True)
+    )
     limit = np.float32(settling.support**2)
     out = np.empty((len(probabilities), *total.shape), np.float32)
     for label, own in enumerate(probabilities):
         level = smoothed_inside(own * weight, widths, radii) / total
         level *= level
-        out[label] = (own[inner] + _LEAST) * (level / (level + limit))
+        near = smoothed_inside(own[around], light, few)
+        out[label] = (near + _LEAST) * (level / (level + limit))
     whole = out[0].copy()
     for part in out[1:]:
         whole += part

@@ -31,6 +31,7 @@ Rule = Literal["forest", "logistic"]
 Level = tuple[float, float]
 _TAIL = 0.005  # share of the voxels beyond either end of the width of the grey values
 _STEEP = 3.0  # medians of the gradient
+_REACH = 1.25  # voxel edges around a voxel in which level ground has a say
 _LOOKED = 64  # boxes of 16³ voxels that the median is taken of
 _UNKNOWN = Logistic(np.zeros((2, 1)), np.zeros(2))
 
@@ -139,7 +140,7 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     kept = learner.drawn(labels, len(phases))
     model = learner.fit(looks[kept], labels[kept], len(phases))
     edge = mean_edge(several[0].spacing)
-    settling = Settling(edge, edge, _steep(several, levels, edge, engine)) if settle else None
+    settling = Settling(_REACH * edge, edge, _steep(several, levels, edge, engine)) if settle else None
     found = learnt_scores(learner, model, looks[kept], labels[kept], groups[kept], phases, chosen) \
         if scores else {}  # fmt: skip
     dtype = np.dtype(several[0].sources[0].dtype).name

@@ -93,6 +93,7 @@ class VoxelModel:
             "settling": None if self.settling is None else {
                 "reach": self.settling.reach, "scale": self.settling.scale,
                 "steep": self.settling.steep, "support": self.settling.support,
+                "blur": self.settling.blur,
             },
             "scores": dict(self.scores),
             "training": dict(self.training),
@@ -125,7 +126,7 @@ class VoxelModel:
             return _model(place, header, arrays)
         except FormatError:
             raise
-        except (SsbtomoError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except (SsbtomoError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FormatError(
                 f"{place} is no model file, or a damaged one: {type(error).__name__}: "
                 f"{str(error)[:300]}",
@@ -230,9 +231,11 @@ def _model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
         dtype=np.dtype(_text(header["dtype"])).name,
         levels=levels,
         rule=rule_from(path, header["rule"], arrays, len(features), len(phases)),
-        settling=None if settling is None else Settling(**{k: _number(v) for k, v in settling.items()}),
-        scores=_table(header["scores"]),
-        training=_table(header["training"]),
+        settling=None
+        if settling is None
+        else Settling(**{key: _number(value) for key, value in settling.items()}),
+        scores=_scores(header["scores"], phases),
+        training=_training(header["training"], phases, header["rule"]),
     )
 
 
@@ -248,10 +251,30 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _table(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError("scores and training must be tables")
+def _scores(value: Any, phases: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or (value and value["phases"] != list(phases)):
+        raise TypeError("the scores are not a table of the model's phases")
+    count = len(phases)
+    for key in {"out_of_bag", "by_slice"} & set(value):
+        found = value[key]
+        confusion = np.asarray(found["confusion"], np.int64)
+        if confusion.shape != (count, count) or not 0 <= _number(found["accuracy"]) <= 1:
+            raise ValueError(f"the scores {key} are not of {count} phases")
+        for name in ("iou", "dice"):
+            if len([_number(entry) for entry in found[name]]) != count:
+                raise ValueError(f"{name} of {key} is not of {count} phases")
     return value
+
+
+def _training(value: Any, phases: tuple[str, ...], rule: str) -> Mapping[str, Any]:
+    """Return the story of a training if it tells what reports print."""
+    counts = [*value["labelled"].values(), value["samples"]]
+    counts += [value["trees"], value["depth"]] if rule == "forest" else []
+    if not all(isinstance(count, int) for count in counts) or value["rule"] != rule:
+        raise TypeError("the story of the training lacks its numbers")
+    if set(value["labelled"]) != set(phases):
+        raise ValueError("the labelled phases are not the model's")
+    return dict(value)
 
 
 _DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "uint64",
