@@ -185,7 +185,7 @@ def run(
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913 - options of a command
     scans: Annotated[
         list[Path],
         typer.Argument(metavar="RECIPE_OR_SCANS", help="A recipe with its samples, or scans."),

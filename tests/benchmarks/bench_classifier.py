@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import sys
 import time
 import warnings
 
@@ -18,6 +19,11 @@ import numpy as np
 import ssbtomo as st
 from ssbtomo.blocks import Engine
 from ssbtomo.testing import three_phase_volume
+
+
+def say(text):
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def clocked(work):
@@ -32,7 +38,7 @@ def void_dice(found, truth):
 
 
 def row(name, voxels, wall, cpu, dice):
-    print(
+    say(
         f"{name:34s} {voxels / wall / 1e6:8.2f} Mvoxel/s {cpu / voxels * 1e6:8.2f} CPU s/Mvoxel "
         f"  void Dice {dice:.3f}"
     )
@@ -44,7 +50,7 @@ def peer(image, scribbles, truth):
         from nuscope_tomo.core.volume import Volume, VoxelSize
         from nuscope_tomo.segment.classifier import PixelClassifier
     except ImportError:
-        print("NUScope-TOMO cannot be imported: no comparison")
+        say("NUScope-TOMO cannot be imported: no comparison")
         return None
     volume = Volume(da.from_array(image, chunks=(8, -1, -1)), VoxelSize(10, 10, 10))
     model = PixelClassifier()
@@ -82,10 +88,10 @@ def main():
             name = f"ssbtomo {rule}{', settled' if settle else ''} (trained in {wall:.1f} s)"
             row(name, image.size, seconds, cpu, void_dice(found.labels, truth))
             speeds[rule, settle] = image.size / seconds
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    say(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
     theirs = peer(image, scribbles, truth)
     if theirs:
-        print(f"settled forest: {speeds['forest', True] / theirs:.1f} times NUScope-TOMO")
+        say(f"settled forest: {speeds['forest', True] / theirs:.1f} times NUScope-TOMO")
 
 
 if __name__ == "__main__":

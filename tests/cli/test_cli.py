@@ -23,7 +23,18 @@ def ssbtomo(*words, **options):
 
 @pytest.mark.parametrize(
     "heavy",
-    ["porespy", "napari", "matplotlib", "pandas", "dask", "zarr", "numba", "skimage", "scipy", "sklearn"],
+    [
+        "porespy",
+        "napari",
+        "matplotlib",
+        "pandas",
+        "dask",
+        "zarr",
+        "numba",
+        "skimage",
+        "scipy",
+        "sklearn",
+    ],
 )
 @pytest.mark.parametrize("module", ["ssbtomo", "ssbtomo.cli"])
 def test_importing_stays_light(module, heavy):

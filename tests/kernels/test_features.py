@@ -34,9 +34,7 @@ def test_gaussian_is_scipys_with_each_axis_its_own_width(noise, spacing):
     expected = noise.astype(float)
     for axis, width in enumerate(widths):
         radius = int(np.ceil(3 * width - 1e-6))
-        expected = ndi.gaussian_filter1d(
-            expected, width, axis, mode="reflect", radius=radius
-        )
+        expected = ndi.gaussian_filter1d(expected, width, axis, mode="reflect", radius=radius)
     np.testing.assert_allclose(found, expected, atol=2e-6)  # float32 sums
 
 
@@ -91,9 +89,7 @@ def test_the_lag_keeps_its_length_on_other_voxels():
 
 def test_column_takes_stripes_away():
     stripes = np.random.default_rng(2).standard_normal((6, 1, 40)) * np.ones((1, 40, 1))
-    (found,) = look(
-        stripes, Feature("column", (0.0, 1.0, 1.0), integration=0.05, axis=1)
-    )
+    (found,) = look(stripes, Feature("column", (0.0, 1.0, 1.0), integration=0.05, axis=1))
     (plain,) = look(stripes, Feature.of("gaussian", 0.05))
     assert found.std() < 0.3 * plain.std()  # 10 voxels wide, white stripes keep 1/6 of that
 

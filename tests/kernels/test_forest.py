@@ -14,7 +14,9 @@ from ssbtomo.segment.learning import Learner, flattened
 def labelled(classes, count=400, features=5, seed=0):
     rng = np.random.default_rng(seed)
     looks = rng.integers(-4, 5, (count, features)).astype(np.float32) / 3  # many equal values
-    labels = (np.digitize(looks[:, 0] + looks[:, 1] * rng.normal(1, 0.3, count), [-0.5, 0.5])) % classes
+    labels = (
+        np.digitize(looks[:, 0] + looks[:, 1] * rng.normal(1, 0.3, count), [-0.5, 0.5])
+    ) % classes
     return looks, labels.astype(np.intp)
 
 
@@ -49,7 +51,10 @@ def test_how_voxels_are_cut_changes_no_bit():
     for rule in ("forest", "logistic"):
         learnt = Learner(rule, 7, 5).fit(looks, labels, 3).rule
         whole = learnt.probabilities(np.ascontiguousarray(looks.T))
-        parts = [learnt.probabilities(np.ascontiguousarray(looks[a : a + 37].T)) for a in range(0, 400, 37)]
+        parts = [
+            learnt.probabilities(np.ascontiguousarray(looks[a : a + 37].T))
+            for a in range(0, 400, 37)
+        ]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 

@@ -79,9 +79,7 @@ def test_a_crop_is_the_whole_inside_its_halo(made):
     found = predict(made.image, model, (0.01,) * 3)
     crop = (slice(2, 20), slice(5, 40), slice(3, 41))
     cropped = predict(made.image[crop], model, (0.01,) * 3)
-    inside = tuple(
-        slice(f, n - f) for f, n in zip(far, cropped.labels.shape, strict=True)
-    )
+    inside = tuple(slice(f, n - f) for f, n in zip(far, cropped.labels.shape, strict=True))
     assert cropped.labels[inside].size > 500
     np.testing.assert_array_equal(found.labels[crop][inside], cropped.labels[inside])
 

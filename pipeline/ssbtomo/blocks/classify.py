@@ -219,10 +219,10 @@ def _look(
     within: Shape,
 ) -> Float:
     low, high = places.min(0), places.max(0) + 1
-    box = Block((0, 0, 0), tuple(low.tolist()), tuple(high.tolist()), within)  # type: ignore[arg-type]
+    box = Block((0, 0, 0), tuple(low.tolist()), tuple(high.tolist()), within)
     out = np.empty((len(places), len(classifier.features)), np.float32)
-    bank = _bank(sources, box, (0, 0, 0), feature_halo(classifier.features, classifier.spacing),
-                 classifier, classifier.features)  # fmt: skip
+    margins = feature_halo(classifier.features, classifier.spacing), (0, 0, 0)
+    bank = _bank(sources, box, margins, classifier, classifier.features)
     z, y, x = (places - low).T
     for first, last in _slabs(box.shape):
         here = (z >= first) & (z < last)
@@ -239,12 +239,12 @@ def _slabs(shape: Shape) -> list[tuple[int, int]]:
 def _bank(
     sources: tuple[Source, ...],
     box: Block,
-    extra: Shape,
-    halo: Shape,
+    margins: tuple[Shape, Shape],
     classifier: Classifier,
     features: tuple[Feature, ...],
 ) -> FeatureBank:
     """Read a box with margins and halo, mirrored where the volume ends."""
+    halo, extra = margins
     core = box.window(extra, extra)
     margin: Shape = tuple(a + b for a, b in zip(extra, halo, strict=True))  # type: ignore[assignment]
     window = box.window(margin, margin)
@@ -258,7 +258,7 @@ def _bank(
         _check_finite(grey, window)
         values.append(np.pad(normalised(grey, *level), pads, mode="symmetric"))
     start = tuple(cut.start for cut in core)
-    place = Place(start, box.within)  # type: ignore[arg-type]
+    place = Place(start, box.within)
     return FeatureBank(values, halo, features, classifier.spacing, place)
 
 
@@ -299,7 +299,7 @@ def _shares(block: Block, sources: tuple[Source, ...], classifier: Classifier) -
     halo, extra = classifier.margins(block.within)
     settling, features = classifier.settling, classifier.features
     wanted = features if settling is None else (*features, settling.feature)
-    bank = _bank(sources, block, extra, halo, classifier, wanted)
+    bank = _bank(sources, block, (halo, extra), classifier, wanted)
     shape: Shape = bank.shape
     kind = np.float64 if settling is None else np.float32
     shares = np.empty((classifier.rule.classes, *shape), kind)

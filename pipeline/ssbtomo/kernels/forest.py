@@ -144,7 +144,7 @@ def entropy_table(classes: int) -> NDArray[np.float64]:
 
 
 @njit(nogil=True, cache=True)
-def _walk(features, roots, depths, feature, threshold, child, row, shares, out):  # type: ignore[no-untyped-def]
+def _walk(features, roots, depths, feature, threshold, child, row, shares, out):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913, PLR0917 - nested loops over the arrays of a forest
     # A leaf is its own child, so that all voxels of a batch take the same number of steps, side
     # by side: no branch to guess, and the compiler gathers many nodes at once.
     count, classes = out.shape

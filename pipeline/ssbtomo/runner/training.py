@@ -122,12 +122,9 @@ def _of_recipe(path: Path, labels: Sequence[Path]) -> tuple[list[_Job], list[str
         if asked is not None:
             settings = training_options(asked)
         marks = labels[number] if labels else Path(asked.labels if asked else "")
-        jobs.append(
-            _Job(
-                open_scan(Desk(Path(), sample, job.name, job.source)), marks,
-                sample.segment.companions, tuple(phase_values(sample.phases)),
-            )  # fmt: skip
-        )
+        volume = open_scan(Desk(Path(), sample, job.name, job.source))
+        values = tuple(phase_values(sample.phases))
+        jobs.append(_Job(volume, marks, sample.segment.companions, values))
     if not jobs:
         raise RecipeError(
             f"{path.name} names no scribbles",
@@ -195,7 +192,8 @@ def told(model: VoxelModel) -> str:
         found = model.scores.get(key)
         if found:
             each = ", ".join(
-                f"{name} {value:.3f}" for name, value in zip(model.phases, found["iou"], strict=True)
+                f"{name} {value:.3f}"
+                for name, value in zip(model.phases, found["iou"], strict=True)
             )
             lines.append(f"left-out {word}: accuracy {found['accuracy']:.3f}; IoU {each}")
     if "by_slice" not in model.scores:

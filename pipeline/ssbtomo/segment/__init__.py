@@ -24,7 +24,22 @@ _HOME = {
     "segment_volume": "volumes",
     "train": "training",
 }
-__all__ = sorted(_HOME)
+__all__ = [
+    "Prediction",
+    "Scribbles",
+    "Segmentation",
+    "Segmenter",
+    "TrainingSample",
+    "VoxelModel",
+    "gaussian_mixture",
+    "multi_otsu",
+    "predict",
+    "read_scribbles",
+    "remove_small_objects",
+    "repair_partial_volume",
+    "segment_volume",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -222,7 +222,7 @@ def _rounded_down(threshold: NDArray[np.float64]) -> Float:
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-def learnt_scores(  # noqa: PLR0913, PLR0917 - all that the scores speak of
+def learnt_scores(  # noqa: PLR0917 - all that the scores speak of
     learner: Learner,
     learnt: Learnt,
     looks: Float,
@@ -270,9 +270,7 @@ def learnt_scores(  # noqa: PLR0913, PLR0917 - all that the scores speak of
     return scores
 
 
-def _by_slice(
-    learner: Learner, looks: Float, labels: Whole, groups: Whole, classes: int
-) -> Whole:
+def _by_slice(learner: Learner, looks: Float, labels: Whole, groups: Whole, classes: int) -> Whole:
     """Guess each slice from the others; -1 where the others lack a phase."""
     guessed = np.full(labels.size, -1, np.intp)
     slices = int(groups.max()) + 1

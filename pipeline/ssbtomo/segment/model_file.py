@@ -161,20 +161,24 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
 
 def _array(path: Path, name: str, data: bytes) -> NDArray[Any]:
     """Return an array over the bytes of its entry: nothing is allocated by what the entry says."""
-    stream = io.BytesIO(data)
     try:
-        if np.lib.format.read_magic(stream) != (1, 0):  # type: ignore[no-untyped-call]
-            raise ValueError("unknown version of the array format")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=1000)  # type: ignore[no-untyped-call]
-        count = 1
-        for edge in shape:
-            count *= int(edge)
-        here = len(data) - stream.tell()
-        if fortran or dtype.str != _TYPES[name] or count < 0 or count * dtype.itemsize != here:
-            raise ValueError(f"{dtype.str} array of shape {shape} in {here} bytes")
-        return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape).copy()
+        return _plain(name, data)
     except (ValueError, TypeError, OverflowError, SyntaxError, MemoryError) as error:
         raise _foreign(path, f"{name}: {str(error)[:200]}") from None
+
+
+def _plain(name: str, data: bytes) -> NDArray[Any]:
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("unknown version of the array format")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=1000)
+    count = 1
+    for edge in shape:
+        count *= int(edge)
+    here = len(data) - stream.tell()
+    if fortran or dtype.str != _TYPES[name] or count < 0 or count * dtype.itemsize != here:
+        raise ValueError(f"{dtype.str} array of shape {shape} in {here} bytes")
+    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape).copy()
 
 
 def rule_from(
@@ -208,7 +212,9 @@ def rule_from(
     flaw = found(arrays, features, classes)
     if flaw:
         raise _foreign(path, flaw)
-    native = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("=")) for name, a in arrays.items()}
+    native = {
+        name: np.ascontiguousarray(a, a.dtype.newbyteorder("=")) for name, a in arrays.items()
+    }
     return Forest(**native) if kind == "forest" else Logistic(**native)
 
 

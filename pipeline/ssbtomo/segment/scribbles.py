@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,11 @@ def scribbles_from_marks(content: Any, phases: Sequence[str], shape: Shape) -> S
                 f"mark {number} of the scribbles is not understood: {type(error).__name__}: {error}",
                 hint='{"phase": "void", "axis": "z", "slice": 12, "points": [[y, x]]}',
             ) from None
+    return _of_planes(drawn)
+
+
+def _of_planes(drawn: Mapping[tuple[int, int], NDArray[np.int16]]) -> Scribbles:
+    """Collect what was drawn in slices, keyed by axis and number."""
     chosen: dict[tuple[int, ...], int] = {}
     for (axis, index), plane in drawn.items():
         for spot in np.argwhere(plane >= 0):
@@ -184,9 +190,9 @@ def _areas(mark: Mapping[str, Any], size: tuple[int, ...]) -> Iterator[Any]:
         yield (u - a) ** 2 + (v - b) ** 2 <= radius**2
     width = float(mark.get("width", 1))
     for line in mark.get("lines", ()):
-        for one, two in zip(line[:-1], line[1:], strict=True):
-            _inside(*one, size)
-            _inside(*two, size)
+        for one, two in pairwise(line):
+            _inside(one[0], one[1], size)
+            _inside(two[0], two[1], size)
             yield _near_segment(u, v, one, two, max(width / 2, 0.5))
 
 
@@ -254,6 +260,4 @@ def read_scribbles(
             f"{place}: the scribbles have {volume.shape} voxels, the scan {tuple(shape)}",
             hint="scribble on the scan itself, without cropping or binning",
         )
-    return scribbles_from_labels(
-        volume.data, values or range(1, len(phases) + 1), engine=engine
-    )
+    return scribbles_from_labels(volume.data, values or range(1, len(phases) + 1), engine=engine)

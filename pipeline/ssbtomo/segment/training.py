@@ -140,7 +140,9 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     kept = learner.drawn(labels, len(phases))
     model = learner.fit(looks[kept], labels[kept], len(phases))
     edge = mean_edge(several[0].spacing)
-    settling = Settling(_REACH * edge, edge, _steep(several, levels, edge, engine)) if settle else None
+    settling = (
+        Settling(_REACH * edge, edge, _steep(several, levels, edge, engine)) if settle else None
+    )
     found = learnt_scores(learner, model, looks[kept], labels[kept], groups[kept], phases, chosen) \
         if scores else {}  # fmt: skip
     dtype = np.dtype(several[0].sources[0].dtype).name
@@ -186,9 +188,7 @@ def _check(samples: Sequence[TrainingSample], phases: Sequence[str]) -> None:
             )
 
 
-def _levels(
-    samples: Sequence[TrainingSample], channels: int, engine: Engine
-) -> tuple[Level, ...]:
+def _levels(samples: Sequence[TrainingSample], channels: int, engine: Engine) -> tuple[Level, ...]:
     """Return centre and width of the grey values of each channel, averaged over the samples."""
     levels = []
     for channel in range(channels):
@@ -255,7 +255,7 @@ def _scribbles(sample: TrainingSample, phases: int, engine: Engine) -> Scribbles
 
 
 def _slices(places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Number the annotated slices: across the axis on which the fewest hold labels."""
+    """Return the number of each voxel's annotated slice: across the axis on which the fewest hold labels."""
     if not len(places):
         return np.zeros(0, np.intp)
     numbered = [np.unique(places[:, axis], return_inverse=True)[1] for axis in range(3)]
@@ -287,7 +287,9 @@ def _steep(
                 for box in blocks
             ]
         )
-        values.append(features_at(sources, places, replace(sample.grid, block=small), engine, ready))
+        values.append(
+            features_at(sources, places, replace(sample.grid, block=small), engine, ready)
+        )
     return _STEEP * max(float(np.median(np.concatenate(values))), 1e-6)
 
 
@@ -300,6 +302,6 @@ def _hash(
 ) -> str:
     text = json.dumps([[f.to_json() for f in features], list(levels), learner.story()])
     digest = hashlib.sha256(text.encode())
-    digest.update(np.ascontiguousarray(looks))
-    digest.update(np.ascontiguousarray(labels.astype("<i8")))
+    digest.update(looks.tobytes())
+    digest.update(labels.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -126,7 +126,14 @@ class VoxelModel:
             return _model(place, header, arrays)
         except FormatError:
             raise
-        except (SsbtomoError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (
+            SsbtomoError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise FormatError(
                 f"{place} is no model file, or a damaged one: {type(error).__name__}: "
                 f"{str(error)[:300]}",
@@ -214,15 +221,19 @@ def _edges(spacing: Sequence[float]) -> str:
 
 def _model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> VoxelModel:
     phases = tuple(header["phases"])
-    if not 2 <= len(phases) <= 32 or not all(isinstance(p, str) and 0 < len(p) <= 80 for p in phases):
+    if not 2 <= len(phases) <= 32 or not all(
+        isinstance(p, str) and 0 < len(p) <= 80 for p in phases
+    ):
         raise FormatError(f"{path}: its phases are {str(phases)[:200]}")
     if len(set(phases)) < len(phases):
         raise FormatError(f"{path}: two of its phases have the same name")
     features = features_from_json(header["features"])
     levels = tuple((_number(a), _number(b)) for a, b in header["levels"])
-    if not all(width > 0 for _, width in levels) or len(levels) < 1 + max(f.channel for f in features):
+    if not all(width > 0 for _, width in levels) or len(levels) < 1 + max(
+        f.channel for f in features
+    ):
         raise FormatError(f"{path}: the levels of its channels are {str(levels)[:200]}")
-    spacing = check_spacing(tuple(_number(edge) for edge in header["spacing_um"]))  # type: ignore[arg-type]
+    spacing = check_spacing(tuple(_number(edge) for edge in header["spacing_um"]))
     settling = header["settling"]
     return VoxelModel(
         phases=phases,

@@ -29,6 +29,7 @@ RECONSTRUCTED = "reconstructed"
 Facts = dict[str, Any]
 Shape = tuple[int, int, int]
 _MARKED = ".done"  # ending of the folder with a draft's markers
+_BESIDE = "~"  # between the name of a draft and that of one beside it
 
 
 @dataclass(slots=True)
@@ -156,17 +157,15 @@ class Desk:
         sink = io.ome_zarr.create(self.draft(name), shape, dtype, spacing, block=block, **options)
         return sink, markers
 
-    def beside_draft(
-        self, name: str, markers: Markers, dtype: Any, **options: Any
-    ) -> ArrayFile:
+    def beside_draft(self, name: str, markers: Markers, dtype: Any, **options: Any) -> ArrayFile:
         """Return a store that is written with another draft, under that one's markers.
 
         Parameters
         ----------
         name : str
-            Such as ``"entropy"``; `publish` moves the store to its place.
+            The other draft's and this one's, as ``"phases~entropy"``; for `publish`.
         markers : Markers
-            Of the draft that `marked_draft` gave; they are cleared if this store is lost.
+            Of the other draft, from `marked_draft`; they are cleared if this store is lost.
         dtype : dtype
             Type of a voxel.
         **options : object
@@ -304,10 +303,12 @@ def resumable(draft: Path) -> bool:
     Returns
     -------
     bool
-        Whether there are both a store and markers of finished blocks.
+        Whether there are both a store and markers of finished blocks, its own or, for a draft
+        beside another, that one's.
     """
     name = draft.name.removesuffix(_MARKED).removesuffix(".ome.zarr")
-    done, store = draft.with_name(f"{name}{_MARKED}"), draft.with_name(f"{name}.ome.zarr")
+    leader = name.partition(_BESIDE)[0]
+    done, store = draft.with_name(f"{leader}{_MARKED}"), draft.with_name(f"{name}.ome.zarr")
     return store.is_dir() and any(done.glob("*/*.json"))
 
 

@@ -229,7 +229,7 @@ def segment_trained(
     )  # fmt: skip
     maps = [f"probability-{folder_name(name)}" for name in names]
     beside = {
-        name: desk.beside_draft(name, markers, np.uint8, kind="image")
+        name: desk.beside_draft(f"phases~{name}", markers, np.uint8, kind="image")
         for name in (*maps, "entropy")
     }
     total, done = len(desk.grid), count(markers.count(desk.grid) + 1)
@@ -237,9 +237,11 @@ def segment_trained(
         (image, *channels), (sink, *beside.values()), desk.grid, desk.engine, ready,
         on_block=lambda _: desk.tell(next(done), total), markers=markers,
     )  # fmt: skip
-    for name, store in (*beside.items(), ("phases", sink)):
+    for store in (*beside.values(), sink):
         io.ome_zarr.finish(store.path, engine=desk.engine)
-        desk.publish(name)
+    for name in beside:
+        desk.publish(f"phases~{name}", desk.store(name))
+    desk.publish("phases")
     counts = [int(n) for n in voxels]
     facts = {
         "variants": [],
@@ -322,16 +324,20 @@ def score_tables(model: VoxelModel) -> dict[str, Any]:
     scores: dict[str, list[Any]] = {
         key: [] for key in ("left_out", "phase", "labelled", "iou", "dice")
     }
-    pairs: dict[str, list[Any]] = {
-        key: [] for key in ("left_out", "truth", "predicted", "voxels")
-    }
+    pairs: dict[str, list[Any]] = {key: [] for key in ("left_out", "truth", "predicted", "voxels")}
     for key, word in (("out_of_bag", "voxels"), ("by_slice", "slices")):
         found = model.scores.get(key)
         if not found:
             continue
         names = model.scores["phases"]
         for label, name in enumerate(names):
-            row = (word, name, sum(found["confusion"][label]), found["iou"][label], found["dice"][label])
+            row = (
+                word,
+                name,
+                sum(found["confusion"][label]),
+                found["iou"][label],
+                found["dice"][label],
+            )
             for column, value in zip(scores.values(), row, strict=True):
                 column.append(value)
             for other, voxels in zip(names, found["confusion"][label], strict=True):

@@ -209,4 +209,4 @@ def _field(shape: Shape, width: float, rng: np.random.Generator) -> NDArray[np.f
 
 
 def _whole(grey: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
