@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ssbtomo.model.base import Section
 
 __all__ = ["Train"]
 
 
-class Train(BaseModel):
+class Train(Section):
     """A classifier trained on this very sample, from sparse labels."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: str = Field(
         min_length=1,
