@@ -10,12 +10,12 @@ from scipy import ndimage as ndi
 
 from ssbtomo.errors import InputDataError, VoxelSizeError
 from ssbtomo.kernels.derivatives import (
-    tensor_eigenvalues,
     gradient_halo,
     gradient_magnitude,
     gradient_weights,
     structure_tensor,
     structure_tensor_halo,
+    tensor_eigenvalues,
 )
 
 CUBES = (1.0, 1.0, 1.0)
