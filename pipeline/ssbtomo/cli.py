@@ -185,6 +185,52 @@ def run(
 
 
 @app.command()
+def train(  # noqa: PLR0913 - options of a command
+    scans: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECIPE_OR_SCANS", help="A recipe with its samples, or scans."),
+    ],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option("--labels", "-l", help="Scribbles, once per scan: label image or JSON."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model file to write.")] = Path(
+        "model.ssbmodel"
+    ),
+    phases: Annotated[
+        str | None, typer.Option(help="For scans: void,electrolyte,active, or void=85,...")
+    ] = None,
+    voxel_size: Annotated[
+        str | None, typer.Option(help="For scans without one: '18.4 nm', or three, Z,Y,X.")
+    ] = None,
+    features: Annotated[str | None, typer.Option(help="default, fib-sem or sheets.")] = None,
+    rule: Annotated[str | None, typer.Option(help="forest, or logistic as a preview.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    settle: Annotated[
+        bool | None, typer.Option("--settle/--no-settle", help="No films at blurred edges.")
+    ] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a voxel classifier from scribbles, and print how well it does on what it did not see."""
+    from ssbtomo.runner.training import told, train_model
+
+    given = {"features": features, "rule": rule, "seed": seed, "settle": settle}
+    options = {key: value for key, value in given.items() if value is not None}
+    model = train_model(
+        scans, labels or [], out, phases=phases, voxel_size=voxel_size, workers=workers,
+        options=options,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"model": str(out), "phases": list(model.phases),
+                               "training": dict(model.training), "scores": dict(model.scores)},
+                              indent=1))  # fmt: skip
+        return
+    _say(told(model))
+    typer.echo(out)
+
+
+@app.command()
 def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
     """Write figures, methods and report of a results folder anew."""
     from ssbtomo.report import write_report

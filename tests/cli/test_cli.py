@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from ssbtomo.cli import app
 
-COMMANDS = ["demo", "init", "info", "check", "run", "report", "explain"]
+COMMANDS = ["demo", "init", "info", "check", "run", "train", "report", "explain"]
 
 
 def ssbtomo(*words, **options):
@@ -23,7 +23,18 @@ def ssbtomo(*words, **options):
 
 @pytest.mark.parametrize(
     "heavy",
-    ["porespy", "napari", "matplotlib", "pandas", "dask", "zarr", "numba", "skimage", "scipy"],
+    [
+        "porespy",
+        "napari",
+        "matplotlib",
+        "pandas",
+        "dask",
+        "zarr",
+        "numba",
+        "skimage",
+        "scipy",
+        "sklearn",
+    ],
 )
 @pytest.mark.parametrize("module", ["ssbtomo", "ssbtomo.cli"])
 def test_importing_stays_light(module, heavy):

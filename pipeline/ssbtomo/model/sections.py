@@ -10,6 +10,7 @@ from ssbtomo.model.base import Length, Memory, Section
 from ssbtomo.model.networks import Network
 from ssbtomo.model.tomography import Tomography
 from ssbtomo.model.transport import Conduction
+from ssbtomo.model.training import Train
 
 __all__ = [
     "MEASURES",
@@ -102,9 +103,10 @@ class Denoise(Section):
 class Segment(Section):
     """From grey values to phases."""
 
-    method: Literal["multi-otsu", "gaussian-mixture", "thresholds", "labels"] = Field(
+    method: Literal["multi-otsu", "gaussian-mixture", "thresholds", "labels", "trained"] = Field(
         default="multi-otsu",
-        description="How thresholds are found; labels: the scan holds phase labels already.",
+        description="How thresholds are found; labels: the scan holds phase labels already; "
+        "trained: a voxel classifier, from `model` or `train`.",
     )
     thresholds: tuple[float, ...] | None = Field(
         default=None, description="thresholds: grey values between the phases, dark to bright."
@@ -117,6 +119,15 @@ class Segment(Section):
     smallest_object: int = Field(
         default=0, ge=0, description="Pieces of a phase below this many voxels are given away."
     )
+    model: str | None = Field(
+        default=None, description="trained: the model file, from `ssbtomo train`."
+    )
+    train: Train | None = Field(
+        default=None, description="trained: train on this sample, from its scribbles."
+    )
+    companions: tuple[str, ...] = Field(
+        default=(), description="trained: further channels, registered to the scan."
+    )
 
     @model_validator(mode="after")
     def _thresholds_go_with_their_method(self) -> Self:
@@ -124,6 +135,15 @@ class Segment(Section):
             raise ValueError("`thresholds` and `method: thresholds` go together")
         if self.thresholds is not None and list(self.thresholds) != sorted(set(self.thresholds)):
             raise ValueError(f"thresholds must rise from dark to bright, got {self.thresholds}")
+        return self
+
+    @model_validator(mode="after")
+    def _training_goes_with_its_method(self) -> Self:
+        if self.method != "trained":
+            if self.model is not None or self.companions:
+                raise ValueError("`model` and `companions` need `method: trained`")
+        elif (self.model is None) == (self.train is None):
+            raise ValueError("`method: trained` needs either `model` or `train`")
         return self
 
 

@@ -32,7 +32,7 @@ denoise:
   method: none                # none, gaussian, median, nlm, tv
 
 segment:
-  method: multi-otsu          # multi-otsu, gaussian-mixture, thresholds, labels
+  method: multi-otsu          # multi-otsu, gaussian-mixture, thresholds, labels, trained
   repair: true                # undo the false film of the middle phase on dark-bright edges
   smallest_object: 0          # voxels; smaller pieces of a phase are given away
 

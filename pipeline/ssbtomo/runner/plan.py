@@ -18,6 +18,7 @@ from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
 from ssbtomo.stages.quantify.lighter import lighter
+from ssbtomo.stages.trained import check_trained
 from ssbtomo.volume import Volume
 
 __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
@@ -117,6 +118,8 @@ def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) 
 def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
+    denoised = job.sample.denoise.method != "none"
+    check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
     memory, stage = _estimate(job, volume, recipe.run.block, workers)
     itemsize = volume.dtype.itemsize
     copies = itemsize * 1.2 + (4.8 if job.sample.denoise.method != "none" else 0) + 8

@@ -11,20 +11,34 @@ from typing import Any
 _HOME = {
     "Segmentation": "segmentation",
     "Segmenter": "volumes",
+    "Prediction": "prediction",
+    "Scribbles": "scribbles",
+    "TrainingSample": "training",
+    "VoxelModel": "voxel_model",
     "gaussian_mixture": "verbs",
     "multi_otsu": "verbs",
+    "predict": "prediction",
+    "read_scribbles": "scribbles",
     "remove_small_objects": "verbs",
     "repair_partial_volume": "verbs",
     "segment_volume": "volumes",
+    "train": "training",
 }
 __all__ = [
+    "Prediction",
+    "Scribbles",
     "Segmentation",
     "Segmenter",
+    "TrainingSample",
+    "VoxelModel",
     "gaussian_mixture",
     "multi_otsu",
+    "predict",
+    "read_scribbles",
     "remove_small_objects",
     "repair_partial_volume",
     "segment_volume",
+    "train",
 ]
 
 

@@ -25,6 +25,12 @@ from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.segmentation import Segmentation
 from ssbtomo.segment.volumes import Method, Segmenter
 from ssbtomo.stages.desk import Desk, Facts
+from ssbtomo.stages.trained import (
+    classifying_bytes,
+    section_parameters,
+    segment_trained,
+    training_sentence,
+)
 
 __all__ = ["Segment", "variant_store"]
 
@@ -78,18 +84,20 @@ class Segment:
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
         return {
-            **self.section.model_dump(mode="json"),
+            **section_parameters(self.section),
             "shift": self.range.shift,
             "phases": [phase.model_dump(mode="json") for phase in self.phases],
         }
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        repaired = self.section.repair and self.section.method != "labels"
+        repaired = self.section.repair and self.section.method not in ("labels", "trained")
         return 0.5 if repaired else 0.0  # the faces of 128³ blocks; more where they are smaller
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        if self.section.method == "trained":
+            return classifying_bytes(len(self.phases)), 0.0
         return _BLOCK_BYTES if self.section.method != "labels" else 4.0 * itemsize, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
@@ -99,6 +107,8 @@ class Segment:
         try:
             if method == "labels":
                 return self._labelled(desk, image)
+            if method == "trained":
+                return self._trained(desk, image)
             return self._thresholded(desk, image, method)
         finally:
             desk.clear_scratch()
@@ -129,6 +139,11 @@ class Segment:
             "tables": {"histogram": table},
             "warnings": [],
         }
+
+    def _trained(self, desk: Desk, image: Source) -> Facts:
+        counts, facts = segment_trained(desk, image, self.section, self.phases)
+        self._all_present(desk, counts)
+        return facts
 
     def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:
         bench = Bench(desk.grid, desk.engine, desk.allocate)
@@ -221,6 +236,8 @@ class Segment:
         """Say what the step did, as sentences for a paper."""
         if self.section.method == "labels":
             return "The phases were given as labels."
+        if self.section.method == "trained":
+            return training_sentence(facts)
         how = {
             "multi-otsu": "multi-level Otsu thresholds of the global histogram [@liao2001]",
             "gaussian-mixture": "a Gaussian mixture fitted to the global histogram [@dempster1977]",
@@ -250,6 +267,8 @@ class Segment:
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
+        if self.section.method == "trained":
+            return ("breiman2001",)
         keys = {"multi-otsu": ("liao2001",), "gaussian-mixture": ("dempster1977",)}
         repaired = ("vincent1991",) if self.section.repair else ()
         ranged = ("pietsch2018",) if self.range.shift else ()

@@ -91,7 +91,7 @@ def draw_conductivity(sample: SampleView) -> Drawn | None:
     parts = [
         sample.quantity(name) for name in ("effective_conductivity_ratio", "network_conductivity")
     ]
-    parts = [part[np.isfinite(part["value"]) & (part["value"] > 0)] for part in parts]
+    parts = [part[np.isfinite(part["value"].astype(float)) & (part["value"] > 0)] for part in parts]
     shown = [part for part in parts if len(part)]
     if not shown:
         return None
