@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from ssbtomo.kernels.transport.electrode import ElectrodeResult, electrode
 from ssbtomo.kernels.transport.geodesic import GeodesicResult, geodesic
-from ssbtomo.kernels.transport.gradients import Checkpoint
+from ssbtomo.kernels.transport.needs import Needs, memory_needed
 from ssbtomo.kernels.transport.result import TransportResult
 from ssbtomo.kernels.transport.solve import solve
-from ssbtomo.kernels.transport.tensor import EffectiveTensor, tensor
+from ssbtomo.kernels.transport.steering import Checkpoint
+from ssbtomo.kernels.transport.storage import Storage
+from ssbtomo.kernels.transport.tensor import EffectiveTensor, TensorCheckpoint, tensor
 
 __all__ = [
     "Checkpoint",
     "EffectiveTensor",
     "ElectrodeResult",
     "GeodesicResult",
+    "Needs",
+    "Storage",
+    "TensorCheckpoint",
     "TransportResult",
     "electrode",
     "geodesic",
+    "memory_needed",
     "solve",
     "tensor",
 ]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.cells import keep_joined
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
-from ssbtomo.kernels.transport.gradients import Steering, iterate
+from ssbtomo.kernels.transport.gradients import iterate
+from ssbtomo.kernels.transport.joined import keep_joined
 from ssbtomo.kernels.transport.local import crossing
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.solve import encode, precision
+from ssbtomo.kernels.transport.steering import Checkpoint, Steering, first_deviation
+from ssbtomo.kernels.transport.storage import MEMORY, Storage
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import AXES, Spacing, check_spacing
 
-__all__ = ["EffectiveTensor", "tensor"]
+__all__ = ["EffectiveTensor", "TensorCheckpoint", "tensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,35 @@ class EffectiveTensor:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TensorCheckpoint:
+    """Where the solves of a tensor were, so that another process can go on from there.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (3, 3)
+        Columns of the axes that are done.
+    bounds : tuple of tuple of float
+        Their bounds.
+    warnings : tuple of str
+        Their warnings.
+    inner : Checkpoint or None
+        Where the solve of the next axis was.
+    """
+
+    columns: NDArray[np.float64]
+    bounds: tuple[tuple[float, float], ...]
+    warnings: tuple[str, ...]
+    inner: Checkpoint | None
+
+
+def _within(
+    state: TensorCheckpoint, keep: Callable[[TensorCheckpoint], None] | None
+) -> Callable[[Checkpoint], None] | None:
+    """Return what takes the checkpoints of one axis."""
+    return None if keep is None else lambda inner: keep(replace(state, inner=inner))
+
+
 def tensor(  # noqa: PLR0913 - all but a few are options
     labels: NDArray[Any],
     spacing: Spacing,
@@ -60,6 +91,9 @@ def tensor(  # noqa: PLR0913 - all but a few are options
     periodic: bool = False,
     tolerance: float = 1e-6,
     cancelled: Callable[[], bool] | None = None,
+    keep: Callable[[TensorCheckpoint], None] | None = None,
+    start: TensorCheckpoint | None = None,
+    storage: Storage = MEMORY,
     threads: int | None = None,
 ) -> EffectiveTensor:
     """Solve along each axis and take the mean current density along all three.
@@ -74,7 +108,13 @@ def tensor(  # noqa: PLR0913 - all but a few are options
     labels, spacing, conductivities, fractions, contacts, periodic, tolerance : various
         As of `ssbtomo.kernels.transport.solve`.
     cancelled : callable, optional
-        Asked before each iteration; ``True`` ends the solve.
+        Asked between the parts of the solve; ``True`` ends it.
+    keep : callable, optional
+        Given a `TensorCheckpoint` after each iteration, to be stored at once or not at all.
+    start : TensorCheckpoint, optional
+        Where earlier solves of the same voxels were; they go on from there.
+    storage : Storage
+        As of `ssbtomo.kernels.transport.solve`.
     threads : int, optional
         Threads to use.
 
@@ -93,21 +133,26 @@ def tensor(  # noqa: PLR0913 - all but a few are options
         If `cancelled` says so.
     """
     edges = check_spacing(spacing)
-    full = np.zeros((3, 3))
-    bounds: list[tuple[float, float]] = []
-    doubts: list[str] = []
+    done = TensorCheckpoint(np.zeros((3, 3)), (), (), None) if start is None else start
+    full, bounds, doubts = done.columns.copy(), list(done.bounds), list(done.warnings)
     mean = fraction = 0.0
     for axis in range(3):
-        codes, medium = encode(labels, conductivities, fractions, contacts)
+        codes, medium = encode(labels, conductivities, fractions, contacts, storage)
         mean, fraction = medium.mean, medium.fraction
+        if axis < len(done.bounds):
+            continue
         if not keep_joined(codes, axis, periodic=periodic):
             bounds.append((0.0, 0.0))
             doubts.append(f"not percolating: no path joins the two {AXES[axis]} faces")
             continue
-        with Team(threads) as team:
+        state = TensorCheckpoint(full.copy(), tuple(bounds), tuple(doubts), None)
+        inner = done.inner if axis == len(done.bounds) else None
+        with Team(threads, storage) as team:
             op = finest(codes, medium, Sides(axis, edges, periodic), team)
-            steering = Steering(tolerance, medium.scale / driven(op), None, cancelled)
-            x = np.zeros(op.codes.shape)
+            steering = Steering(
+                tolerance, medium.scale / driven(op), None, cancelled, _within(state, keep), inner
+            )
+            x = first_deviation(op, inner, storage)
             outcome = iterate(op, Multigrid(op, edges, team, precision(medium)), x, steering)
             full[:, axis] = medium.scale * crossing(op, x, edges, team)
         full[axis, axis] = outcome.effective
