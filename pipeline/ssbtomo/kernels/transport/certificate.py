@@ -80,7 +80,7 @@ def carry(
     def look(strip: Strip) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
         part: tuple[NDArray[np.int64], NDArray[np.float64], float]
         part = survey(op, boxes, _rest(op, x, strip), nodes)
-        return part
+        return *_merged(part[0], part[1], count), part[2]
 
     found = team.map(look, strips, check)
     moment = math.fsum(part[2] for part in found)
@@ -124,6 +124,15 @@ def _rest(op: Operator, x: NDArray[np.float64], strip: Strip) -> tuple[Strip, ND
     rest = np.empty((BOX, (strip[2] - strip[1]) * BOX * op.pitch))
     leftover(op, x, strip, rest)
     return strip, rest
+
+
+def _merged(
+    pairs: NDArray[np.int64], values: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return each pair of pieces once, with the sum of its conductances."""
+    keys, places = np.unique(pairs[:, 0] * count + pairs[:, 1], return_inverse=True)
+    sums = np.bincount(places.ravel(), values, keys.size)
+    return np.stack([keys // count, keys % count], axis=1), sums
 
 
 def _settled(

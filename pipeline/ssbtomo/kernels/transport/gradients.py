@@ -272,11 +272,16 @@ class Gradients:
 
     def carried(self) -> Carried:
         """Return the sums over what carries off what the potential leaves over."""
-        carried = carry(self.op, self.x, self.z, self.grid.team, self.steering.check)
-        self.grid.team.release((self.x, self.op))
+        team = self.grid.team
+
+        def pause() -> None:
+            team.release((self.x, self.z, self.op))
+            self.steering.check()
+
+        carried = carry(self.op, self.x, self.z, team, pause)
         for plane in self.z:
             plane[...] = 0
-        self.grid.team.release(self.z)
+        team.release((self.x, self.z, self.op))
         return carried
 
     def currents(self) -> tuple[float, float, float]:

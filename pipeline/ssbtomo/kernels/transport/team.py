@@ -11,7 +11,6 @@ are kept per plane and added in plane order.
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -192,24 +191,21 @@ class Team:
         for call in calls:
             kernel(*call)
             if self.storage.slab is not None:
-                near, far = call[-1][:2] if isinstance(call[-1], tuple) else call[-2:]
-                self.release(call, near - 1, far - 1)
+                self.release(call)
 
-    def release(self, what: Any, near: int = 0, far: int = sys.maxsize) -> None:
-        """Let go of the memory of some planes of fields; what they hold stays.
+    def release(self, what: Any) -> None:
+        """Let go of the memory of fields; what they hold stays.
 
         Parameters
         ----------
         what : ndarray, or tuple of what has arrays
             The fields.
-        near, far : int
-            The first plane, and one past the last.
         """
         if isinstance(what, tuple):
             for part in what:
-                self.release(part, near, far)
+                self.release(part)
         elif isinstance(what, np.ndarray) and what.ndim > 1:
-            self.storage.release(what, near, far)
+            self.storage.release(what, 0, len(what))
 
 
 def plane_sums(grid: NDArray[Any], count: int = 1) -> NDArray[np.float64]:
