@@ -131,8 +131,8 @@ def _merged(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return each pair of pieces once, with the sum of its conductances."""
     keys, places = np.unique(pairs[:, 0] * count + pairs[:, 1], return_inverse=True)
-    sums = np.bincount(places.ravel(), values, keys.size)
-    return np.stack([keys // count, keys % count], axis=1), sums
+    sums = np.asarray(np.bincount(places.ravel(), values, keys.size), np.float64)
+    return np.asarray(np.stack([keys // count, keys % count], axis=1), np.int64), sums
 
 
 def _settled(
