@@ -142,7 +142,14 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     left = {path.stem for path in (folder / "figures").iterdir()}
     assert left == {
         f"cathode-{name}"
-        for name in ("axis-sweep", "conductivity", "contact-matrix", "flux", "potential", "tortuosity")
+        for name in (
+            "axis-sweep",
+            "conductivity",
+            "contact-matrix",
+            "flux",
+            "potential",
+            "tortuosity",
+        )
     }
 
 

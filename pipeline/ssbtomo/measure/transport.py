@@ -42,7 +42,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     a full block has τ = 1 exactly; programs that fix the outer voxel *centres* read up to
     some percent differently (`convention`). See `ssbtomo.kernels.transport.solve` for the method and its bias.
 
-    The solve holds the whole volume: about 25 bytes per voxel.
+    The solve holds the whole volume: about 20 bytes per voxel.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from ssbtomo.model.base import Length, Memory, Section
 from ssbtomo.model.networks import Network
 from ssbtomo.model.tomography import Tomography
-from ssbtomo.model.transport import Conduction
 from ssbtomo.model.training import Train
+from ssbtomo.model.transport import Conduction
 
 __all__ = [
     "MEASURES",

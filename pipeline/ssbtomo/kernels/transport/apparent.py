@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, CancelledError
-from ssbtomo.kernels.transport.cells import Medium, keep_joined
+from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
+from ssbtomo.kernels.transport.joined import keep_joined
 from ssbtomo.kernels.transport.local import crossing
 from ssbtomo.kernels.transport.operator import inside
 from ssbtomo.kernels.transport.relaxation import Cell, drive, relax

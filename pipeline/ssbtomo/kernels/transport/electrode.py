@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, InputDataError
-from ssbtomo.kernels.transport.cells import Medium, keep_joined
-from ssbtomo.kernels.transport.equilibrium import carry, leftover
+from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.finest import Sides, finest
-from ssbtomo.kernels.transport.gradients import Checkpoint, Gradients, Steering, run_down
+from ssbtomo.kernels.transport.gradients import Gradients, run_down
+from ssbtomo.kernels.transport.joined import keep_joined
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.operator import MASK, Operator, inside, room
-from ssbtomo.kernels.transport.paths import find_paths, ranks
 from ssbtomo.kernels.transport.solve import encode, precision
-from ssbtomo.kernels.transport.team import Team, plane_sums
+from ssbtomo.kernels.transport.steering import Checkpoint, Steering, first_deviation
+from ssbtomo.kernels.transport.storage import MEMORY, Storage
+from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import AXES, Spacing, check_spacing
 
 __all__ = ["ElectrodeResult", "electrode"]
@@ -76,6 +77,7 @@ def electrode(  # noqa: PLR0913 - all but a few are options
     cancelled: Callable[[], bool] | None = None,
     keep: Callable[[Checkpoint], None] | None = None,
     start: Checkpoint | None = None,
+    storage: Storage = MEMORY,
     threads: int | None = None,
 ) -> ElectrodeResult:
     """Solve for the ionic resistance of a blocking electrode.
@@ -119,8 +121,8 @@ def electrode(  # noqa: PLR0913 - all but a few are options
     tolerance : float
         Estimated relative error at which to stop; the bounds are within ten times as much.
     cancelled : callable, optional
-        Asked before each iteration; ``True`` ends the solve.
-    keep, start : callable, Checkpoint, optional
+        Asked between the parts of the solve; ``True`` ends it.
+    keep, start, storage : various
         As of `ssbtomo.kernels.transport.solve`.
     threads : int, optional
         Threads to use.
@@ -148,7 +150,7 @@ def electrode(  # noqa: PLR0913 - all but a few are options
     """
     _check(axis, convention)
     edges = check_spacing(spacing)
-    codes, medium = encode(labels, conductivities)
+    codes, medium = encode(labels, conductivities, storage=storage)
     means = _layer_means(codes, medium, axis)
     joined = [a for a in range(3) if periodic and a != axis]
     kinds = _kinds(labels, conductivities, reactive, joined)
@@ -159,12 +161,12 @@ def electrode(  # noqa: PLR0913 - all but a few are options
     surface = _area(kinds, edges)
     if surface == 0:
         return _none(medium, "no surface can be charged from the first face")
-    with Team(threads) as team:
+    with Team(threads, storage) as team:
         op = finest(codes, medium, Sides(axis, edges, periodic, (2.0, 0.0)), team)
         del codes
         op = op._replace(source=_stored(op, kinds), charge=_charges(edges) / surface)
         del kinds
-        x = _begun(op, start)
+        x = first_deviation(op, start, storage)
         grid = Multigrid(op, edges, team, precision(medium))
         run = _Charging(op, grid, x, Steering(tolerance, 1.0, None, cancelled, keep, start))
         converged = run_down(run)
@@ -187,14 +189,6 @@ def electrode(  # noqa: PLR0913 - all but a few are options
         tau_x=tau_x,
         current_x=current_x,
     )
-
-
-def _begun(op: Operator, start: Checkpoint | None) -> NDArray[np.float64]:
-    """Return the potential to start from."""
-    x = np.zeros(op.codes.shape) if start is None else start.deviation
-    if x.shape != op.codes.shape:
-        raise InputDataError("the checkpoint is of another volume", hint="start without it")
-    return x
 
 
 def _check(axis: int, convention: str | None) -> None:
@@ -242,7 +236,7 @@ class _Charging(Gradients):
     """Conjugate gradients for the potential of sources; the energy is the resistance."""
 
     def energy_start(self) -> float:
-        """Return the resistance that the potential at the start shows: none for zero."""
+        """Return the resistance that the potential shows at the start."""
         return self.energy_now()
 
     def gain(self, change: float) -> None:
@@ -257,13 +251,8 @@ class _Charging(Gradients):
 
     def bound(self) -> tuple[float, float]:
         """Return certified bounds of the resistance."""
-        op, team, x = self.op, self.grid.team, self.x
         lower = self.energy_now()
-        rest, state, order = self.borrow()
-        team.run(leftover, x, op, (x, rest), plane_sums(x))
-        found, seeds = find_paths(op, ranks(op), state, order)
-        own = carry(op, rest, state, order[:found], seeds)
-        self.grid.resume()
+        own = self.carried().own
         return lower * (1 - 1e-12), (lower + own) * (1 + 1e-12)
 
 
