@@ -1,4 +1,4 @@
-"""Segment grey volumes into phases: thresholds, mixtures, partial-volume repair.
+"""Segment grey volumes into phases: thresholds, mixtures, partial-volume repair; and score labels.
 
 Every verb takes NumPy or Dask arrays in (Z, Y, X); labels are 0 for the darkest phase.
 """
@@ -15,6 +15,8 @@ _HOME = {
     "multi_otsu": "verbs",
     "remove_small_objects": "verbs",
     "repair_partial_volume": "verbs",
+    "score": "scoring",
+    "score_instances": "scoring",
     "segment_volume": "volumes",
 }
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "multi_otsu",
     "remove_small_objects",
     "repair_partial_volume",
+    "score",
+    "score_instances",
     "segment_volume",
 ]
 
