@@ -1,0 +1,251 @@
+"""Variants of a segmentation, for the ranges of numbers: shifted, imaged again, halved, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssbtomo.blocks import Source
+from ssbtomo.blocks.imaging import EveryOther, image_again, measure_imaging
+from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.imaging import Imaging
+from ssbtomo.kernels.ranges import Evidence, nominal_range
+from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.inputs import check_image
+from ssbtomo.segment.looks import SCALES, STENCIL, Look
+from ssbtomo.segment.volumes import Method, Segmenter
+from ssbtomo.units import Spacing, check_spacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Measure", "find_imaging", "number_ranges", "place_offsets", "same_phases", "segment_again"]
+
+#: Takes labels and spacing, returns numbers by name.
+Measure = Callable[[Any, Spacing], Mapping[str, float]]
+
+_APART = 0.5  # of the contrast: means that moved further are those of other phases
+
+
+def find_imaging(segmenter: Segmenter, labels: Source, spacing: Spacing, bench: Bench) -> Imaging:
+    """Measure what the instrument made of the phases: grey values, blur, noise.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of the image.
+    labels : Source
+        What it found.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm; the blur is as wide along each.
+    bench : Bench
+        Where the blocks are worked on; its store ``smooth`` is needed without repair.
+
+    Returns
+    -------
+    Imaging
+        The blur is that of edges; deep inside the phases are their grey values and noise.
+    """
+    fine = min(spacing)
+    ratios = fine / spacing[0], fine / spacing[1], fine / spacing[2]
+    if segmenter.surfaces is None:
+        smooth = bench.allocate("smooth", np.dtype(np.float32))
+        look = Look.at((segmenter.image, smooth), ratios, segmenter.classes, SCALES[0], bench)
+        width, scale = look.plateaus.edge_width, look.scale
+    else:
+        width, scale = segmenter.surfaces.plateaus.edge_width, segmenter.surfaces.scale
+    blur = max(width**2 - scale**2 - STENCIL, 0.0) ** 0.5
+    z, y, x = (blur * ratio for ratio in ratios)
+    means = np.asarray(segmenter.means, np.float64)
+    return measure_imaging(segmenter.image, labels, means, (z, y, x), bench.grid, bench.engine)
+
+
+def segment_again(
+    labels: Source,
+    imaging: Imaging,
+    first: Segmenter,
+    spacing: Spacing,
+    bench: Bench,
+    *,
+    seed: int,
+) -> Segmenter:
+    """Image labels again and prepare the same segmentation of that image.
+
+    Parameters
+    ----------
+    labels : Source
+        What was found, taken for the truth.
+    imaging : Imaging
+        The instrument.
+    first : Segmenter
+        Of the scan.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    bench : Bench
+        Where the blocks are worked on; another than that of `first` if its stores are still
+        needed. Its store ``imaged`` has the type of the scan.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    Segmenter
+        Same method, thresholds if they were given, repair and smallest object.
+    """
+    image = bench.allocate("imaged", np.dtype(first.image.dtype))
+    image_again(labels, imaging, image, bench.grid, bench.engine, seed=seed)
+    given = list(first.classes.thresholds) if first.method == "thresholds" else None
+    method: Method = first.method  # type: ignore[assignment]
+    return Segmenter.prepare(
+        image, spacing, len(imaging.means), method=method, thresholds=given,
+        repair=first.surfaces is not None, smallest_object=first.smallest_object, bench=bench,
+    )  # fmt: skip
+
+
+def place_offsets(segmenter: Segmenter, imaging: Imaging) -> list[float]:
+    """Return how far each threshold lies from half-way between the phases' own grey values.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of the scan.
+    imaging : Imaging
+        With the grey values deep inside the phases.
+
+    Returns
+    -------
+    list of float
+        In units of the contrast. The mean of a small phase is pulled towards what is around it,
+        and its threshold with it; deep inside it is not.
+    """
+    gaps = np.diff(imaging.means)
+    at = segmenter.means[:-1] + segmenter.places() * np.diff(segmenter.means)
+    middles = (imaging.means[:-1] + imaging.means[1:]) / 2
+    offsets = (at - middles) / gaps
+    return [float(offset) for offset in offsets] if segmenter.method != "thresholds" else []
+
+
+def same_phases(again: Segmenter, imaging: Imaging) -> bool:
+    """Tell whether the phases found in an image of labels are those that it was made of.
+
+    Parameters
+    ----------
+    again : Segmenter
+        Of the image that was made.
+    imaging : Imaging
+        What it was made with.
+
+    Returns
+    -------
+    bool
+        False if a mean lies more than half a contrast from its own: the segmentation found
+        other phases, and says nothing about errors.
+    """
+    gaps = np.diff(imaging.means)
+    nearest = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf))
+    return bool((np.abs(again.means - imaging.means) < _APART * nearest).all())
+
+
+def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
+    image: Any,
+    spacing: Spacing,
+    classes: int,
+    measure: Measure,
+    *,
+    method: Method = "multi-otsu",
+    thresholds: Sequence[float] | None = None,
+    repair: bool = True,
+    smallest_object: int = 0,
+    shift: float = 0.05,
+    repeats: int = 1,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Segment a volume, measure it, and give each number its nominal 95 % range.
+
+    Parameters
+    ----------
+    image : array_like, shape (Z, Y, X)
+        Grey values.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    classes : int
+        Number of phases, 2 to 5.
+    measure : callable
+        Called as ``measure(labels, spacing)``; returns numbers by name. Called with the
+        labels and each variant, 2 n + `repeats` times for n phases; once with half as many
+        voxels along each axis.
+    method, thresholds, repair, smallest_object
+        As for `segment_volume`.
+    shift : float
+        How far each threshold is moved, in units of the contrast between its phases.
+    repeats : int
+        How often the labels are imaged and segmented again.
+    seed : int
+        Of the noise of these images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``quantity``, ``value``, ``low``, ``high``, and the half widths that the range is made
+        of: ``thresholds``, ``imaging``, ``scatter``, ``resolution``, ``classes``.
+
+    Raises
+    ------
+    InputDataError
+        If the image cannot be segmented, or a parameter is out of range.
+
+    Notes
+    -----
+    See `ssbtomo.kernels.ranges.nominal_range` for what the range holds and what not.
+    """
+    import pandas as pd
+
+    if not 0 < shift < 0.5 or repeats < 0:
+        raise InputDataError(
+            f"thresholds cannot be shifted by {shift}, nor labels be imaged {repeats} times",
+            hint="shift by 0.05 of the contrast, and image once",
+        )
+    edges, grey = check_spacing(spacing), check_image(image)
+    first = Segmenter.prepare(
+        grey, edges, classes, method=method, thresholds=thresholds, repair=repair,
+        smallest_object=smallest_object,
+    )  # fmt: skip
+    labels = np.asarray(first.labels())
+    base = dict(measure(labels, edges))
+    moved = [
+        [dict(measure(np.asarray(first.labels((k, sign * shift))), edges)) for sign in (-1, 1)]
+        for k in range(classes - 1)
+    ]
+    bench = Bench.in_memory(labels.shape)
+    imaging = find_imaging(first, labels, edges, bench)
+    again = [
+        dict(measure(np.asarray(one.labels()), edges))
+        for one in _again(first, labels, imaging, edges, range(seed, seed + repeats))
+    ]
+    offsets = place_offsets(first, imaging)
+    halved = [dict(measure(EveryOther(labels)[:, :, :], (2 * edges[0], 2 * edges[1], 2 * edges[2])))]  # fmt: skip
+    rows = []
+    for name, value in base.items():
+        of = lambda found, name=name: [one.get(name, float("nan")) for one in found]  # noqa: E731
+        pairs = [(down, up) for down, up in map(of, moved)]
+        low, high, halves = nominal_range(
+            value, Evidence(pairs, of(again), of(halved), offsets=offsets), shift=shift,
+            bounds=(0.0, np.inf),
+        )  # fmt: skip
+        rows.append({"quantity": name, "value": value, "low": low, "high": high,
+                     "thresholds": halves.thresholds, "imaging": halves.imaging,
+                     "scatter": halves.scatter, "resolution": halves.resolution,
+                     "classes": halves.classes})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _again(
+    first: Segmenter, labels: Source, imaging: Imaging, spacing: Spacing, seeds: range
+) -> Iterator[Segmenter]:
+    bench = Bench.in_memory(labels.shape)
+    for seed in seeds:
+        one = segment_again(labels, imaging, first, spacing, bench, seed=seed)
+        if same_phases(one, imaging):
+            yield one
