@@ -14,7 +14,7 @@ PLACE_ERROR = 0.015
 """Standard error of where a threshold lies, in units of the contrast between its phases."""
 
 _NORMAL = 1.96
-_EVENLY = 1 / math.sqrt(12)  # standard deviation of what lies anywhere between two ends
+_EVENLY = 0.95  # of a length: what is anywhere along it lies within, 95 times of 100
 # What a blur of sigma costs in proportion to sigma, a second blur of the same kind, which makes
 # it sqrt(2) sigma, costs once more by this share of it.
 _AGAIN = 1 / (math.sqrt(2) - 1)
@@ -161,8 +161,8 @@ def _of_thresholds(value: float, evidence: Evidence, shift: float) -> float:
     for pair, offset in zip(evidence.thresholds, offsets, strict=True):
         ends = _finite(pair)
         step = (ends[-1] - (ends[0] if len(ends) == 2 else value)) / len(ends) if ends else 0.0
-        errors.append(step / shift * math.hypot(PLACE_ERROR, _EVENLY * offset))
-    return _NORMAL * math.hypot(*errors)
+        errors.append(step / shift * math.hypot(_NORMAL * PLACE_ERROR, _EVENLY * offset))
+    return math.hypot(*errors)
 
 
 def _mean_change(value: float, variants: Sequence[float]) -> float:

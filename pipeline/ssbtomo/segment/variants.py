@@ -14,7 +14,8 @@ from ssbtomo.kernels.imaging import Imaging
 from ssbtomo.kernels.ranges import Evidence, nominal_range
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.inputs import check_image
-from ssbtomo.segment.looks import SCALES, STENCIL, Look
+from ssbtomo.segment.looks import SCALES, Look
+from ssbtomo.segment.surfaces import image_blur
 from ssbtomo.segment.volumes import Method, Segmenter
 from ssbtomo.units import Spacing, check_spacing
 
@@ -48,18 +49,15 @@ def find_imaging(segmenter: Segmenter, labels: Source, spacing: Spacing, bench: 
     Imaging
         The blur is that of edges; deep inside the phases are their grey values and noise.
     """
-    fine = min(spacing)
-    ratios = fine / spacing[0], fine / spacing[1], fine / spacing[2]
     if segmenter.surfaces is None:
         smooth = bench.allocate("smooth", np.dtype(np.float32))
+        ratios = min(spacing) / spacing[0], min(spacing) / spacing[1], min(spacing) / spacing[2]
         look = Look.at((segmenter.image, smooth), ratios, segmenter.classes, SCALES[0], bench)
         width, scale = look.plateaus.edge_width, look.scale
     else:
         width, scale = segmenter.surfaces.plateaus.edge_width, segmenter.surfaces.scale
-    blur = max(width**2 - scale**2 - STENCIL, 0.0) ** 0.5
-    z, y, x = (blur * ratio for ratio in ratios)
-    means = np.asarray(segmenter.means, np.float64)
-    return measure_imaging(segmenter.image, labels, means, (z, y, x), bench.grid, bench.engine)
+    blur, means = image_blur(width, scale, spacing), np.asarray(segmenter.means, np.float64)
+    return measure_imaging(segmenter.image, labels, means, blur, bench.grid, bench.engine)
 
 
 def segment_again(
