@@ -304,3 +304,28 @@ def test_tables_are_written(tmp_path):
     objects = objects_table(st.segment.score_instances(labels, truth))
     write_tables({"instances": objects}, tmp_path / "b")
     assert (tmp_path / "b" / "score_instances.csv").is_file()
+
+
+def test_the_command_scores_files(tmp_path):
+    import json
+
+    import tifffile
+    from typer.testing import CliRunner
+
+    from ssbtomo.cli import app
+
+    labels, truth = cubes(2)
+    for name, data in (("labels", labels), ("truth", truth)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", data, photometric="minisblack")
+    files = [str(tmp_path / "labels.tif"), str(tmp_path / "truth.tif")]
+    size = ["--voxel-size", "100 nm"]
+    told = CliRunner().invoke(
+        app, ["score", *files, *size, "--phases", "void=0,solid=1", "-o", str(tmp_path / "out"), "--json"]
+    )  # fmt: skip
+    assert told.exit_code == 0, told.output
+    written = json.loads((tmp_path / "out" / "score.json").read_text("utf-8"))
+    assert written["phases"][1]["dice"] == 0.75
+    objects = CliRunner().invoke(app, ["score", *files, *size, "--instances"])
+    assert "rand_error" in objects.output
+    with pytest.raises(VoxelSizeError):
+        CliRunner().invoke(app, ["score", *files], catch_exceptions=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Score", "objects_table", "write_tables"]
+__all__ = ["Score", "objects_table", "scores_json", "scores_text", "write_tables"]
 
 _NONE = "none"
 
@@ -99,13 +99,7 @@ class Score:
         return {"phases": self.phases, "confusion": self.confusion.reset_index(), "derived": self.derived}  # fmt: skip
 
     def __str__(self) -> str:
-        shown = [
-            _text(self.phases),
-            "voxels, true phase by row:\n" + _text(self.tables["confusion"]),
-            _text(self.derived),
-            f"boundary_f1 within {self.tolerance_um:.4g} um",
-        ]
-        return "\n\n".join(shown)
+        return scores_text(self.tables, tolerance_um=self.tolerance_um)
 
     def write(self, folder: str | Path) -> Path:
         """Write ``score.json``, and a CSV file for each table.
@@ -154,6 +148,44 @@ def objects_table(found: ObjectScore) -> pd.DataFrame:
     )
 
 
+def scores_text(tables: dict[str, pd.DataFrame], **about: float) -> str:
+    """Lay tables of scores out for a terminal.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        By name.
+    **about : float
+        What else there is to tell.
+
+    Returns
+    -------
+    str
+        Plain text.
+    """
+    shown = [f"{name}\n{_text(table)}" for name, table in tables.items()]
+    return "\n\n".join([*shown, *(f"{key}: {value:.4g}" for key, value in about.items())])
+
+
+def scores_json(tables: dict[str, pd.DataFrame], **about: float) -> str:
+    """Write tables of scores as JSON.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        By name.
+    **about : float
+        What else there is to tell.
+
+    Returns
+    -------
+    str
+        Numbers that are none are ``null``, infinite ones ``"inf"``.
+    """
+    content = {name: _plain(table.to_dict("records")) for name, table in tables.items()}
+    return json.dumps({**content, **about}, indent=1, ensure_ascii=False, allow_nan=False)
+
+
 def write_tables(
     tables: dict[str, pd.DataFrame], folder: str | Path, **about: float
 ) -> Path:
@@ -171,7 +203,7 @@ def write_tables(
     Returns
     -------
     pathlib.Path
-        The JSON file. Numbers that are none are ``null``, infinite ones ``"inf"``.
+        The JSON file, as from `scores_json`.
 
     Raises
     ------
@@ -179,13 +211,11 @@ def write_tables(
         If the folder cannot be written.
     """
     target = Path(folder)
-    content = {name: _plain(table.to_dict("records")) for name, table in tables.items()}
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             table.to_csv(target / f"score_{name}.csv", index=False)
-        text = json.dumps({**content, **about}, indent=1, ensure_ascii=False, allow_nan=False)
-        (target / "score.json").write_text(text + "\n", "utf-8")
+        (target / "score.json").write_text(scores_json(tables, **about) + "\n", "utf-8")
     except OSError as error:
         raise OutputError(
             f"the scores cannot be written to {target}: {error.strerror or error}",
