@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +10,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.counter_noise import correlated_noise
-from ssbtomo.kernels.filters import gaussian, gaussian_halo
+from ssbtomo.kernels.filters import gaussian, gaussian_halo, gaussian_weights
 
-__all__ = ["Imaging", "ResidualCounts", "count_residuals", "imaged", "imaging_from"]
+__all__ = ["Imaging", "ResidualCounts", "count_residuals", "imaged", "imaging_from", "neighbours_alike"]
 
 Floats = NDArray[np.float64]
 Window = tuple[slice, slice, slice]
@@ -151,13 +150,31 @@ def imaging_from(counts: ResidualCounts, means: Floats, blur: Sigma) -> Imaging:
 
 def _correlation(counts: ResidualCounts) -> Sigma:
     """Return the smoothing that makes neighbours as alike as they are."""
-    widths = []
+    widths = np.arange(0.2, _LONGEST, 0.01)
+    likeness = [neighbours_alike(width) for width in widths]
+    found = []
     for products, squares in zip(counts.products, counts.pair_squares, strict=True):
         alike = float(products) / float(squares) if squares > 0 else 0.0
-        width = math.sqrt(-1 / (4 * math.log(min(alike, 0.98)))) if alike > 0.02 else 0.0
-        widths.append(min(width, _LONGEST))
-    z, y, x = widths
+        found.append(float(np.interp(alike, likeness, widths)) if alike > likeness[0] else 0.0)
+    z, y, x = found
     return z, y, x
+
+
+def neighbours_alike(sigma: float) -> float:
+    """Return how correlated neighbours in smoothed white noise are.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation in voxels of the Gaussian, as its taps have it.
+
+    Returns
+    -------
+    float
+        About exp(-1 / (4 sigma²)); less below a voxel, where taps are few.
+    """
+    taps = gaussian_weights(sigma).astype(np.float64)
+    return float(taps[1:] @ taps[:-1] / (taps @ taps))
 
 
 def imaged(
