@@ -128,12 +128,13 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     folder = results_folder()
     gone = (
         "histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation",
+        "ranges", "reliability",
         "contact_profiles", "particles", "gaps", "representative",
     )  # fmt: skip
     for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()
     write_report(folder)
-    for name in ("image", "phases", "cracks"):
+    for name in ("image", "phases", "cracks", "entropy"):
         (folder / "volumes" / "cathode" / f"{name}.ome.zarr").rename(folder / name)
     page = _parsed(write_report(folder))
     assert "Slices (no grey volume in the results)" in _words(page)

@@ -243,6 +243,8 @@ class Segment:
                 "threshold": [float(t) for t in chosen],
                 "low": [float(t - s) for t, s in zip(chosen, steps, strict=True)],
                 "high": [float(t + s) for t, s in zip(chosen, steps, strict=True)],
+                "separability": list(found.separability),
+                "variance_share": [found.variance_share] * len(chosen),
             },
             "phase_grey": {
                 "phase": names,
