@@ -194,7 +194,7 @@ def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -
 
 
 @app.command()
-def score(
+def score(  # noqa: PLR0913 - the flags of a command
     labels: Annotated[
         Path, typer.Argument(metavar="LABELS", help="Segmented labels, or a results folder.")
     ],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -88,7 +89,9 @@ def blobs(seed: int, optics: Any, shape: tuple[int, int, int]) -> Case:
     rng = np.random.default_rng(seed)
     fine = tuple(3 * n for n in shape)
     fields = [
-        ndi.gaussian_filter(rng.standard_normal(fine, np.float32), 3 * width, mode="wrap", truncate=3)
+        ndi.gaussian_filter(
+            rng.standard_normal(fine, np.float32), 3 * width, mode="wrap", truncate=3
+        )
         for width in (rng.uniform(4, 8), rng.uniform(3, 5))
     ]
     labels = np.ones(fine, np.uint8)
@@ -125,7 +128,9 @@ KINDS: dict[str, Callable[..., Case]] = {
 }
 
 
-def rows(kind: str, seed: int, optics: str, shape: tuple[int, int, int]) -> Iterator[dict[str, Any]]:
+def rows(
+    kind: str, seed: int, optics: str, shape: tuple[int, int, int]
+) -> Iterator[dict[str, Any]]:
     """Measure one phantom; yield a row for each number."""
     case = KINDS[kind](seed, OPTICS[optics](), shape)
     table = st.segment.number_ranges(case.image, case.spacing, case.phases, measured)
@@ -180,8 +185,9 @@ def main() -> None:
             for optics in args.optics:
                 for row in rows(kind, seed, optics, tuple(args.shape)):
                     found.append(row)
-                    print(line(row), flush=True)
-    print(*summary(found), sep="\n")
+                    sys.stdout.write(line(row) + "\n")
+                    sys.stdout.flush()
+    sys.stdout.write("\n".join(summary(found)) + "\n")
 
 
 if __name__ == "__main__":

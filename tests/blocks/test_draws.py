@@ -69,13 +69,18 @@ def test_images_and_draws_do_not_depend_on_the_cut(labels, block, seed):
     shares = np.stack([np.where(labels == k, 155, 50).astype(np.uint8) for k in range(3)])
     images, draws, models = [], [], []
     with Engine.start("threads", 2) as engine:
-        for grid, worker in ((Grid(labels.shape, labels.shape), SERIAL), (Grid(labels.shape, block), engine)):
+        for grid, worker in (
+            (Grid(labels.shape, labels.shape), SERIAL),
+            (Grid(labels.shape, block), engine),
+        ):
             image, drawn = np.zeros(labels.shape, np.uint16), np.zeros(labels.shape, np.uint8)
             image_again(labels, MODEL, image, grid, worker, seed=seed)
             draw_labels(list(shares), drawn, grid, worker, correlation=(1.0, 0.5, 1.0), seed=seed)
             images.append(image)
             draws.append(drawn)
-            models.append(measure_imaging(images[0], labels, MODEL.means, MODEL.blur, grid, worker))
+            models.append(
+                measure_imaging(images[0], labels, MODEL.means, grid, worker, blur=MODEL.blur)
+            )
     np.testing.assert_array_equal(*images)
     np.testing.assert_array_equal(*draws)
     np.testing.assert_array_equal(models[0].means, models[1].means)
@@ -89,7 +94,7 @@ def test_an_image_tells_what_it_was_made_with():
     grid = Grid(labels.shape, (32, 32, 32))
     image = np.zeros(labels.shape, np.uint16)
     image_again(labels, MODEL, image, grid, SERIAL)
-    found = measure_imaging(image, labels, MODEL.means, MODEL.blur, grid, SERIAL)
+    found = measure_imaging(image, labels, MODEL.means, grid, SERIAL, blur=MODEL.blur)
     # 50 000 voxels of each phase: means to 0.2, deviations to 0.3 %; correlated noise less well.
     np.testing.assert_allclose(found.means, MODEL.means, atol=0.8)
     np.testing.assert_allclose(found.sds, MODEL.sds, rtol=0.02)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -333,7 +334,7 @@ def _reliability(name: str) -> pd.DataFrame:
     edges = np.linspace(1 / 3, 1, 11)
     rows = []
     for left_out, sure in (("voxels", 0.01), ("slices", 0.06)):
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             middle = (low + high) / 2
             rows.append(
                 {"sample": name, "left_out": left_out, "from": low, "to": high,

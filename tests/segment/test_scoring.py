@@ -129,10 +129,13 @@ def test_no_score_depends_on_the_cut(data):
     pair = Known(labels, truth, phases), Known(truth, truth, phases)
     results = []
     with Engine.start("threads", 2) as engine:
-        for grid, worker in ((Grid(truth.shape, truth.shape), SERIAL), (Grid(truth.shape, block), engine)):
+        for grid, worker in (
+            (Grid(truth.shape, truth.shape), SERIAL),
+            (Grid(truth.shape, block), engine),
+        ):
             counts = blocks.confusion(*pair, grid, worker)
             steps = [
-                blocks.surface_steps(*pair, k, SPACING, grid, worker, allocate=lambda _, d: np.zeros(truth.shape, d))
+                blocks.surface_steps(pair, k, SPACING, grid, worker, allocate=lambda _, d: np.zeros(truth.shape, d))
                 for k in range(len(phases))
             ]  # fmt: skip
             pairs = blocks.contingency(labels, truth, grid, worker)

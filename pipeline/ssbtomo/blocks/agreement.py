@@ -79,9 +79,7 @@ class _BesideSurface:
         return ~_surface(self.source, self.phase, window)
 
 
-def confusion(
-    labels: Known, truth: Known, grid: Grid, engine: Engine
-) -> NDArray[np.int64]:
+def confusion(labels: Known, truth: Known, grid: Grid, engine: Engine) -> NDArray[np.int64]:
     """Count voxels by true and found phase.
 
     Parameters
@@ -107,8 +105,7 @@ def confusion(
 
 
 def surface_steps(
-    start: Known,
-    goal: Known,
+    pair: tuple[Known, Known],
     phase: int,
     spacing: Spacing,
     grid: Grid,
@@ -120,7 +117,7 @@ def surface_steps(
 
     Parameters
     ----------
-    start, goal : Known
+    pair : tuple of Known
         Labels whose surface voxels are asked, and those in which the nearest one is sought.
     phase : int
         Number of the phase.
@@ -139,9 +136,8 @@ def surface_steps(
         Exact distances between voxel centres, in units of the smallest voxel edge; ``inf``
         if there is nothing to be near to.
     """
-    away = distance(
-        _BesideSurface(goal, phase), spacing, grid, engine, allocate=allocate
-    ).squared
+    start, goal = pair
+    away = distance(_BesideSurface(goal, phase), spacing, grid, engine, allocate=allocate).squared
     task = partial(_stepped, start=start, away=away, phase=phase)
     return Steps.merged(each(task, grid, engine))
 

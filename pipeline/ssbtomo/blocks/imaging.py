@@ -31,9 +31,10 @@ def measure_imaging(
     image: Source,
     labels: Source,
     means: NDArray[np.float64],
-    blur: Sigma,
     grid: Grid,
     engine: Engine,
+    *,
+    blur: Sigma,
 ) -> Imaging:
     """Read the grey values and the noise of the phases off an image.
 
@@ -43,12 +44,12 @@ def measure_imaging(
         Grey values, and the phases found in them (uint8).
     means : ndarray of float64, shape (n,)
         Grey values of the phases, nearly.
-    blur : tuple of float
-        Standard deviation of the blur of edges, in voxels along (Z, Y, X).
     grid : Grid
         How the volume is cut. The answer does not depend on it.
     engine : Engine
         Where the tasks run: 18 bytes per voxel of a block and its halo.
+    blur : tuple of float
+        Standard deviation of the blur of edges, in voxels along (Z, Y, X).
 
     Returns
     -------

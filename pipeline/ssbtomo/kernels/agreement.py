@@ -97,7 +97,8 @@ def surface_voxels(index: NDArray[np.uint8], phase: int) -> NDArray[np.bool_]:
         here, there = tuple(near), tuple(far)
         beside[here] |= other[there]
         beside[there] |= other[here]
-    return own & beside
+    surface: NDArray[np.bool_] = own & beside
+    return surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ class Steps:
     def sum(self) -> float:
         """Return the sum of the distances."""
         return math.fsum(
-            math.sqrt(s) * c for s, c in zip(self.squared.tolist(), self.counts.tolist(), strict=True)
+            math.sqrt(s) * c
+            for s, c in zip(self.squared.tolist(), self.counts.tolist(), strict=True)
         )
 
     def within(self, reach: float) -> int:
@@ -358,7 +360,8 @@ def object_score(pairs: Contingency) -> ObjectScore:
     true, found = _sums(pairs.true, pairs.counts), _sums(pairs.found, pairs.counts)
     both = pairs.counts
     if total == 0:
-        return ObjectScore(*[math.nan] * 5, 0, 0)
+        none = math.nan
+        return ObjectScore(none, none, none, none, none, 0, 0)
     joint, own, other = (_entropy(counts, total) for counts in (both, true, found))
     together, in_true, in_found = (_couples(counts) for counts in (both, true, found))
     middle = (in_true + in_found) / 2

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from ssbtomo.kernels.counter_noise import correlated_noise
 from ssbtomo.kernels.filters import gaussian, gaussian_halo, gaussian_weights
 
-__all__ = ["Imaging", "ResidualCounts", "count_residuals", "imaged", "imaging_from", "neighbours_alike"]
+__all__ = [
+    "Imaging",
+    "ResidualCounts",
+    "count_residuals",
+    "imaged",
+    "imaging_from",
+    "neighbours_alike",
+]
 
 Floats = NDArray[np.float64]
 Window = tuple[slice, slice, slice]
@@ -113,7 +120,7 @@ def count_residuals(
     bounds = np.array([[part.start, part.stop] for part in owned], np.int64)
     counts = np.zeros((3, means.size), np.int64), np.zeros((3, 3), np.int64)
     values = np.ascontiguousarray(image, np.float32)
-    _count(values, labels, model, table, (contrast, _DEEP, _STEPS), bounds, *counts)
+    _count((values, labels, model), table, (contrast, _DEEP, _STEPS), bounds, counts)
     return ResidualCounts(*counts[0], *counts[1])
 
 
@@ -210,7 +217,9 @@ def imaged(
 
 
 @njit(nogil=True, cache=True)
-def _count(image, labels, model, table, rules, bounds, totals, pairs):  # type: ignore[no-untyped-def]
+def _count(images, table, rules, bounds, sums):  # type: ignore[no-untyped-def]
+    image, labels, model = images
+    totals, pairs = sums
     contrast, deep, steps = rules
     reach, scale = np.float32(deep * contrast), steps / contrast
     size = labels.shape

@@ -34,11 +34,11 @@ class Evidence:
         Labels imaged again, with fresh noise, and segmented again.
     halved : sequence of float
         The labels with half the resolution.
+    draws : sequence of float
+        Labels drawn from class probabilities.
     offsets : sequence of float
         How far each threshold lies from half-way between the grey values deep inside its two
         phases, in units of the contrast; 0 where that is not known.
-    draws : sequence of float
-        Labels drawn from class probabilities.
     """
 
     thresholds: Sequence[tuple[float, float]] = ()

@@ -186,9 +186,7 @@ def scores_json(tables: dict[str, pd.DataFrame], **about: float) -> str:
     return json.dumps({**content, **about}, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def write_tables(
-    tables: dict[str, pd.DataFrame], folder: str | Path, **about: float
-) -> Path:
+def write_tables(tables: dict[str, pd.DataFrame], folder: str | Path, **about: float) -> Path:
     """Write tables of scores as CSV files, and all of them as ``score.json``.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -131,7 +131,8 @@ def score(  # noqa: PLR0913 - all but three are options
         *_transport(pair, names, edges, numbers),
     ]
     surfaces = [
-        _surface(pair, phase, edges, (grid, engine), makes, reach) for phase in range(len(names))
+        _surface(pair, phase, edges, (grid, engine), allocate=makes, reach=reach)
+        for phase in range(len(names))
     ]
     return Score.of(names, confusion, surfaces, derived, tolerance_um=reach)
 
@@ -207,10 +208,12 @@ def _named(
     present: set[int] = set()
     for source in sources:
         present |= set(named_phases(source, None, engine).values())
-    if phases is None:
-        phases = sorted(present)
-    named = dict(phases) if hasattr(phases, "items") else {int(k): int(k) for k in phases}
-    named = {name: int(label) for name, label in named.items() if label != unlabelled}
+    asked: dict[str | int, int]
+    if isinstance(phases, Mapping):
+        asked = {name: int(label) for name, label in phases.items()}
+    else:
+        asked = {int(k): int(k) for k in (sorted(present) if phases is None else phases)}
+    named = {name: label for name, label in asked.items() if label != unlabelled}
     absent = [f"{name} ({label})" for name, label in named.items() if label not in present]
     if absent or not named or len(set(named.values())) < len(named):
         what = f"no voxel has the label of {', '.join(absent)}" if absent else "phases are missing"
@@ -231,12 +234,13 @@ def _surface(
     phase: int,
     spacing: Spacing,
     place: tuple[Grid, Engine],
+    *,
     allocate: Allocate,
     reach: float,
 ) -> tuple[float, ...]:
     found, true = (
-        blocks.surface_steps(start, goal, phase, spacing, *place, allocate=allocate)
-        for start, goal in (pair, pair[::-1])
+        blocks.surface_steps(way, phase, spacing, *place, allocate=allocate)
+        for way in (pair, (pair[1], pair[0]))
     )
     return astuple(surface_score(found, true, min(spacing), reach))
 
@@ -258,9 +262,7 @@ def _fractions(confusion: NDArray[np.int64], names: list[str]) -> Iterator[_Row]
         yield _row("volume_fraction", name, (float(found[k]), float(true[k])), "1")
 
 
-def _contacts(
-    measured: list[InterfaceAreas], names: list[str], volume: float
-) -> Iterator[_Row]:
+def _contacts(measured: list[InterfaceAreas], names: list[str], volume: float) -> Iterator[_Row]:
     found, true = measured
     for one, two in combinations(range(len(names)), 2):
         pair = found.area_um2[one, two] / volume, true.area_um2[one, two] / volume

@@ -190,7 +190,7 @@ def purified(surfaces: Surfaces, image: Source, spacing: Spacing) -> Surfaces:
     labels = bench.allocate("labels-first", np.dtype(np.uint8))
     surfaces.labels(np.full(plateaus.means.size - 1, 0.5), labels)
     blur = image_blur(plateaus.edge_width, surfaces.scale, spacing)
-    found = measure_imaging(image, labels, plateaus.means, blur, bench.grid, bench.engine)
+    found = measure_imaging(image, labels, plateaus.means, bench.grid, bench.engine, blur=blur)
     return replace(surfaces, plateaus=replace(plateaus, means=found.means))
 
 

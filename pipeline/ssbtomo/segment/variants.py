@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,14 @@ from ssbtomo.units import Spacing, check_spacing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Measure", "find_imaging", "number_ranges", "place_offsets", "same_phases", "segment_again"]
+__all__ = [
+    "Measure",
+    "find_imaging",
+    "number_ranges",
+    "place_offsets",
+    "same_phases",
+    "segment_again",
+]
 
 #: Takes labels and spacing, returns numbers by name.
 Measure = Callable[[Any, Spacing], Mapping[str, float]]
@@ -57,7 +65,7 @@ def find_imaging(segmenter: Segmenter, labels: Source, spacing: Spacing, bench: 
     else:
         width, scale = segmenter.surfaces.plateaus.edge_width, segmenter.surfaces.scale
     blur, means = image_blur(width, scale, spacing), np.asarray(segmenter.means, np.float64)
-    return measure_imaging(segmenter.image, labels, means, blur, bench.grid, bench.engine)
+    return measure_imaging(segmenter.image, labels, means, bench.grid, bench.engine, blur=blur)
 
 
 def segment_again(
@@ -174,8 +182,14 @@ def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
         Called as ``measure(labels, spacing)``; returns numbers by name. Called with the
         labels and each variant, 2 n + `repeats` times for n phases; once with half as many
         voxels along each axis.
-    method, thresholds, repair, smallest_object
+    method : {"multi-otsu", "gaussian-mixture", "thresholds"}
         As for `segment_volume`.
+    thresholds : sequence of float, optional
+        For the method of that name.
+    repair : bool
+        Whether to remove the films that blur makes of middle phases.
+    smallest_object : int
+        Pieces of fewer voxels go to the phase around them.
     shift : float
         How far each threshold is moved, in units of the contrast between its phases.
     repeats : int
@@ -226,17 +240,19 @@ def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
     halved = [dict(measure(EveryOther(labels)[:, :, :], (2 * edges[0], 2 * edges[1], 2 * edges[2])))]  # fmt: skip
     rows = []
     for name, value in base.items():
-        of = lambda found, name=name: [one.get(name, float("nan")) for one in found]  # noqa: E731
-        pairs = [(down, up) for down, up in map(of, moved)]
-        low, high, halves = nominal_range(
-            value, Evidence(pairs, of(again), of(halved), offsets=offsets), shift=shift,
-            bounds=(0.0, np.inf),
-        )  # fmt: skip
-        rows.append({"quantity": name, "value": value, "low": low, "high": high,
-                     "thresholds": halves.thresholds, "imaging": halves.imaging,
-                     "scatter": halves.scatter, "resolution": halves.resolution,
-                     "classes": halves.classes})  # fmt: skip
+        found = Evidence(
+            [(_of(name, down), _of(name, up)) for down, up in moved],
+            [_of(name, one) for one in again],
+            [_of(name, one) for one in halved],
+            offsets=offsets,
+        )
+        low, high, halves = nominal_range(value, found, shift=shift, bounds=(0.0, np.inf))
+        rows.append({"quantity": name, "value": value, "low": low, "high": high, **asdict(halves)})
     return pd.DataFrame(rows)
+
+
+def _of(name: str, measured: Mapping[str, float]) -> float:
+    return float(measured.get(name, np.nan))
 
 
 def _again(

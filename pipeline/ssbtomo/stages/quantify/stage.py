@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from itertools import count
@@ -53,6 +53,7 @@ _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
     "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
+_USUAL = Range()
 _LEAST = 24  # voxels along each axis, below which half of them tell nothing
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
@@ -130,7 +131,7 @@ class Quantify:
 
     section: Section
     axis: str
-    range: Range = Range()
+    range: Range = _USUAL
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -258,7 +259,7 @@ class Quantify:
         return tuple(dict.fromkeys(keys))
 
 
-def _subject(desk: Desk, variant: str | None, waiting: list[str]) -> Subject:
+def _subject(desk: Desk, variant: str | None, waiting: Sequence[str]) -> Subject:
     """Return the labels of a variant, with half the voxels if it is that."""
     kept = variant is None or variant == HALVED
     path = desk.store("phases") if kept else variant_store(desk, str(variant))
