@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
+from ssbtomo.blocks.histogram import grey_summary
 from ssbtomo.blocks.patterns import check_sink, each
 from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.kernels.filters import gaussian_halo
+from ssbtomo.kernels.histogram import count_grey
 from ssbtomo.kernels.imaging import (
     Imaging,
     ResidualCounts,
@@ -21,8 +24,9 @@ from ssbtomo.kernels.imaging import (
     imaged,
     imaging_from,
 )
+from ssbtomo.units import Spacing
 
-__all__ = ["EveryOther", "image_again", "measure_imaging"]
+__all__ = ["EveryOther", "error_correlation", "image_again", "measure_imaging"]
 
 Sigma = tuple[float, float, float]
 
@@ -62,6 +66,49 @@ def measure_imaging(
     for part in each(task, grid, engine):
         total += part
     return imaging_from(total, means, blur)
+
+
+def error_correlation(
+    image: Source, labels: Source, classes: int, grid: Grid, engine: Engine, *, spacing: Spacing
+) -> Sigma:
+    """Tell over how many voxels the errors of a classification are alike.
+
+    Parameters
+    ----------
+    image, labels : Source
+        Grey values, and the classes found in them (uint8).
+    classes : int
+        How many there are.
+    grid : Grid
+        How the volume is cut. The answer does not depend on it.
+    engine : Engine
+        Where the tasks run.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+
+    Returns
+    -------
+    tuple of float
+        Standard deviation in voxels along (Z, Y, X): that of the smoothing that the noise deep
+        inside the classes has, and in squares the finest voxel edge, about which instruments
+        and features blur.
+    """
+    histogram = grey_summary(image, grid, engine).check()
+    bins = histogram.low, histogram.width, histogram.counts.size
+    counts = np.zeros((classes, bins[2]), np.int64)
+    for part in each(
+        partial(_greys, volume=(image, labels), bins=bins, classes=classes), grid, engine
+    ):
+        counts += part
+    total = np.maximum(counts.sum(axis=1), 1)
+    z, y, x = (min(spacing) / edge for edge in spacing)
+    found = measure_imaging(
+        image, labels, counts @ histogram.centres / total, grid, engine, blur=(z, y, x)
+    )
+    a, b, c = (
+        math.hypot(one, other) for one, other in zip(found.correlation, (z, y, x), strict=True)
+    )
+    return a, b, c
 
 
 def image_again(
@@ -115,6 +162,13 @@ class EveryOther:
         spans = [part.indices(size) for part, size in zip(window, self.shape, strict=True)]
         wide = tuple(slice(2 * a, max(2 * b - 1, 2 * a)) for a, b, _ in spans)
         return np.ascontiguousarray(np.asarray(self.source[wide])[::2, ::2, ::2])
+
+
+def _greys(
+    block: Block, *, volume: tuple[Source, Source], bins: tuple[float, float, int], classes: int
+) -> NDArray[np.int64]:
+    image, labels = (np.asarray(one[block.core]) for one in volume)
+    return np.stack([count_grey(image[labels == k], *bins) for k in range(classes)])
 
 
 def _residuals(

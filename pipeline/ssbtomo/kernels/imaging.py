@@ -100,7 +100,7 @@ def count_residuals(
     image : ndarray, shape (Z, Y, X)
         Grey values.
     labels : ndarray of uint8, shape (Z, Y, X)
-        Phases.
+        Phases; 255 for none.
     means : ndarray of float64
         Grey value of each phase.
     blur : tuple of float
@@ -113,9 +113,10 @@ def count_residuals(
     ResidualCounts
         Integers that add over blocks. 14 bytes per voxel.
     """
-    table = means.astype(np.float32)
+    table = np.zeros(256, np.float32)
+    table[: means.size] = means
     model = gaussian(table[labels], blur)
-    contrast = float(np.diff(means).min())
+    contrast = _contrast(means)
     owned = inner or tuple(slice(0, size) for size in labels.shape)
     bounds = np.array([[part.start, part.stop] for part in owned], np.int64)
     counts = np.zeros((3, means.size), np.int64), np.zeros((3, 3), np.int64)
@@ -141,7 +142,7 @@ def imaging_from(counts: ResidualCounts, means: Floats, blur: Sigma) -> Imaging:
     Imaging
         A phase with fewer than 400 deep voxels keeps its grey value, and has the noise of all.
     """
-    step = float(np.diff(means).min()) / _STEPS
+    step = _contrast(means) / _STEPS
     enough = counts.voxels >= _FEWEST
     share = np.maximum(counts.voxels, 1)
     offsets = np.where(enough, counts.sums / share, 0.0)
@@ -149,10 +150,16 @@ def imaging_from(counts: ResidualCounts, means: Floats, blur: Sigma) -> Imaging:
     known = int(counts.voxels[enough].sum())
     pooled = float((variances * counts.voxels)[enough].sum()) / known if known else 0.0
     sds = np.sqrt(np.where(enough, variances, pooled)) * step
-    shown = np.maximum.accumulate(means + offsets * step)
-    if (np.diff(shown) <= 0).any():
+    shown = means + offsets * step
+    if (np.argsort(shown) != np.argsort(means)).any():
         shown = means
     return Imaging(shown, blur, sds, _correlation(counts))
+
+
+def _contrast(means: Floats) -> float:
+    """Return the smallest distance between two different grey values."""
+    gaps = np.diff(np.unique(means))
+    return float(gaps.min()) if gaps.size else 1.0
 
 
 def _correlation(counts: ResidualCounts) -> Sigma:
@@ -228,7 +235,7 @@ def _count(images, table, rules, bounds, sums):  # type: ignore[no-untyped-def]
         for y in range(bounds[1, 0], bounds[1, 1]):
             for x in range(bounds[2, 0], bounds[2, 1]):
                 label = labels[z, y, x]
-                if abs(model[z, y, x] - table[label]) > reach:
+                if label >= totals.shape[1] or abs(model[z, y, x] - table[label]) > reach:
                     continue
                 here = np.int64(np.rint((image[z, y, x] - table[label]) * scale))
                 totals[0, label] += 1

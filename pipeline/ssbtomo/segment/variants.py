@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssbtomo.blocks import Source
-from ssbtomo.blocks.imaging import EveryOther, image_again, measure_imaging
+from ssbtomo.blocks.draws import draw_labels
+from ssbtomo.blocks.imaging import EveryOther, error_correlation, image_again, measure_imaging
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.imaging import Imaging
 from ssbtomo.kernels.ranges import Evidence, nominal_range
@@ -28,6 +29,7 @@ __all__ = [
     "find_imaging",
     "number_ranges",
     "place_offsets",
+    "probability_ranges",
     "same_phases",
     "segment_again",
 ]
@@ -247,6 +249,80 @@ def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
             offsets=offsets,
         )
         low, high, halves = nominal_range(value, found, shift=shift, bounds=(0.0, np.inf))
+        rows.append({"quantity": name, "value": value, "low": low, "high": high, **asdict(halves)})
+    return pd.DataFrame(rows)
+
+
+def probability_ranges(
+    image: Any,
+    probabilities: Sequence[Any],
+    spacing: Spacing,
+    measure: Measure,
+    *,
+    draws: int = 8,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Measure the most probable labels, and give each number its nominal 95 % range.
+
+    Parameters
+    ----------
+    image : array_like, shape (Z, Y, X)
+        The grey values that were classified: they tell over what distance errors are alike.
+    probabilities : sequence of array_like of uint8, shape (Z, Y, X)
+        Of each class in steps of 1/255, the darkest class first.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    measure : callable
+        Called as ``measure(labels, spacing)``; returns numbers by name. Called 2 + `draws` times.
+    draws : int
+        How many labels are drawn; 8 to 16 will do.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `number_ranges`.
+
+    Raises
+    ------
+    InputDataError
+        If shapes or types do not fit, or there are fewer than two draws.
+
+    Notes
+    -----
+    Labels are drawn by a Gaussian copula: the levels at which classes part are random fields as
+    smooth as the errors, with a share that the whole draw has in common
+    (`ssbtomo.kernels.draws`). The range is Student's t times the root mean square deviation of
+    the draws from the most probable labels, and what half the resolution changes. It is as good
+    as the probabilities are: look at their calibration.
+    """
+    import pandas as pd
+
+    edges, grey = check_spacing(spacing), check_image(image)
+    shares = [np.asarray(one) for one in probabilities]
+    fitting = all(one.shape == grey.shape and one.dtype == np.uint8 for one in shares)
+    if not fitting or len(shares) < 2 or draws < 2:
+        raise InputDataError(
+            f"{draws} draws from {len(shares)} probabilities of the shapes "
+            f"{[one.shape for one in shares]} and types {[str(one.dtype) for one in shares]}; the "
+            f"image is {grey.shape}",
+            hint="give one uint8 volume per class, two classes and two draws at least",
+        )
+    bench = Bench.in_memory(grey.shape)
+    labels = np.argmax(np.stack(shares), axis=0).astype(np.uint8)
+    grid, engine = bench.grid, bench.engine
+    width = error_correlation(grey, labels, len(shares), grid, engine, spacing=edges)
+    drawn = []
+    for k in range(draws):
+        sink = np.empty(grey.shape, np.uint8)
+        draw_labels(shares, sink, grid, engine, correlation=width, seed=seed + k)
+        drawn.append(dict(measure(sink, edges)))
+    half = dict(measure(EveryOther(labels)[:, :, :], (2 * edges[0], 2 * edges[1], 2 * edges[2])))
+    rows = []
+    for name, value in dict(measure(labels, edges)).items():
+        found = Evidence(halved=[_of(name, half)], draws=[_of(name, one) for one in drawn])
+        low, high, halves = nominal_range(value, found, shift=0.0, bounds=(0.0, np.inf))
         rows.append({"quantity": name, "value": value, "low": low, "high": high, **asdict(halves)})
     return pd.DataFrame(rows)
 
