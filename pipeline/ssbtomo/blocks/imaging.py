@@ -29,6 +29,7 @@ from ssbtomo.units import Spacing
 __all__ = ["EveryOther", "error_correlation", "image_again", "measure_imaging"]
 
 Sigma = tuple[float, float, float]
+_AROUND = 2.0  # finest voxel edges: how far errors of a classification reach without noise
 
 
 def measure_imaging(
@@ -90,8 +91,8 @@ def error_correlation(
     -------
     tuple of float
         Standard deviation in voxels along (Z, Y, X): that of the smoothing that the noise deep
-        inside the classes has, and in squares the finest voxel edge, about which instruments
-        and features blur.
+        inside the classes has, and in squares twice the finest voxel edge, about which
+        instruments blur and features look around.
     """
     histogram = grey_summary(image, grid, engine).check()
     bins = histogram.low, histogram.width, histogram.counts.size
@@ -106,7 +107,8 @@ def error_correlation(
         image, labels, counts @ histogram.centres / total, grid, engine, blur=(z, y, x)
     )
     a, b, c = (
-        math.hypot(one, other) for one, other in zip(found.correlation, (z, y, x), strict=True)
+        math.hypot(one, _AROUND * edge)
+        for one, edge in zip(found.correlation, (z, y, x), strict=True)
     )
     return a, b, c
 

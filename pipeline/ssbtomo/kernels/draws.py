@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["COMMON", "drawn_labels"]
 
-COMMON = 0.03
+COMMON = 0.05
 """Share of the variance that all voxels of a draw have in common."""
 
 

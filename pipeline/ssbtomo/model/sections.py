@@ -143,6 +143,13 @@ class Range(Section):
         description="How often the labels are imaged, with the blur and the noise of the scan, and "
         "segmented again; each costs as much as the segmentation.",
     )
+    draws: int = Field(
+        default=8,
+        ge=0,
+        le=64,
+        description="How many labels are drawn out of class probabilities, where the segmentation "
+        "has them; 0 for none.",
+    )
     halved: bool = Field(
         default=True,
         description="Whether fractions, contacts and transport are measured with half the "

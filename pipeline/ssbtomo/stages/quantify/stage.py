@@ -22,6 +22,7 @@ from ssbtomo.model import MEASURES, Range
 from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import Desk, Facts, write_json
+from ssbtomo.stages.drawn import draw_variants
 from ssbtomo.stages.quantify.connection import measure_connection
 from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
@@ -91,6 +92,23 @@ _SAYS = {
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
 }
+_RANGED = (
+    "Nominal 95 % ranges of the numbers of the scanned volume add, in squares, what follows from"
+)
+_RANGES = {
+    "thresholds": "thresholds that lie 1.5 % of the contrast (standard error), or as far as the "
+    "grey values deep inside the phases ask for, elsewhere",
+    "imaging": "2.4 times the change when the labels were imaged with the blur and the noise of "
+    "the scan and segmented again [@efron1993]",
+    "classes": "the root mean square deviation of labels drawn out of the class probabilities by a "
+    "Gaussian copula, times Student's t",
+    "resolution": "for fractions, contacts and transport, the change with every other voxel "
+    "[@richardson1911]",
+}
+_NOT_RANGED = (
+    "The ranges do not hold how far the volume is from the material, a wrong voxel size, or "
+    "artefacts beyond blur and noise."
+)
 _EXTRAS = {
     "tensor": "The effective conductivity tensor is the mean current density of three solves.",
     "electrode": "Electrode tortuosity factors were solved with one face held, the other "
@@ -137,7 +155,8 @@ class Quantify:
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
         asked = self.section.model_dump(mode="json")
-        return {**asked, "axis": self.axis, "halved": self.range.halved}
+        asked |= {"axis": self.axis, "halved": self.range.halved}
+        return asked | {"draws": self.range.draws if self.range.shift > 0 else 0}
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
@@ -154,7 +173,8 @@ class Quantify:
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
         segmented = desk.facts["segment"]
-        variants = [*segmented["variants"], *([HALVED] if self._halved(desk) else [])]
+        variants = [*segmented["variants"], *self._drawn(desk)]
+        variants += [HALVED] if self._halved(desk, variants) else []
         done = count(1)
         total = (len(variants) + 1) * len(self.section.measures)
         tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
@@ -168,10 +188,16 @@ class Quantify:
             "sensitivity": list(_sensitivity(base, varied)),
         }
 
-    def _halved(self, desk: Desk) -> bool:
+    def _drawn(self, desk: Desk) -> list[str]:
+        """Draw labels out of class probabilities, where there are any."""
+        maps = desk.facts["segment"].get("probabilities", [])
+        if not maps or self.range.shift == 0:
+            return []
+        return draw_variants(desk, io.ome_zarr.open_array(desk.grey), maps, self.range.draws)
+
+    def _halved(self, desk: Desk, variants: Sequence[str]) -> bool:
         """Whether every other voxel is measured, too: only where the segmentation was varied."""
-        varied = bool(desk.facts["segment"]["variants"]) and self.range.halved
-        return varied and min(desk.shape) >= _LEAST
+        return bool(variants) and self.range.halved and min(desk.shape) >= _LEAST
 
     def _all(
         self, desk: Desk, variant: str | None, tell: Callable[[], None]
@@ -211,25 +237,11 @@ class Quantify:
 
     def _ranges(self, facts: Facts) -> list[str]:
         """Say what the ranges rest on."""
-        if "ranges" not in facts["tables"]:
+        table = facts["tables"].get("ranges", {})
+        told = [_RANGES[part] for part in _RANGES if any(half > 0 for half in table.get(part, []))]
+        if not told:
             return []
-        told = [
-            "Nominal 95 % ranges of the numbers of the scanned volume add, in squares, what follows "
-            "from thresholds that lie 1.5 % of the contrast elsewhere, or as far as the grey values "
-            "deep inside the phases ask for"
-        ]
-        if self.range.repeats:
-            told.append(
-                "2.4 times the change when the labels were imaged with the blur and the noise of "
-                "the scan and segmented again [@efron1993]"
-            )
-        if self.range.halved:
-            told.append(
-                "for fractions, contacts and transport, the change with every other voxel "
-                "[@richardson1911]"
-            )
-        return [" ".join([", ".join(told) + ".", "The ranges do not hold how far the volume is "
-                "from the material, a wrong voxel size, or artefacts beyond blur and noise."])]  # fmt: skip
+        return [f"{_RANGED} {', '.join(told)}. {_NOT_RANGED}"]
 
     def _transport(self) -> list[str]:
         """Say what was conducted beside single phases."""
