@@ -23,7 +23,9 @@ def test_ranges_and_their_parts_are_in_the_folder(recipe, tmp_path):
     halves = parts[["thresholds", "imaging", "scatter", "resolution", "classes"]]
     total = np.sqrt((halves**2).sum(axis=1))
     whole = np.isfinite(parts["value"]) & np.isfinite(parts["high"])
-    assert (parts["high"] - parts["value"] <= total * (1 + 1e-9) + 1e-12)[whole].all()
+    # Tables are written with few digits.
+    apart = parts["high"] - parts["value"]
+    assert (apart <= total + 1e-4 * parts["high"].abs() + 1e-9)[whole].all()
     assert (halves["imaging"] > 0).any()
     methods = (results.path / "results.json").parent / "run.json"
     assert "Nominal 95 % ranges" in methods.read_text("utf-8")
