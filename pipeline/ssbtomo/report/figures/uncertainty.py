@@ -56,9 +56,10 @@ def draw_ranges(sample: SampleView) -> Drawn | None:
     for index, row in enumerate(rows):
         axes.barh(index, row["total"], height=0.5, color=MUTED, alpha=0.25, lw=0,
                   label="nominal 95 % range, ±" if index == 0 else None)  # fmt: skip
-    for name in parts:
+    for place, name in enumerate(parts):
         text, color = _PARTS[name]
-        axes.plot([row[name] for row in rows], range(len(rows)), ls="none", marker="|", ms=11,
+        height = 0.4 * ((place + 0.5) / len(parts) - 0.5)
+        axes.plot([row[name] for row in rows], np.arange(len(rows)) + height, ls="none", marker="|", ms=7,
                   mew=2.4, color=color, label=text)  # fmt: skip
     _name_rows(axes, rows)
     limit = max(row["total"] for row in rows)
@@ -82,7 +83,7 @@ def draw_entropy(sample: SampleView) -> Drawn | None:
         The figure, and where each slice lies.
     """
     path = sample.volume("entropy")
-    return None if path is None else draw_middle(path, "magma", 255.0)
+    return None if path is None else draw_middle(path, "magma", 255.0, ("certain", "no idea"))
 
 
 def draw_reliability(sample: SampleView) -> Drawn | None:
