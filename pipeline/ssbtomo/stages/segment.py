@@ -266,7 +266,7 @@ class Segment:
         repair = (
             " The partial-volume film that blurred edges leave between a dark and a bright phase "
             "was removed by flooding the gradient magnitude from confident voxels [@vincent1991]; "
-            "surfaces then lie half-way between the grey values of the two phases beside them, "
+            "surfaces then lie half-way between the grey values deep inside the two phases beside them, "
             "corrected for what the blur of the labels does to curved surfaces."
         )
         small = (
