@@ -14,6 +14,7 @@ from ssbtomo.kernels.calibration import (
     confusion_by_slice,
     entropy,
     reliability,
+    reliability_table,
     tempered,
 )
 
@@ -82,6 +83,9 @@ def test_empty_bins_are_no_numbers():
     assert np.isnan(found.accuracy[0])
     assert found.accuracy[-1] == 1
     assert found.columns["voxels"][-1] == 2
+    table = reliability_table({"voxels": (np.array([0]), np.array([[0.9, 0.1]]))}, bins=4)
+    assert table["left_out"] == ["voxels"] * 4
+    assert {len(column) for column in table.values()} == {4}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "confusion_by_slice",
     "entropy",
     "reliability",
+    "reliability_table",
     "tempered",
 ]
 
@@ -171,6 +173,33 @@ def reliability(
     )
     share = np.where(voxels > 0, voxels, math.nan)
     return Reliability(edges, confidence / share, right / share, voxels.astype(np.int64))
+
+
+def reliability_table(
+    left_out: Mapping[str, tuple[NDArray[np.integer], NDArray[Any]]], *, bins: int = 10
+) -> dict[str, list[Any]]:
+    """Lay the reliability of several predictions under one another, as the report draws it.
+
+    Parameters
+    ----------
+    left_out : mapping of str to (truth, probabilities)
+        As for `reliability`, by what the model had not seen: ``"voxels"`` out of bag,
+        ``"slices"`` annotated slices left out in turn.
+    bins : int
+        As for `reliability`.
+
+    Returns
+    -------
+    dict of str to list
+        Columns ``left_out``, ``from``, ``to``, ``confidence``, ``accuracy``, ``voxels``.
+    """
+    names = ("left_out", "from", "to", "confidence", "accuracy", "voxels")
+    table: dict[str, list[Any]] = {name: [] for name in names}
+    for kind, (truth, probabilities) in left_out.items():
+        columns = reliability(truth, probabilities, bins=bins).columns
+        for name, column in {"left_out": [kind] * bins, **columns}.items():
+            table[name].extend(column)
+    return table
 
 
 def best_temperature(truth: NDArray[np.integer], probabilities: NDArray[Any]) -> float:
