@@ -203,7 +203,9 @@ def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
     -------
     pandas.DataFrame
         ``quantity``, ``value``, ``low``, ``high``, and the half widths that the range is made
-        of: ``thresholds``, ``imaging``, ``scatter``, ``resolution``, ``classes``.
+        of: ``thresholds``, ``imaging``, ``scatter``, ``resolution``, ``classes``; and the
+        ``warnings`` of the segmentation. Phases that overlap in grey value may have been found
+        wrongly, and no range holds that.
 
     Raises
     ------
@@ -226,7 +228,8 @@ def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
         grey, edges, classes, method=method, thresholds=thresholds, repair=repair,
         smallest_object=smallest_object,
     )  # fmt: skip
-    labels = np.asarray(first.labels())
+    found = first.segment()
+    labels = np.asarray(found.labels)
     base = dict(measure(labels, edges))
     moved = [
         [dict(measure(np.asarray(first.labels((k, sign * shift))), edges)) for sign in (-1, 1)]
@@ -242,14 +245,15 @@ def number_ranges(  # noqa: PLR0913 - the parameters of the recipe's section
     halved = [dict(measure(EveryOther(labels)[:, :, :], (2 * edges[0], 2 * edges[1], 2 * edges[2])))]  # fmt: skip
     rows = []
     for name, value in base.items():
-        found = Evidence(
+        seen = Evidence(
             [(_of(name, down), _of(name, up)) for down, up in moved],
             [_of(name, one) for one in again],
             [_of(name, one) for one in halved],
             offsets=offsets,
         )
-        low, high, halves = nominal_range(value, found, shift=shift, bounds=(0.0, np.inf))
-        rows.append({"quantity": name, "value": value, "low": low, "high": high, **asdict(halves)})
+        low, high, halves = nominal_range(value, seen, shift=shift, bounds=(0.0, np.inf))
+        row = {"quantity": name, "value": value, "low": low, "high": high, **asdict(halves)}
+        rows.append({**row, "warnings": "; ".join(found.warnings)})
     return pd.DataFrame(rows)
 
 
