@@ -240,6 +240,49 @@ def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -
 
 
 @app.command()
+def score(  # noqa: PLR0913 - the flags of a command
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help="Segmented labels, or a results folder.")
+    ],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="True labels, same voxels.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for score.json and CSV tables.")
+    ] = None,
+    phases: Annotated[
+        str | None, typer.Option(help="Names and labels: void=0,electrolyte=1,active=2.")
+    ] = None,
+    unlabelled: Annotated[
+        int | None, typer.Option(help="Value of the truth where nothing is compared.")
+    ] = None,
+    tolerance: Annotated[
+        str | None, typer.Option(help="Surfaces agree within it: '0.2 um'; a voxel if absent.")
+    ] = None,
+    axis: Annotated[
+        list[str] | None, typer.Option(help="Compare tortuosity factors along it; repeat for more.")
+    ] = None,
+    voxel_size: Annotated[
+        str | None, typer.Option(help="If the files tell none: '18.4 nm', or three, Z,Y,X.")
+    ] = None,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="The labels are numbers of objects.")
+    ] = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score labels against the truth: overlap, surfaces, objects, and the numbers they give."""
+    from ssbtomo.runner.scoring import Asked, score_files
+
+    asked = Asked(
+        phases=phases, unlabelled=unlabelled, tolerance=tolerance, axes=tuple(axis or ()),
+        voxel_size=voxel_size, instances=instances, workers=workers,
+    )  # fmt: skip
+    found = score_files(labels, truth, asked, out)
+    typer.echo(found.as_json if as_json else found.text)
+    if out is not None:
+        _say(str(out / "score.json"))
+
+
+@app.command()
 def explain(
     word: Annotated[
         str,

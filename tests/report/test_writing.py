@@ -130,11 +130,12 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
         "histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation",
         "contact_profiles", "particles", "gaps", "representative", "tau_profiles",
         "conductivity_cells", "rotation_axis", "ring_correlation", "tomogram_quality",
+        "ranges", "reliability",
     )  # fmt: skip
     for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()
     write_report(folder)
-    for name in ("image", "phases", "cracks"):
+    for name in ("image", "phases", "cracks", "entropy"):
         (folder / "volumes" / "cathode" / f"{name}.ome.zarr").rename(folder / name)
     page = _parsed(write_report(folder))
     assert "Slices (no grey volume in the results)" in _words(page)

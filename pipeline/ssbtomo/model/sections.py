@@ -148,7 +148,7 @@ class Segment(Section):
 
 
 class Range(Section):
-    """The range of every number: re-segmentation with shifted thresholds."""
+    """The nominal 95 % range of every number: what it becomes when the segmentation is varied."""
 
     shift: float = Field(
         default=0.05,
@@ -156,6 +156,25 @@ class Range(Section):
         le=0.4,
         description="Each threshold is moved up and down by this share of the distance between "
         "the mean grey values of its two phases; 0 turns ranges off.",
+    )
+    repeats: int = Field(
+        default=1,
+        ge=0,
+        le=16,
+        description="How often the labels are imaged, with the blur and the noise of the scan, and "
+        "segmented again; each costs as much as the segmentation.",
+    )
+    draws: int = Field(
+        default=8,
+        ge=0,
+        le=64,
+        description="How many labels are drawn out of class probabilities, where the segmentation "
+        "has them; 0 for none.",
+    )
+    halved: bool = Field(
+        default=True,
+        description="Whether fractions, contacts and transport are measured with half the "
+        "resolution, too, for what the voxels miss.",
     )
 
 

@@ -37,7 +37,7 @@ segment:
   smallest_object: 0          # voxels; smaller pieces of a phase are given away
 
 range:
-  shift: 0.05                 # low and high of every number: thresholds moved by this share
+  shift: 0.05                 # low and high of every number, a nominal 95 % range: thresholds are moved by this share for it
 
 quantify:
   measures: [fractions, contacts, connectivity, correlation, transport, particles, interfaces, pores, cracks]

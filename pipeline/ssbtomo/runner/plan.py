@@ -123,6 +123,8 @@ def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
     memory, stage = _estimate(job, volume, recipe.run.block, workers)
     itemsize = volume.dtype.itemsize
     copies = itemsize * 1.2 + (4.8 if job.sample.denoise.method != "none" else 0) + 8
+    again = job.sample.range.shift > 0 and job.sample.range.repeats > 0
+    copies += itemsize * 1.2 if again and job.sample.segment.method != "labels" else 0
     return SamplePlan(job, volume, memory, stage, int(prod(volume.shape) * copies))
 
 

@@ -17,6 +17,7 @@ from ssbtomo.report.figures import (
     slices,
     tomography,
     transport,
+    uncertainty,
 )
 from ssbtomo.report.figures.style import Drawn
 from ssbtomo.report.folder import SampleView
@@ -256,5 +257,30 @@ FIGURES: tuple[FigureSpec, ...] = (
         "segmentation; the ten that move most are drawn, two colours for two phases.",
         "re-segmentations with shifted thresholds",
         sensitivity.draw_sensitivity,
+    ),
+    FigureSpec(
+        "ranges",
+        "Ranges",
+        "Half width of the nominal 95 % range of the headline numbers (bars), and what it is made of (strokes), added "
+        "as independent errors. It is about the scanned volume; how far that is from the material is above.",
+        "ranges",
+        uncertainty.draw_ranges,
+    ),
+    FigureSpec(
+        "entropy",
+        "Undecided voxels",
+        "Entropy of the class probabilities in the middle of the volume: black where one phase is certain, white where all are equally "
+        "probable. The next scribbles belong where it is bright.",
+        "class probabilities (segment.method: trained)",
+        uncertainty.draw_entropy,
+        raster=True,
+    ),
+    FigureSpec(
+        "reliability",
+        "Calibration",
+        "How often the most probable phase was the labelled one, against its probability, for labelled voxels that the model had not "
+        "seen; larger signs for more voxels. Below the dashed line probabilities are too sure of themselves.",
+        "probabilities of labelled voxels (segment.method: trained, with train)",
+        uncertainty.draw_reliability,
     ),
 )
