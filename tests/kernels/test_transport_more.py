@@ -59,7 +59,7 @@ def test_a_profile_tells_where_the_resistance_is():
     # of a wide pore layers are not quite flat: a few 1e-5
     np.testing.assert_allclose(straight.tau_x, 1, atol=1e-4)
     np.testing.assert_allclose(straight.current_x, np.arange(100, 0, -1) / 100, rtol=1e-12)
-    ends = electrode(pore(75), CUBE, 0, {1: 1.0})
+    ends = electrode(pore(75), CUBE, 0, {1: 1.0}, tolerance=1e-8)
     assert np.isnan(ends.tau_x[75:]).all()
     np.testing.assert_allclose(ends.tau_x[:74], 1, atol=1e-4)
 
