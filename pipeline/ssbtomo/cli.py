@@ -118,8 +118,13 @@ def init(
 def info(scan: Scan, as_json: AsJson = False) -> None:
     """Tell what a scan is: size, type, voxel size and its origin, and what is odd about it."""
     from ssbtomo import io
+    from ssbtomo.errors import ProjectionsError
 
-    volume = io.open_volume(scan)
+    try:
+        volume = io.open_volume(scan)
+    except ProjectionsError:
+        _tell_projections(scan, as_json=as_json)
+        return
     report = io.check_stack(scan)
     problems = [f"{item.severity}: {item.what} ({item.where})" for item in report.problems]
     if as_json:
@@ -132,6 +137,22 @@ def info(scan: Scan, as_json: AsJson = False) -> None:
     typer.echo(repr(volume))
     for problem in problems:
         typer.echo(f"  {problem}")
+
+
+def _tell_projections(scan: Path, *, as_json: bool) -> None:
+    """Tell what a scan of projections is."""
+    from ssbtomo import io
+
+    found = io.open_projections(scan)
+    if not as_json:
+        typer.echo(repr(found))
+        return
+    content = {
+        "projections": found.shape, "dtype": str(found.data.dtype), "beam": found.geometry.beam,
+        "voxel_size_um": found.voxel_size, "origins": dict(found.origins),
+        "notes": list(found.notes),
+    }  # fmt: skip
+    typer.echo(json.dumps(content, indent=1))
 
 
 @app.command()

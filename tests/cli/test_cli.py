@@ -82,3 +82,18 @@ def test_explain_defines_quantities_and_keys():
     assert json.loads(ssbtomo("explain", "schema").stdout)["title"] == "ssbtomo recipe"
     told = ssbtomo("explain", "tortosity_factor")
     assert (told.returncode, "did you mean 'tortuosity_factor'" in told.stderr) == (1, True)
+
+
+def test_info_tells_projections_apart(tmp_path):
+    import h5py
+    import numpy as np
+
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        group = file.create_group("exchange")
+        group["data"] = np.ones((5, 4, 6), np.uint16)
+        group["theta"] = np.linspace(0, 180, 5)
+    plain = ssbtomo("info", tmp_path / "scan.h5")
+    assert plain.returncode == 0
+    assert "5 images of 4 x 6 pixels" in plain.stdout
+    told = json.loads(ssbtomo("info", tmp_path / "scan.h5", "--json").stdout)
+    assert told["projections"] == [5, 4, 6]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError, SsbtomoError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError, SsbtomoError
 from ssbtomo.io.headers import length
 from ssbtomo.io.lazy import lazy_array, slab_chunks
 from ssbtomo.io.nexus import find_scan, read_scan
@@ -154,7 +154,7 @@ class Hdf5Reader:
         choice = read_selection(dataset)
         with _opened(path) as file:
             if not choice.path and find_scan(file):
-                raise AxisError(
+                raise ProjectionsError(
                     f"{path} holds projections of a CT scan, not a volume",
                     hint="reconstruct it first: st.io.open_projections(path) opens it; or choose a "
                     "dataset: dataset: path/inside/the/file",

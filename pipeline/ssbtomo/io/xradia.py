@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError
 from ssbtomo.io.lazy import SliceStack, lazy_array
 from ssbtomo.io.ole import OLE_MAGIC, Streams, open_streams, opened
 from ssbtomo.projections import Geometry, Projections
@@ -117,7 +117,7 @@ class XradiaReader:
         streams = open_streams(path)
         try:
             if path.suffix.lower() in (".txrm", ".xrm") or _turns(streams):
-                raise AxisError(
+                raise ProjectionsError(
                     f"{path} holds projections of a CT scan, not a volume",
                     hint="reconstruct it first: st.io.open_projections(path) opens it",
                 )
