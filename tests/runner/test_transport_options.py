@@ -15,9 +15,10 @@ from ssbtomo import runner
 from ssbtomo.errors import CancelledError
 from ssbtomo.events import Progress
 from ssbtomo.measure import tortuosity
-from ssbtomo.model import problems
+from ssbtomo.model import load_recipe, problems
 from ssbtomo.report.bibliography import known_references
 from ssbtomo.runner import plan
+from ssbtomo.stages.quantify.lighter import lighter
 from ssbtomo.talk import said
 
 
@@ -110,9 +111,14 @@ def test_wrong_options_are_told(recipe, wrong, message):
     assert message in "\n".join(problems(asking(recipe, f"  transport: {wrong}\n")))
 
 
+def written(path, text):
+    path.write_text(text, "utf-8")
+    return path
+
+
 def test_what_does_not_fit_is_refused_with_what_would(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "_BASE", 0)
-    tifffile.imwrite(tmp_path / "scan.tif", np.zeros((128, 128, 128), np.uint8))
+    tifffile.imwrite(tmp_path / "scan.tif", np.zeros((128, 256, 256), np.uint8))
     more = "  transport_extras: [periodic]\n  fields: [electrolyte]\n"
     text = asking(recipe, more).read_text("utf-8")
 
@@ -121,15 +127,31 @@ def test_what_does_not_fit_is_refused_with_what_would(recipe, tmp_path, monkeypa
         recipe.write_text(f"{start}run: {{memory: {megabytes} MB, workers: 1}}", "utf-8")
         return "".join(runner.check(recipe))
 
-    voxels = 128**3 / 1e6
+    voxels = 128 * 256**2 / 1e6
     assert said(90 * voxels) == ""
     assert "quantify needs" in said(70 * voxels)
     assert "leave periodic out of quantify.transport_extras" in said(70 * voxels)
     assert "fields" not in said(70 * voxels)
-    assert "and leave quantify.fields empty" in said(40 * voxels)
-    assert "crop the scan to 41 %" in said(32 * voxels)  # of the 78 bytes that all of it takes
-    both = text.replace("[transport]", "[fractions, transport]")
-    assert "leave transport out of quantify.measures" in said(32 * voxels, both)
+    assert "and take quantify.transport.storage: disk" in said(30 * voxels)
+    assert "and leave quantify.fields empty" in said(15 * voxels)
+    assert "crop the scan to 11 %" in said(9 * voxels)  # of the 78 bytes that all of it takes
+    both = load_recipe(written(recipe, text.replace("[transport]", "[fractions, transport]")))
+    *_, (last, _) = lighter(both.samples[0].quantify)
+    assert last == "leave transport out of quantify.measures"
+
+
+@pytest.mark.usefixtures("no_report")
+def test_fields_on_disk_change_no_number(recipe, tmp_path):
+    extras = "  transport_extras: [tensor, electrode]\n"
+    tables = []
+    text = recipe.read_text("utf-8")
+    for where in ("memory", "disk"):
+        recipe.write_text(text, "utf-8")
+        asking(recipe, f"  transport: {{storage: {where}}}\n{extras}")
+        results = runner.run(recipe, tmp_path / where)
+        tables.append((results.path / "results.csv").read_bytes())
+        assert not list(results.path.rglob("*scratch*"))
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.usefixtures("no_report")

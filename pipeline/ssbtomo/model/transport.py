@@ -34,6 +34,11 @@ class Conduction(BaseModel):
         default=False,
         description="Join opposite sides along the transport; insulate them if false.",
     )
+    storage: Literal["memory", "disk"] = Field(
+        default="memory",
+        description="Where the fields of a solve lie; disk: in files of the results folder, which a "
+        "volume beyond memory needs, at about twice the time; the numbers are the same.",
+    )
     maps: tuple[Map, ...] = Field(
         default=QUANTITIES,
         min_length=1,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport import Checkpoint
+from ssbtomo.io.scratch import Scratch
+from ssbtomo.kernels.transport import Checkpoint, Storage
+from ssbtomo.kernels.transport.storage import MEMORY
 from ssbtomo.model.networks import Network
 from ssbtomo.stages.quantify.subject import Subject
 
-__all__ = ["MICROMETRES", "Conductor", "Resting", "conductors", "telling"]
+__all__ = ["MICROMETRES", "Conductor", "Resting", "conductors", "stored", "telling"]
 
 _REST = 60.0
 """Seconds between two checkpoints of a solve."""
@@ -47,6 +51,32 @@ class Conductor:
     conductivities: dict[int, float]
     contacts: dict[tuple[int, int], float] | None = None
     network: bool = False
+
+
+@contextmanager
+def stored(subject: Subject) -> Iterator[Storage]:
+    """Give a solve room for its fields: in memory, or in files of the results folder.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is measured.
+
+    Yields
+    ------
+    Storage
+        For the solver; its files are gone afterwards.
+    """
+    if subject.settings.transport.storage == "memory":
+        yield MEMORY
+        return
+    folder = subject.desk.work / "transport-scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with Scratch(folder) as storage:
+            yield storage
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Resting:

@@ -32,6 +32,11 @@ def lighter(section: Section) -> Iterator[tuple[str, Section]]:
         section = section.model_copy(update={"transport_extras": rest})
         told.append("leave periodic out of quantify.transport_extras")
         yield " and ".join(told), section
+    if section.transport.storage == "memory":
+        how = section.transport.model_copy(update={"storage": "disk"})
+        section = section.model_copy(update={"transport": how})
+        told.append("take quantify.transport.storage: disk")
+        yield " and ".join(told), section
     if section.fields:
         section = section.model_copy(update={"fields": ()})
         told.append("leave quantify.fields empty")

@@ -53,10 +53,10 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
-    "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
+    "transport": 24.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
-#: Bytes per voxel of a solve in float64, of maps, and of a periodic cell.
-_STEEP_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 48.0, 12.0, 76.0
+#: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
+_STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
 _USUAL = Range()
 _LEAST = 24  # voxels along each axis, below which half of them tell nothing
 #: Ratio of conductivities above which a solve takes float64 throughout.
@@ -171,6 +171,7 @@ class Quantify:
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
         asked = self.section.model_dump(mode="json")
+        del asked["transport"]["storage"]  # no number depends on it
         asked |= {"axis": self.axis, "halved": self.range.halved}
         return asked | {"draws": self.range.draws if self.range.shift > 0 else 0}
 
@@ -182,9 +183,10 @@ class Quantify:
 
     def _solve_bytes(self, *, steep: bool) -> float:
         """Return the bytes per voxel of the largest solve: with maps, or of a periodic cell."""
-        solve = (_STEEP_BYTES if steep else _BYTES["transport"]) + _MAP_BYTES * bool(
-            self.section.fields
-        )
+        solve = _STEEP_BYTES if steep else _BYTES["transport"]
+        if self.section.transport.storage == "disk":
+            solve = _DISK_BYTES
+        solve += _MAP_BYTES * bool(self.section.fields)
         return max(solve, _PERIODIC_BYTES if "periodic" in self.section.transport_extras else 0.0)
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport import TransportResult, solve
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.conductor import Conductor, Resting, conductors, telling
+from ssbtomo.stages.quantify.conductor import Conductor, Resting, conductors, stored, telling
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.transport_extras import extend
 from ssbtomo.stages.quantify.transport_maps import keep_maps, keep_slices
@@ -72,13 +72,14 @@ def _solved(
     wanted = mapped and conductor.name in subject.settings.fields
     place = Resting(subject, labels, conductor, axis)
     what = f"transport of {conductor.name} along {axis}"
-    result = solve(
-        labels, subject.spacing, AXES.index(axis), conductor.conductivities,
-        contacts=conductor.contacts, convention=how.convention, periodic=how.periodic,
-        tolerance=how.tolerance, keep_field=wanted, keep_maps=wanted,
-        progress=telling(subject, what), cancelled=subject.desk.cancelled,
-        keep=place.keep, start=place.load(),
-    )  # fmt: skip
+    with stored(subject) as storage:
+        result = solve(
+            labels, subject.spacing, AXES.index(axis), conductor.conductivities,
+            contacts=conductor.contacts, convention=how.convention, periodic=how.periodic,
+            tolerance=how.tolerance, keep_field=wanted, keep_maps=wanted,
+            progress=telling(subject, what), cancelled=subject.desk.cancelled,
+            keep=place.keep, start=place.load(), storage=storage,
+        )  # fmt: skip
     place.clear()
     low, high = result.energy_bounds
     subject.desk.note(f"{what}: conductivity {low:.6g} to {high:.6g}")

@@ -13,7 +13,7 @@ from ssbtomo.kernels.transport import EffectiveTensor, electrode, geodesic, tens
 from ssbtomo.kernels.transport.periodic import periodic_tensor
 from ssbtomo.measure.subvolumes import subvolume_statistics, tortuosity_subvolumes
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.conductor import MICROMETRES, Conductor, Resting
+from ssbtomo.stages.quantify.conductor import MICROMETRES, Conductor, Resting, stored
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.units import AXES
 
@@ -69,12 +69,13 @@ def _tensor(conductor: Conductor, labels: Labels, subject: Subject) -> Iterator[
     places = [Resting(subject, labels, conductor, f"tensor-{axis}") for axis in AXES]
     how = subject.settings.transport
     subject.desk.note(f"conductivity tensor of {conductor.name}")
-    full = tensor(
-        labels, subject.spacing, conductor.conductivities, contacts=conductor.contacts,
-        periodic=how.periodic, tolerance=how.tolerance, cancelled=subject.desk.cancelled,
-        keep=lambda axis, checkpoint: places[axis].keep(checkpoint),
-        start=lambda axis: places[axis].load(),
-    )  # fmt: skip
+    with stored(subject) as storage:
+        full = tensor(
+            labels, subject.spacing, conductor.conductivities, contacts=conductor.contacts,
+            periodic=how.periodic, tolerance=how.tolerance, cancelled=subject.desk.cancelled,
+            keep=lambda axis, checkpoint: places[axis].keep(checkpoint),
+            start=lambda axis: places[axis].load(), storage=storage,
+        )  # fmt: skip
     for place in places:
         place.clear()
     yield from _elements("conductivity_tensor", full, conductor, _TENSOR)
@@ -101,12 +102,13 @@ def _electrode(found: Findings, conductor: Conductor, labels: Labels, subject: S
     axis = AXES.index(subject.axis)
     place = Resting(subject, labels, conductor, f"electrode-{subject.axis}")
     subject.desk.note(f"electrode tortuosity of {conductor.name}")
-    result = electrode(
-        labels, subject.spacing, axis, conductor.conductivities,
-        convention=how.convention if how.convention == "taufactor" else None,
-        periodic=how.periodic, tolerance=how.tolerance, cancelled=subject.desk.cancelled,
-        keep=place.keep, start=place.load(),
-    )  # fmt: skip
+    with stored(subject) as storage:
+        result = electrode(
+            labels, subject.spacing, axis, conductor.conductivities,
+            convention=how.convention if how.convention == "taufactor" else None,
+            periodic=how.periodic, tolerance=how.tolerance, cancelled=subject.desk.cancelled,
+            keep=place.keep, start=place.load(), storage=storage,
+        )  # fmt: skip
     place.clear()
     low, high = result.bounds
     found.measurements.append(
