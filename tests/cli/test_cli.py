@@ -97,3 +97,19 @@ def test_info_tells_projections_apart(tmp_path):
     assert "5 images of 4 x 6 pixels" in plain.stdout
     told = json.loads(ssbtomo("info", tmp_path / "scan.h5", "--json").stdout)
     assert told["projections"] == [5, 4, 6]
+
+
+def test_init_drafts_a_recipe_for_projections(tmp_path):
+    import h5py
+    import numpy as np
+
+    from ssbtomo.model import load_recipe
+
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        group = file.create_group("exchange")
+        group["data"] = np.ones((5, 4, 6), np.uint16)
+        group["theta"] = np.linspace(0, 144, 5)
+    done = ssbtomo("init", tmp_path / "scan.h5", "-o", tmp_path / "recipe.yaml")
+    assert done.returncode == 0, done.stderr
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert recipe.samples[0].reconstruct.method == "tomography"
