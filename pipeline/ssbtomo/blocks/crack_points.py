@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import SERIAL, Engine, Source
 from ssbtomo.blocks.grid import Block, Grid
+from ssbtomo.blocks.facets import over_points
 from ssbtomo.blocks.patterns import each
 from ssbtomo.kernels.crack_facets import connected
+from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.crack_points import Points, crack_points
 from ssbtomo.kernels.crack_ridges import RidgeRules, find_ridges, profiles
 from ssbtomo.kernels.sheets import voxel_edge
@@ -24,6 +27,7 @@ OnBlock = Callable[[Block], None]
 
 _SURE = 80  # score that a sheet must reach somewhere
 _PLAIN = 0.5  # least share of a sheet's voxels that are no crossing
+_RIM = 3.0  # voxel edges around deep places within which shallow ones belong to a sheet
 _PAST = 3.0  # voxel edges beyond a crack within which its walls are looked for
 
 
@@ -139,16 +143,21 @@ def ridge_voxels(
     Memory of a task: 60 bytes per voxel of a block with its halo; here 16 bytes for each voxel
     that may be one (some thousandths of the volume in noise alone).
     """
-    parts = each(partial(_ridges, image=image, spacing=spacing, rules=rules), grid, engine, on_block)
-    places, scores, strengths, plain = (
-        np.concatenate([part[k] for part in parts]) for k in range(4)
+    parts = each(
+        partial(_ridges, image=image, spacing=spacing, rules=rules), grid, engine, on_block
     )
-    extremes = [part[4] for part in parts]
-    order = np.argsort(places)
-    places, scores, strengths, plain = (v[order] for v in (places, scores, strengths, plain))
-    keep = _large(places, scores, plain, grid, spacing, extent)
-    places, scores, strengths, plain = (v[keep] for v in (places, scores, strengths, plain))
+    columns = [np.concatenate([part[k] for part in parts]) for k in range(5)]
+    order = np.argsort(columns[0])
+    places, scores, strengths, plain, deep = (column[order] for column in columns)
+    sure = np.zeros(places.size, dtype=np.float32)
+    sure[deep] = _large(places[deep], (scores[deep], plain[deep]), grid, spacing, extent)
     points = crack_points(places, grid.shape, spacing)
+    reach = _RIM * voxel_edge(spacing), 0.9999  # the largest
+    task = partial(local_quantiles, points, sure, reach)
+    keep = over_points(task, places.size, engine) > 0
+    places, scores, strengths = places[keep], scores[keep], strengths[keep]
+    points = crack_points(places, grid.shape, spacing)
+    extremes = [part[5] for part in parts]
     bright = np.full(places.size, rules.bright)
     extreme = max(extremes) if rules.bright else min(extremes)
     return CrackVoxels(points, connected(points), scores, bright, strengths, extreme)
@@ -262,25 +271,23 @@ def _whole(held: NDArray[np.int64], block: Block) -> NDArray[np.int64]:
     return np.asarray((z * block.within[1] + y) * block.within[2] + x, dtype=np.int64)
 
 
-def _ridges(
-    block: Block, *, image: Source, spacing: Spacing, rules: RidgeRules
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_], float]:
+def _ridges(block: Block, *, image: Source, spacing: Spacing, rules: RidgeRules) -> tuple[Any, ...]:
     halo = rules.halo(spacing)
     grey = np.asarray(image[block.window(halo, halo)])
     found = find_ridges(grey, spacing, rules, block.inner(halo))
     whole = _whole(found.places, block)
-    return whole, found.scores, found.strengths, found.plain, found.extreme
+    return whole, found.scores, found.strengths, found.plain, found.deep, found.extreme
 
 
 def _large(
     places: NDArray[np.int64],
-    scores: NDArray[np.uint8],
-    plain: NDArray[np.bool_],
+    marks: tuple[NDArray[np.uint8], NDArray[np.bool_]],
     grid: Grid,
     spacing: Spacing,
     extent: float,
 ) -> NDArray[np.bool_]:
     """Tell which voxels belong to sheets that are sure somewhere, plain mostly, and large."""
+    scores, plain = marks
     points = crack_points(places, grid.shape, spacing)
     groups = connected(points)
     count = int(groups.max(initial=-1)) + 1

@@ -74,9 +74,7 @@ class Facets:
         return self.sheets.size
 
 
-def over_points(
-    task: Callable[[int, int], Any], count: int, engine: Engine = SERIAL
-) -> Any:
+def over_points(task: Callable[[int, int], Any], count: int, engine: Engine = SERIAL) -> Any:
     """Run a task on stretches of a list of points, and put its results one behind the other.
 
     Parameters
@@ -224,7 +222,9 @@ def _named(
     normals, widths = normals[near], widths[near]
     asking = np.flatnonzero(told)
     sizes = (
-        np.maximum(_FURTHER * _RADIUS * edge, 0.75 * widths[asking] + 6.0 * edge).astype(np.float32),
+        np.maximum(_FURTHER * _RADIUS * edge, 0.75 * widths[asking] + 6.0 * edge).astype(
+            np.float32
+        ),
         (0.5 * widths[asking] + 1.5 * edge).astype(np.float32),
     )
     answers = over_points(

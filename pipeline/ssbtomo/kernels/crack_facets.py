@@ -227,7 +227,9 @@ def _join(points, groups, normals, flat, parent):  # type: ignore[no-untyped-def
             for j in range(3):
                 cosine += normals[point, j] * normals[other, j]
                 gap += ((points.places[other, j] - points.places[point, j]) * points.steps[j]) ** 2
-            if gap <= (_APART * edge) ** 2 and abs(cosine) >= np.cos(_TURN + _BEND * np.sqrt(gap) / edge):
+            if gap <= (_APART * edge) ** 2 and abs(cosine) >= np.cos(
+                _TURN + _BEND * np.sqrt(gap) / edge
+            ):
                 unite(parent, point, other)
 
 

@@ -73,7 +73,10 @@ def line_rows(
             at = np.unique(where[members])
             line = _line((points.places[at] + 0.5) * points.steps)
             near = _near(points, line[1], (line[0] / 2 + _SIDE * edge), areas)
-            goes = [_goes_on(points, near[sheets[facets[near]] == s], line, areas, at) for s in names[number]]
+            goes = [
+                _goes_on(points, near[sheets[facets[near]] == s], line, areas, at)
+                for s in names[number]
+            ]
             rows.append((_KINDS[sum(goes)], *line))
             links += [(len(rows), int(facet) + 1) for facet in np.unique(pairs[members])]
     return _tables(rows, links)

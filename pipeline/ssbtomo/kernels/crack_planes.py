@@ -13,7 +13,15 @@ from ssbtomo.kernels.crack_points import Points, around, ball_size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["add_moments", "least_direction", "local_quantiles", "middle_areas", "plane_of", "planes", "shares"]
+__all__ = [
+    "add_moments",
+    "least_direction",
+    "local_quantiles",
+    "middle_areas",
+    "plane_of",
+    "planes",
+    "shares",
+]
 
 _CUT = 2.5  # standard deviations at which the weights of the middle surface end
 _SOFT = 0.06  # least half-width, in voxels, of the ramp that shares a middle between voxels

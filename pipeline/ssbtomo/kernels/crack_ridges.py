@@ -29,6 +29,8 @@ _BOTH = 0.4  # least rise on either side, as a share of what the curvature promi
 _ASIDE = 2.2  # standard deviations from the middle at which the sides are looked at
 _BEYOND = 1.0  # how far the valley's floor may lie from a voxel, in steps across it
 _CLEAR = 8.0  # signal to noise from which the smallest scale is taken
+_SHEET, _DEEP = 1, 2
+_HALF = 0.5  # share of the depth asked for that a sheet's shallow parts need
 _LUCK = 3.0  # standard deviations by which the smallest of many values lies below the mean
 _CUT = 4.0  # standard deviations at which Gaussians end
 
@@ -47,12 +49,16 @@ class RidgeRules:
         Whether sheets are brighter than what is around them.
     low : float
         Least signal to noise of a sheet's voxel.
+    depth : float
+        Least depth of a sheet, smoothed, in grey values: second derivative times squared scale.
+        Keeps out gaps between grains of slightly different grey.
     """
 
     scales: tuple[float, ...]
     noise: float
     bright: bool = False
     low: float = 4.5
+    depth: float = 0.0
 
     def halo(self, spacing: Spacing) -> Margin:
         """Return the voxels that are needed beyond a block, per axis.
@@ -86,6 +92,8 @@ class Ridges:
         Grey value times µm that the sheet lacks, if it is thin.
     plain : ndarray of bool, shape (n,)
         False where the third direction alone is level: a crossing, or a rod.
+    deep : ndarray of bool, shape (n,)
+        Whether the sheet is as deep as asked; all are at least half as deep.
     extreme : float
         Darkest (brightest) smoothed value of the part, less what noise adds to an extreme.
     """
@@ -94,6 +102,7 @@ class Ridges:
     scores: NDArray[np.uint8]
     strengths: NDArray[np.float32]
     plain: NDArray[np.bool_]
+    deep: NDArray[np.bool_]
     extreme: float
 
 
@@ -153,7 +162,7 @@ def find_ridges(image: NDArray[Any], spacing: Spacing, rules: RidgeRules, core: 
     grey = np.ascontiguousarray(image, dtype=np.float32) * sign
     shape = grey[core].shape
     best = np.zeros(shape, dtype=np.float32)
-    strength, plain = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
+    strength, kinds = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.uint8)
     bounds = np.array([(side.start, side.stop) for side in core])
     endless = np.array([size == 1 for size in image.shape])
     extreme = math.inf
@@ -161,12 +170,18 @@ def find_ridges(image: NDArray[Any], spacing: Spacing, rules: RidgeRules, core: 
         fields, deviation = _curvatures(grey, spacing, scale)
         least = float(fields[0][core].min()) + _LUCK * rules.noise * _noise_gain(spacing, scale)
         extreme = min(extreme, least)
-        limits = np.array([rules.low, rules.noise * deviation, scale])
-        _mark(fields, (bounds, np.asarray(spacing), endless), limits, (best, strength, plain))
+        limits = np.array([rules.low, rules.noise * deviation, scale, rules.depth])
+        _mark(fields, (bounds, np.asarray(spacing), endless), limits, (best, strength, kinds))
     places = np.flatnonzero(best)
     scores = np.minimum(10 * best.ravel()[places], 255).astype(np.uint8)
+    kind = kinds.ravel()[places]
     return Ridges(
-        places, scores, strength.ravel()[places], plain.ravel()[places], extreme * float(sign)
+        places,
+        scores,
+        strength.ravel()[places],
+        (kind & _SHEET) > 0,
+        (kind & _DEEP) > 0,
+        extreme * float(sign),
     )
 
 
@@ -271,8 +286,8 @@ def _value(grey, z, y, x):  # type: ignore[no-untyped-def]
 def _mark(fields, place, limits, results):  # type: ignore[no-untyped-def]
     smooth = fields[0]
     bounds, spacing, endless = place
-    low, noise, scale = limits
-    best, strength, plain = results
+    low, noise, scale, depth = limits
+    best, strength, kinds = results
     normal = np.empty(3)
     for z in range(bounds[0, 0], bounds[0, 1]):
         for y in range(bounds[1, 0], bounds[1, 1]):
@@ -293,7 +308,7 @@ def _mark(fields, place, limits, results):  # type: ignore[no-untyped-def]
                      np.float64(d), np.float64(e), np.float64(f)), normal
                 )  # fmt: skip
                 ratio = first / noise
-                if ratio < low or ratio <= best[here]:
+                if ratio < low or ratio <= best[here] or first * scale * scale < _HALF * depth:
                     continue
                 rest = -(a + b + c) - first
                 square = a * a + b * b + c * c + 2 * (d * d + e * e + f * f) - first * first
@@ -322,7 +337,7 @@ def _mark(fields, place, limits, results):  # type: ignore[no-untyped-def]
                     continue
                 best[here] = ratio
                 strength[here] = first * scale**3 * np.sqrt(2 * np.pi)
-                plain[here] = sheet
+                kinds[here] = _SHEET * sheet + _DEEP * (first * scale * scale >= depth)
 
 
 @njit(nogil=True, cache=True)

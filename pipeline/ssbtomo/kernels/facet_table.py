@@ -62,7 +62,9 @@ class Surfels:
         ndarray of float64, shape (count,)
             The sums, in the order of the points.
         """
-        return np.bincount(self.facets, np.asarray(values, dtype=np.float64), count)
+        return np.bincount(self.facets, np.asarray(values, dtype=np.float64), count).astype(
+            np.float64
+        )
 
 
 def facet_rows(surfels: Surfels, sheets: NDArray[np.int32], axis: int) -> Table:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ssbtomo.blocks.crack_points import CrackVoxels, across_grey, side_labels
 from ssbtomo.blocks.facets import Facets, find_facets, over_points
+from ssbtomo.kernels.crack_facets import ordered
 from ssbtomo.kernels.crack_lines import line_rows
 from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.facet_sums import bottlenecks, disc_means, local_apertures, rim_lengths
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ssbtomo.blocks.engine import Engine, Source
     from ssbtomo.blocks.grid import Grid
 
-__all__ = ["CLASSES", "Network", "Place", "classes", "measured", "with_grey"]
+__all__ = ["CLASSES", "Network", "Place", "classes", "grey_levels", "measured", "with_grey"]
 
 Table = dict[str, "NDArray[Any]"]
 
@@ -36,6 +37,7 @@ _LOCAL = 4.0  # radius in voxel edges over which local apertures are measured
 _HALF = 3.0  # radius in voxel edges over which the rim of a sheet in grey values is told
 _INSIDE = 7.0  # voxel edges within which the inside of that sheet lies
 _BLUR = 3.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
+_SCRAP = 50.0  # smallest facet of an image, in squared voxel edges
 _LONGEST = 16.0  # longest half profile, in voxel edges
 
 
@@ -67,6 +69,8 @@ class Network:
 
     Parameters
     ----------
+    voxels : CrackVoxels
+        The voxels that are left.
     surfels : Surfels
         What each voxel stands for.
     found : Facets
@@ -78,6 +82,7 @@ class Network:
         where the cracks do not span.
     """
 
+    voxels: CrackVoxels
     surfels: Surfels
     found: Facets
     facets: Table
@@ -132,7 +137,7 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
     """
     found = find_facets(voxels.points, voxels.groups, place.engine)
     points, edge, count = voxels.points, voxel_edge(place.spacing), len(voxels.groups)
-    ground = _ground(image, place)
+    ground, _ = grey_levels(image, place)
     thick = voxels.strengths / max(abs(ground - level), 1e-12)
     halves = np.minimum(np.maximum(0.9 * thick, 0.5 * found.widths) + _BLUR * edge, _LONGEST * edge)
     halves = np.where(found.areas > 0, halves, 0).astype(np.float32)
@@ -149,7 +154,39 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
     areas = np.where(keep, found.areas, 0).astype(np.float32)
     contents = np.where(keep, lacking, 0).astype(np.float32)
     local = np.where(keep, smooth, np.nan).astype(np.float32)
-    return _network(voxels, replace(found, areas=areas), (areas, contents, local), place)
+    total = np.bincount(found.facets, areas, found.count)
+    rows = (total >= _SCRAP * edge**2)[found.facets]
+    fields = areas[rows], contents[rows], local[rows]
+    less = replace(found, areas=areas)
+    return _network(*_cut_down(voxels, less, rows), fields, place)
+
+
+def grey_levels(image: Source, place: Place) -> tuple[float, tuple[float, float]]:
+    """Return the median grey value of sample boxes, and the extremes when they are smoothed.
+
+    Parameters
+    ----------
+    image : Source
+        Grey values.
+    place : Place
+        Its voxels.
+
+    Returns
+    -------
+    median : float
+        Of at most 64 boxes of 32³ voxels.
+    extremes : tuple of float
+        Smallest and largest value of the boxes, smoothed by two voxel edges.
+    """
+    from ssbtomo.kernels.filters import gaussian
+    from ssbtomo.kernels.noise import sample_windows
+
+    boxes = [np.asarray(image[window]) for window in sample_windows(place.grid.shape)]
+    edge = voxel_edge(place.spacing)
+    z, y, x = (2 * edge / step for step in place.spacing)
+    smooth = [gaussian(box, (z, y, x)) for box in boxes]
+    low, high = min(float(s.min()) for s in smooth), max(float(s.max()) for s in smooth)
+    return float(np.median(np.concatenate([box.ravel() for box in boxes]))), (low, high)
 
 
 def classes(
@@ -243,7 +280,36 @@ def _network(
     lines, links = line_rows(points, found.touching, (found.facets, found.sheets), areas)
     facets["neighbours"] = _neighbours(links, found.count)
     narrow = bottlenecks(points, voxels.groups, found.widths)
-    return Network(surfels, found, facets, lines, links, narrow)
+    return Network(voxels, surfels, found, facets, lines, links, narrow)
+
+
+def _cut_down(
+    voxels: CrackVoxels, found: Facets, rows: NDArray[np.bool_]
+) -> tuple[CrackVoxels, Facets]:
+    """Return what is left of a network when facets are dropped, numbered anew."""
+    before = np.append(0, np.cumsum(rows))
+    points = found.points._replace(places=found.points.places[rows], rows=before[found.points.rows])
+    facets = ordered(found.facets[rows].astype(np.int64))
+    fresh = np.full(found.count, -1, dtype=np.int64)
+    fresh[found.facets[rows]] = facets
+    sheets = np.empty(int(facets.max(initial=-1)) + 1, dtype=np.int64)
+    sheets[fresh[fresh >= 0]] = found.sheets[fresh >= 0]
+    touching = found.touching
+    pairs = fresh[touching[:, :2].astype(np.int64)]
+    held = (pairs >= 0).all(axis=1) & rows[touching[:, 2].astype(np.int64)]
+    touching, pairs = touching[held].copy(), pairs[held]
+    touching[:, :2] = np.sort(pairs, axis=1)
+    touching[:, 2] = before[touching[:, 2].astype(np.int64)]
+    groups = ordered(voxels.groups[rows].astype(np.int64))
+    left = replace(
+        voxels, points=points, groups=groups, scores=voxels.scores[rows],
+        bright=voxels.bright[rows], strengths=voxels.strengths[rows],
+    )  # fmt: skip
+    fewer = Facets(
+        points, groups, facets, ordered(sheets), found.widths[rows], found.normals[rows],
+        found.heights[rows], found.areas[rows], touching,
+    )  # fmt: skip
+    return left, fewer
 
 
 def _where(facets: Table, place: Place) -> Table:
@@ -277,15 +343,7 @@ def _inner(
     """Return the aperture further inside the sheet of each point that has one."""
     before = np.append(0, np.cumsum(held))
     some = points._replace(places=points.places[held], rows=before[points.rows])
-    task = partial(local_quantiles, some, smooth[held], (_INSIDE * edge, 0.75))
+    task = partial(local_quantiles, some, smooth[held], (_INSIDE * edge, 0.6))
     inner = np.full(held.size, np.inf, dtype=np.float32)
     inner[held] = over_points(task, int(held.sum()), engine)
     return inner
-
-
-def _ground(image: Source, place: Place) -> float:
-    """Return the median grey value of sample boxes."""
-    from ssbtomo.kernels.noise import sample_windows
-
-    boxes = [np.asarray(image[window]).ravel() for window in sample_windows(place.grid.shape)]
-    return float(np.median(np.concatenate(boxes)))
