@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import SERIAL, Engine, Source
-from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.facets import over_points
+from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.patterns import each
 from ssbtomo.kernels.crack_facets import connected
 from ssbtomo.kernels.crack_planes import local_quantiles
@@ -198,7 +198,8 @@ def across_grey(
         In µm; see `ssbtomo.kernels.crack_ridges.profiles`.
     """
     margin = float(ways[2].max(initial=0)) + 4 * voxel_edge(spacing)
-    halo = tuple(int(margin / edge) + 2 for edge in spacing)
+    z, y, x = (int(margin / edge) + 2 for edge in spacing)
+    halo = z, y, x
     task = partial(
         _profiles, image=image, spacing=spacing, halo=halo, points=points, ways=ways, level=level
     )
@@ -243,7 +244,8 @@ def side_labels(
         The first other label on either side within 3 voxel edges of the crack; -1 where none is.
     """
     margin = float(ways[2].max(initial=0)) + (_PAST + 2) * voxel_edge(spacing)
-    halo = tuple(int(margin / edge) + 2 for edge in spacing)
+    z, y, x = (int(margin / edge) + 2 for edge in spacing)
+    halo = z, y, x
     task = partial(
         _walls, labels=labels, spacing=spacing, halo=halo, points=points, ways=ways, passed=passed
     )
@@ -320,7 +322,7 @@ def _inside(block: Block, points: Points) -> NDArray[np.int64]:
     return np.asarray(numbers[(x >= block.start[2]) & (x < block.stop[2])])
 
 
-def _profiles(  # noqa: PLR0913 - what a profile needs
+def _profiles(
     block: Block,
     *,
     image: Source,
@@ -340,7 +342,7 @@ def _profiles(  # noqa: PLR0913 - what a profile needs
     return rows, profiles(np.asarray(image[window]), spacing, places.astype(np.int64), own, level)
 
 
-def _walls(  # noqa: PLR0913 - what a look at the walls needs
+def _walls(
     block: Block,
     *,
     labels: Source,

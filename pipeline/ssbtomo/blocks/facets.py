@@ -74,13 +74,13 @@ class Facets:
         return self.sheets.size
 
 
-def over_points(task: Callable[[int, int], Any], count: int, engine: Engine = SERIAL) -> Any:
+def over_points(task: Callable[[tuple[int, int]], Any], count: int, engine: Engine = SERIAL) -> Any:
     """Run a task on stretches of a list of points, and put its results one behind the other.
 
     Parameters
     ----------
     task : callable
-        Called as ``task(start, stop)``, returns an array or a tuple of arrays.
+        Called as ``task((start, stop))``, returns an array or a tuple of arrays.
     count : int
         Length of the list.
     engine : Engine
@@ -181,8 +181,8 @@ def _middle(
     return middle, widths
 
 
-def _stretch(start: int, *, task: Callable[[int, int], Any], count: int) -> Any:
-    return task(start, min(start + _SHARE, count))
+def _stretch(start: int, *, task: Callable[[tuple[int, int]], Any], count: int) -> Any:
+    return task((start, min(start + _SHARE, count)))
 
 
 def _subset(points: Points, chosen: NDArray[np.bool_]) -> Points:
@@ -203,19 +203,7 @@ def _named(
     numbers = np.arange(len(groups))
     sources = spread_out(points, groups, np.where(middle, numbers, -1))
     sources = np.where(sources < 0, numbers, sources)
-    core = _subset(points, middle)
-    inside, own = groups[middle], widths[middle]
-    radii = np.maximum(_RADIUS * edge, 0.5 * own + 4.0 * edge).astype(np.float32)
-    normals = np.zeros((len(groups), 3), dtype=np.float32)
-    normals[middle], spreads = over_points(
-        partial(planes, core, inside, radii), len(inside), engine
-    )
-    patches = flat_patches(core, inside, normals[middle], spreads <= _ROUGH * edge**2, _LEAST)
-    flat = np.flatnonzero(middle)[patches >= 0]
-    own_planes, _ = over_points(partial(planes, core, patches, radii), len(inside), engine)
-    normals[flat] = own_planes[patches >= 0]
-    patch = np.full(len(groups), -1, dtype=np.int32)
-    patch[flat] = patches[patches >= 0]
+    patch, normals = _flat(points, groups, found, edge, engine)
     told = patch[sources] < 0
     follows = spread_out(points, groups, np.where(patch >= 0, numbers, -1))
     near = np.where(follows < 0, sources, follows)
@@ -241,6 +229,31 @@ def _named(
     whole[bare] = groups[bare].astype(np.int64) + whole.max(initial=-1) + 1
     asked = _beside(points, sources, edge) & ~told
     return _Named(ordered(whole), normals, heights, widths, told, asked)
+
+
+def _flat(
+    points: Points,
+    groups: NDArray[np.int32],
+    found: tuple[NDArray[np.bool_], NDArray[np.float32]],
+    edge: float,
+    engine: Engine,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the flat patch of each point of the middle (-1 for none), and its normal."""
+    middle, widths = found
+    core = _subset(points, middle)
+    inside, own = groups[middle], widths[middle]
+    radii = np.maximum(_RADIUS * edge, 0.5 * own + 4.0 * edge).astype(np.float32)
+    normals = np.zeros((len(groups), 3), dtype=np.float32)
+    normals[middle], spreads = over_points(
+        partial(planes, core, inside, radii), len(inside), engine
+    )
+    patches = flat_patches(core, inside, normals[middle], spreads <= _ROUGH * edge**2, _LEAST)
+    flat = np.flatnonzero(middle)[patches >= 0]
+    own_planes, _ = over_points(partial(planes, core, patches, radii), len(inside), engine)
+    normals[flat] = own_planes[patches >= 0]
+    patch = np.full(len(groups), -1, dtype=np.int32)
+    patch[flat] = patches[patches >= 0]
+    return patch, normals
 
 
 def _beside(points: Points, sources: NDArray[np.int64], edge: float) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from numba import njit
 
 from ssbtomo.kernels.crack_planes import add_moments, plane_of
 from ssbtomo.kernels.crack_points import Points, around, ball_size, locate
-from ssbtomo.kernels.union import find, flatten, unite
+from ssbtomo.kernels.union import flatten, unite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def flat_patches(
 
 
 def connected(points: Points) -> NDArray[np.int32]:
-    """Number the pieces of a list of points, joined over faces, edges and corners.
+    """Return the connected pieces of a list of points, joined over faces, edges and corners.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def connected(points: Points) -> NDArray[np.int32]:
 
 
 def ordered(labels: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Number labels anew from 0 in the order in which they first occur; -1 stays.
+    """Return labels numbered from 0 in the order in which they first occur; -1 stays.
 
     Parameters
     ----------
@@ -109,8 +109,7 @@ def extend(
     labels: tuple[NDArray[np.int32], NDArray[np.int32]],
     numbers: NDArray[np.int64],
     sizes: tuple[NDArray[np.float32], NDArray[np.float32]],
-    start: int,
-    stop: int,
+    span: tuple[int, int],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
     """Give points without a patch to the one whose plane they lie nearest to.
 
@@ -124,18 +123,19 @@ def extend(
         The points that ask.
     sizes : tuple of ndarray of float32, shape (m,)
         How far in µm around each patches are looked for, and how high above a plane it may lie.
-    start, stop : int
-        Which of them.
+    span : tuple of int
+        The first of them, and the one after the last.
 
     Returns
     -------
     chosen : ndarray of int32
         Their patches; -1 where none fits.
-    normals : ndarray of float32, shape (stop - start, 3)
+    normals : ndarray of float32, shape (span, 3)
         Normal of the plane of that patch.
     heights : ndarray of float32
         Height in µm above it.
     """
+    start, stop = span
     part = slice(start, stop)
     asked, radii, limits = numbers[part], sizes[0][part], sizes[1][part]
     z, y, x = points.steps
@@ -245,53 +245,67 @@ def _touching(points, parent):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _choose(points, labels, asked, found, results):  # type: ignore[no-untyped-def]
-    groups, patches = labels
     numbers, radii, limits = asked
     chosen, normals, heights = results
     names = np.empty(_MOST, dtype=np.int32)
     nearest = np.empty(_MOST)
     sums = np.empty((_MOST, 10))
     heights_of, normals_of = np.empty(_MOST), np.empty((_MOST, 3))
+    fits = (names, nearest, sums, heights_of, normals_of)
     for row in range(chosen.size):
-        point = numbers[row]
-        kinds = 0
-        for k in range(around(points, point, radii[row], found)):
-            other = found[k]
-            if patches[other] < 0 or groups[other] != groups[point]:
-                continue
-            kind = 0
-            while kind < kinds and names[kind] != patches[other]:
-                kind += 1
-            if kind == _MOST:
-                continue
-            if kind == kinds:
-                kinds += 1
-                names[kind], nearest[kind] = patches[other], np.inf
-                sums[kind] = 0.0
-            add_moments(points, point, other, sums[kind])
-            gap = 0.0
-            for j in range(3):
-                step = points.places[other, j] - points.places[point, j]
-                gap += (step * points.steps[j]) ** 2
-            nearest[kind] = min(nearest[kind], gap)
+        count = around(points, numbers[row], radii[row], found)
+        kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, sums))
         _drawn(points, sums, heights_of, normals_of, kinds)
-        best, most = -1, np.inf
-        for kind in range(kinds):
-            cost = abs(heights_of[kind]) + _NEAR * np.sqrt(nearest[kind])
-            if abs(heights_of[kind]) <= limits[row] and cost < most:
-                best, most = kind, cost
-        if best < 0:
+        best = _best(fits, kinds, limits[row])
+        if best >= 0:
+            chosen[row], heights[row] = names[best], heights_of[best]
+            normals[row] = normals_of[best]
+
+
+@njit(nogil=True, cache=True)
+def _gathered(points, point, labels, found, sets):  # type: ignore[no-untyped-def]
+    """Add up the points of each patch around a point; return how many patches there are."""
+    groups, patches = labels
+    names, nearest, sums = sets
+    kinds = 0
+    for other in found:
+        if patches[other] < 0 or groups[other] != groups[point]:
             continue
-        # of patches in one plane it is the nearest: the lowest would draw the middle to itself
-        chief = normals_of[best].copy()
-        for kind in range(kinds):
-            cosine = abs((normals_of[kind] * chief).sum())
-            level = abs(heights_of[kind]) <= limits[row] and cosine >= _LEVEL
-            if level and nearest[kind] < nearest[best] * (1 - 1e-9):
-                best = kind
-        chosen[row], heights[row] = names[best], heights_of[best]
+        kind = 0
+        while kind < kinds and names[kind] != patches[other]:
+            kind += 1
+        if kind == _MOST:
+            continue
+        if kind == kinds:
+            kinds += 1
+            names[kind], nearest[kind] = patches[other], np.inf
+            sums[kind] = 0.0
+        add_moments(points, point, other, sums[kind])
+        gap = 0.0
         for j in range(3):
-            normals[row, j] = normals_of[best, j]
+            gap += ((points.places[other, j] - points.places[point, j]) * points.steps[j]) ** 2
+        nearest[kind] = min(nearest[kind], gap)
+    return kinds
+
+
+@njit(nogil=True, cache=True)
+def _best(fits, kinds, limit):  # type: ignore[no-untyped-def]
+    """Return the patch whose plane is nearest; of those in one plane the one that is nearest."""
+    _, nearest, _, heights, normals = fits
+    best, most = -1, np.inf
+    for kind in range(kinds):
+        cost = abs(heights[kind]) + _NEAR * np.sqrt(nearest[kind])
+        if abs(heights[kind]) <= limit and cost < most:
+            best, most = kind, cost
+    if best < 0:
+        return best
+    # the lowest of two patches in one plane would draw the middle to itself
+    chief = normals[best].copy()
+    for kind in range(kinds):
+        level = abs((normals[kind] * chief).sum()) >= _LEVEL and abs(heights[kind]) <= limit
+        if level and nearest[kind] < nearest[best] * (1 - 1e-9):
+            best = kind
+    return best
 
 
 @njit(nogil=True, cache=True)

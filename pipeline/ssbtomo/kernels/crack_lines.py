@@ -127,7 +127,8 @@ def _near(
     first, last = int(points.rows[low * ny]), int(points.rows[high * ny])
     found = first + np.flatnonzero(areas[first:last] > 0)
     away = (points.places[found] + 0.5) * points.steps - middle
-    return found[(away**2).sum(axis=1) <= reach**2]
+    near: NDArray[np.int64] = found[(away**2).sum(axis=1) <= reach**2]
+    return near
 
 
 def _goes_on(

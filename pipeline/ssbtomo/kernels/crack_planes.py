@@ -31,8 +31,7 @@ def local_quantiles(
     points: Points,
     values: NDArray[np.float32],
     ball: tuple[float, float],
-    start: int,
-    stop: int,
+    span: tuple[int, int],
 ) -> NDArray[np.float32]:
     """Return a quantile of the values of the points in a ball around each of some points.
 
@@ -44,17 +43,18 @@ def local_quantiles(
         One for each point.
     ball : tuple of float
         Radius in µm; and the share of the values that lie below the quantile.
-    start, stop : int
-        Which points.
+    span : tuple of int
+        The first of the points, and the one after the last.
 
     Returns
     -------
     ndarray of float32
         Values that occur.
     """
+    start, stop = span
     found = np.empty(_room(points, ball[0]), dtype=np.int64)
     quantiles = np.empty(stop - start, dtype=np.float32)
-    _quantile(points, values, ball, start, found, quantiles)
+    _quantile(points, values, ball, (start, found), quantiles)
     return quantiles
 
 
@@ -62,8 +62,7 @@ def planes(
     points: Points,
     members: NDArray[np.int32],
     radii: NDArray[np.float32],
-    start: int,
-    stop: int,
+    span: tuple[int, int],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit a plane to the points of the same object around each of some points.
 
@@ -75,21 +74,22 @@ def planes(
         The object that each point belongs to.
     radii : ndarray of float32, shape (n,)
         Radius in µm of the ball around each.
-    start, stop : int
-        Which points.
+    span : tuple of int
+        The first of the points, and the one after the last.
 
     Returns
     -------
-    normals : ndarray of float32, shape (stop - start, 3)
+    normals : ndarray of float32, shape (span, 3)
         Direction of the smallest second moment, the largest component positive; axes on which
         the volume is one voxel deep lie in the plane.
     spreads : ndarray of float32
         That second moment in µm²: width²/12 for a plate, more where plates cross or bend.
     """
+    start, stop = span
     found = np.empty(_room(points, float(radii[start:stop].max(initial=0))), dtype=np.int64)
     normals = np.empty((stop - start, 3), dtype=np.float32)
     spreads = np.empty(stop - start, dtype=np.float32)
-    _fit(points, members, radii, start, found, (normals, spreads))
+    _fit(points, members, radii, (start, found), (normals, spreads))
     return normals, spreads
 
 
@@ -98,8 +98,7 @@ def middle_areas(
     objects: tuple[NDArray[np.int32], NDArray[np.bool_]],
     normals: NDArray[np.float32],
     reach: tuple[NDArray[np.float32], float],
-    start: int,
-    stop: int,
+    span: tuple[int, int],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Measure where the middle surface passes some points, and how much of it is theirs.
 
@@ -115,8 +114,8 @@ def middle_areas(
     reach : tuple
         Width in µm of the plate around each point; and the standard deviation in µm of the
         weights in its plane.
-    start, stop : int
-        Which points.
+    span : tuple of int
+        The first of the points, and the one after the last.
 
     Returns
     -------
@@ -133,6 +132,7 @@ def middle_areas(
     the three axes sum to dA for any direction. Voxels within half a step of the middle own
     the meeting; where the plate is wide enough, all that are within one step share it.
     """
+    start, stop = span
     widths, wide = reach
     edge = float(np.cbrt(points.steps.prod()))
     heights = (0.75 * widths + 2 * edge).astype(np.float32)
@@ -141,7 +141,7 @@ def middle_areas(
     above = np.empty(stop - start, dtype=np.float32)
     areas = np.empty(stop - start, dtype=np.float32)
     fields = *objects, normals, heights, widths
-    _meet(points, fields, wide, start, found, (above, areas))
+    _meet(points, fields, wide, (start, found), (above, areas))
     return above, areas
 
 
@@ -151,7 +151,8 @@ def _room(points: Points, radius: float) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _quantile(points, values, ball, start, found, quantiles):  # type: ignore[no-untyped-def]
+def _quantile(points, values, ball, work, quantiles):  # type: ignore[no-untyped-def]
+    start, found = work
     near = np.empty(found.size, dtype=np.float32)
     for row in range(quantiles.size):
         count = around(points, start + row, ball[0], found)
@@ -247,8 +248,16 @@ def least_direction(entries, normal):  # type: ignore[no-untyped-def]
     angle = np.arccos(min(max(half, -1.0), 1.0)) / 3
     value = mean + 2 * p * np.cos(angle + 2 * np.pi / 3)
     a, b, c = a - value, b - value, c - value
-    # its direction is at right angles to all rows: the longest of their cross products
-    best = -1.0
+    _kernel_of((a, b, c, d, e, f), normal)
+    return value
+
+
+@njit(nogil=True, cache=True)
+def _kernel_of(entries, normal):  # type: ignore[no-untyped-def]
+    """Write the direction at right angles to all rows: the longest of their cross products."""
+    a, b, c, d, e, f = entries
+    best = 0.0
+    normal[0], normal[1], normal[2] = 1.0, 0.0, 0.0
     for k in range(3):
         if k == 0:
             z, y, x = d * f - e * b, e * d - a * f, a * b - d * d
@@ -260,10 +269,12 @@ def least_direction(entries, normal):  # type: ignore[no-untyped-def]
         if size > best:
             best = size
             normal[0], normal[1], normal[2] = z, y, x
-    if best <= 0.0:
-        normal[0], normal[1], normal[2] = 1.0, 0.0, 0.0
-        return value
-    size = np.sqrt(best)
+    _point_up(normal, np.sqrt(best) if best > 0 else 1.0)
+
+
+@njit(nogil=True, cache=True)
+def _point_up(normal, size):  # type: ignore[no-untyped-def]
+    """Divide a vector by its length, so that its largest component is positive."""
     k = 0
     for j in range(1, 3):
         if abs(normal[j]) > abs(normal[k]) * (1 + 1e-9):
@@ -272,11 +283,11 @@ def least_direction(entries, normal):  # type: ignore[no-untyped-def]
         size = -size
     for j in range(3):
         normal[j] /= size
-    return value
 
 
 @njit(nogil=True, cache=True)
-def _fit(points, members, radii, start, found, results):  # type: ignore[no-untyped-def]
+def _fit(points, members, radii, work, results):  # type: ignore[no-untyped-def]
+    start, found = work
     normals, spreads = results
     sums = np.empty(10)
     for row in range(spreads.size):
@@ -312,7 +323,8 @@ def column_share(height, step, width):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _meet(points, fields, wide, start, found, results):  # type: ignore[no-untyped-def]
+def _meet(points, fields, wide, work, results):  # type: ignore[no-untyped-def]
+    start, found = work
     members, asked, normals, heights, widths = fields
     above, areas = results
     steps = points.steps

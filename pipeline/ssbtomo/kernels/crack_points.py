@@ -150,7 +150,7 @@ def around(points, point, radius, found):  # type: ignore[no-untyped-def]
     int
         How many there are.
     """
-    nz, ny, nx = points.shape
+    nz, ny, _ = points.shape
     dz, dy, dx = points.steps
     z, y, x = points.places[point]
     count = 0
@@ -178,7 +178,7 @@ def around(points, point, radius, found):  # type: ignore[no-untyped-def]
 
 
 def voxel_widths(
-    points: Points, start: int, stop: int
+    points: Points, span: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Measure how wide the cracks are at some of their points, and tell which lie in the middle.
 
@@ -186,8 +186,8 @@ def voxel_widths(
     ----------
     points : Points
         The list.
-    start, stop : int
-        Which of them.
+    span : tuple of int
+        The first of them, and the one after the last.
 
     Returns
     -------
@@ -198,6 +198,7 @@ def voxel_widths(
     middle : ndarray of bool
         Whether the point halves that chord, to one voxel.
     """
+    start, stop = span
     ways = _WAYS[~(_WAYS[:, points.shape == 1] != 0).any(axis=1)]
     widths = np.empty(stop - start, dtype=np.float32)
     middle = np.empty(stop - start, dtype=np.bool_)

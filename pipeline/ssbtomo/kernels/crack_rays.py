@@ -23,8 +23,7 @@ def ray_sides(
     numbers: NDArray[np.int64],
     normals: NDArray[np.float32],
     limits: NDArray[np.float32],
-    start: int,
-    stop: int,
+    span: tuple[int, int],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Measure how wide a crack is along the normal of some points, and how high they lie in it.
 
@@ -38,8 +37,8 @@ def ray_sides(
         Unit vectors.
     limits : ndarray of float32, shape (m,)
         Length in µm at which a ray ends at the latest.
-    start, stop : int
-        Which of them.
+    span : tuple of int
+        The first of them, and the one after the last.
 
     Returns
     -------
@@ -53,6 +52,7 @@ def ray_sides(
     Estimator: mean of up to five parallel rays, one through the point and four 1.5 voxel edges
     beside it, in steps of a quarter edge through the voxels.
     """
+    start, stop = span
     heights = np.empty(stop - start, dtype=np.float32)
     widths = np.empty(stop - start, dtype=np.float32)
     part = slice(start, stop)

@@ -215,7 +215,7 @@ def profiles(
     """
     found = np.full(len(places), np.nan, dtype=np.float32)
     grey = np.asarray(image, dtype=np.float32)
-    _integrate(grey, (np.asarray(spacing), voxel_edge(spacing)), places, ways, level, found)
+    _integrate(grey, (np.asarray(spacing), voxel_edge(spacing)), (places, *ways), level, found)
     return found
 
 
@@ -284,7 +284,6 @@ def _value(grey, z, y, x):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _mark(fields, place, limits, results):  # type: ignore[no-untyped-def]
-    smooth = fields[0]
     bounds, spacing, endless = place
     low, noise, scale, depth = limits
     best, strength, kinds = results
@@ -293,57 +292,76 @@ def _mark(fields, place, limits, results):  # type: ignore[no-untyped-def]
         for y in range(bounds[1, 0], bounds[1, 1]):
             for x in range(bounds[2, 0], bounds[2, 1]):
                 here = (z - bounds[0, 0], y - bounds[1, 0], x - bounds[2, 0])
-                a, b, c = -fields[4][z, y, x], -fields[5][z, y, x], -fields[6][z, y, x]
-                if -(a + b + c) < 0.5 * low * noise or best[here] >= _CLEAR:
+                if best[here] >= _CLEAR:
                     continue
-                d, e, f = -fields[7][z, y, x], -fields[8][z, y, x], -fields[9][z, y, x]
-                if endless[0]:
-                    a, d, e = 0.0, 0.0, 0.0
-                if endless[1]:
-                    b, d, f = 0.0, 0.0, 0.0
-                if endless[2]:
-                    c, e, f = 0.0, 0.0, 0.0
-                first = -least_direction(
-                    (np.float64(a), np.float64(b), np.float64(c),
-                     np.float64(d), np.float64(e), np.float64(f)), normal
-                )  # fmt: skip
+                first, sheet = _first(fields, (z, y, x), endless, (low * noise, normal))
                 ratio = first / noise
-                if ratio < low or ratio <= best[here] or first * scale * scale < _HALF * depth:
+                if ratio <= best[here] or first * scale * scale < _HALF * depth:
                     continue
-                rest = -(a + b + c) - first
-                square = a * a + b * b + c * c + 2 * (d * d + e * e + f * f) - first * first
-                gap = np.sqrt(max(2 * square - rest * rest, 0.0))
-                second, third = (rest + gap) / 2, (rest - gap) / 2
-                sheet = max(abs(second), abs(third)) <= _PLANE * first
-                if not sheet and not (second > 0 and abs(third) <= _SEAM * first):
-                    continue
-                slope = fields[1][z, y, x] * normal[0] + fields[2][z, y, x] * normal[1]
-                slope += fields[3][z, y, x] * normal[2]
-                step = 0.0
-                for j in range(3):
-                    step = max(step, abs(normal[j]) * spacing[j])
-                if abs(slope / first) > _BEYOND * step:
-                    continue
-                rise = np.inf
-                for side in (-1, 1):
-                    way = side * _ASIDE * scale - slope / first
-                    value = _value(
-                        smooth, z + way * normal[0] / spacing[0], y + way * normal[1] / spacing[1],
-                        x + way * normal[2] / spacing[2],
-                    )  # fmt: skip
-                    if value == value:
-                        rise = min(rise, value - smooth[z, y, x])
-                if rise < _BOTH * first * scale * scale:
-                    continue
-                best[here] = ratio
-                strength[here] = first * scale**3 * np.sqrt(2 * np.pi)
-                kinds[here] = _SHEET * sheet + _DEEP * (first * scale * scale >= depth)
+                if _valley(fields, (z, y, x), (first, scale), (spacing, normal)):
+                    best[here] = ratio
+                    strength[here] = first * scale**3 * np.sqrt(2 * np.pi)
+                    kinds[here] = _SHEET * sheet + _DEEP * (first * scale * scale >= depth)
 
 
 @njit(nogil=True, cache=True)
-def _integrate(grey, sizes, places, ways, level, found):  # type: ignore[no-untyped-def]
+def _first(fields, here, endless, asked):  # type: ignore[no-untyped-def]
+    """Return the curvature across a sheet (0 where there is none), and whether it is no crossing."""
+    limit, normal = asked
+    a, b, c = (
+        -np.float64(fields[4][here]),
+        -np.float64(fields[5][here]),
+        -np.float64(fields[6][here]),
+    )
+    if -(a + b + c) < 0.5 * limit:
+        return 0.0, False
+    d, e, f = (
+        -np.float64(fields[7][here]),
+        -np.float64(fields[8][here]),
+        -np.float64(fields[9][here]),
+    )
+    z, y, x = 1.0 - endless[0], 1.0 - endless[1], 1.0 - endless[2]
+    a, b, c, d, e, f = a * z, b * y, c * x, d * z * y, e * z * x, f * y * x
+    first = -least_direction((a, b, c, d, e, f), normal)
+    if first < limit:
+        return 0.0, False
+    rest = -(a + b + c) - first
+    square = a * a + b * b + c * c + 2 * (d * d + e * e + f * f) - first * first
+    gap = np.sqrt(max(2 * square - rest * rest, 0.0))
+    second, third = (rest + gap) / 2, (rest - gap) / 2
+    sheet = max(abs(second), abs(third)) <= _PLANE * first
+    if not sheet and not (second > 0 and abs(third) <= _SEAM * first):
+        return 0.0, False
+    return first, sheet
+
+
+@njit(nogil=True, cache=True)
+def _valley(fields, here, found, ways):  # type: ignore[no-untyped-def]
+    """Tell whether the floor of a valley passes a voxel, and it rises on both sides."""
+    first, scale = found
+    spacing, normal = ways
+    floor, step = 0.0, 0.0
+    for j in range(3):
+        floor -= fields[1 + j][here] * normal[j] / first
+        step = max(step, abs(normal[j]) * spacing[j])
+    if abs(floor) > _BEYOND * step:
+        return False
+    smooth = fields[0]
+    for side in (-1, 1):
+        way = side * _ASIDE * scale + floor
+        z = here[0] + way * normal[0] / spacing[0]
+        y = here[1] + way * normal[1] / spacing[1]
+        x = here[2] + way * normal[2] / spacing[2]
+        # a side outside the volume does not speak: it is not a number
+        if _value(smooth, z, y, x) - smooth[here] < _BOTH * first * scale * scale:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _integrate(grey, sizes, ways, level, found):  # type: ignore[no-untyped-def]
     spacing, edge = sizes
-    normals, heights, halves = ways
+    places, normals, heights, halves = ways
     stride = 0.5 * edge
     for row in range(found.size):
         steps = int(halves[row] / stride)
@@ -355,7 +373,7 @@ def _integrate(grey, sizes, places, ways, level, found):  # type: ignore[no-unty
                 places[row, 1] + way * normals[row, 1] / spacing[1],
                 places[row, 2] + way * normals[row, 2] / spacing[2],
             )  # fmt: skip
-            if value != value:
+            if np.isnan(value):
                 continue
             if abs(k) > steps:
                 ground += value

@@ -268,7 +268,8 @@ def _network(
     areas, contents, apertures = fields
     own = found.sheets[found.facets]
     task = partial(disc_means, points, own, found.normals, (areas, _RIM * edge))
-    rims = rim_lengths(points, areas, over_points(task, count, place.engine), _RIM * edge)
+    means = over_points(task, count, place.engine)
+    rims = rim_lengths(points, own, (areas, means, _RIM * edge))
     surfels = Surfels(
         points, found.facets, voxels.groups, areas, contents, rims, apertures, found.normals
     )
