@@ -27,6 +27,7 @@ _THIN = 0.6  # heights within which a point lies in the middle, in steps across 
 _ROUGH = 0.5  # second moment in squared voxel edges of a single sheet across its plane, at most
 _FURTHER = 1.75  # how much further patches are looked for than planes
 _LEAST = 45  # points of the smallest patch
+_LEAST_LINE = 8  # the same in a slice, where patches are lines
 _BESIDE = 2.0  # voxel edges from the middle within which the middle surface may pass
 _MIDDLE = 3.0  # standard deviation in voxel edges of the weights that give the middle surface
 _ROUNDS = 4  # times that facets are joined at most
@@ -247,7 +248,8 @@ def _flat(
     normals[middle], spreads = over_points(
         partial(planes, core, inside, radii), len(inside), engine
     )
-    patches = flat_patches(core, inside, normals[middle], spreads <= _ROUGH * edge**2, _LEAST)
+    least = _LEAST_LINE if (points.shape == 1).any() else _LEAST
+    patches = flat_patches(core, inside, normals[middle], spreads <= _ROUGH * edge**2, least)
     flat = np.flatnonzero(middle)[patches >= 0]
     own_planes, _ = over_points(partial(planes, core, patches, radii), len(inside), engine)
     normals[flat] = own_planes[patches >= 0]

@@ -38,6 +38,7 @@ _HALF = 3.0  # radius in voxel edges over which the rim of a sheet in grey value
 _INSIDE = 7.0  # voxel edges within which the inside of that sheet lies
 _BLUR = 3.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
 _SCRAP = 50.0  # smallest facet of an image, in squared voxel edges
+_SCRAP_LINE = 15.0  # shortest one of a slice, in voxel edges
 _LONGEST = 16.0  # longest half profile, in voxel edges
 
 
@@ -155,7 +156,9 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
     contents = np.where(keep, lacking, 0).astype(np.float32)
     local = np.where(keep, smooth, np.nan).astype(np.float32)
     total = np.bincount(found.facets, areas, found.count)
-    rows = (total >= _SCRAP * edge**2)[found.facets]
+    depths = np.asarray(place.spacing)[np.asarray(place.grid.shape) == 1]
+    scrap = _SCRAP * edge**2 if not depths.size else _SCRAP_LINE * edge * float(depths.prod())
+    rows = (total >= scrap)[found.facets]
     fields = areas[rows], contents[rows], local[rows]
     less = replace(found, areas=areas)
     return _network(*_cut_down(voxels, less, rows), fields, place)
