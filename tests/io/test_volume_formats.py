@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError, SsbtomoError, VoxelSizeError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError, SsbtomoError, VoxelSizeError
 from ssbtomo.io import formats, open_projections, open_volume
 
 EDGES = {
@@ -253,7 +253,7 @@ def test_a_missing_neighbour_is_named(tmp_path, writers, grey):
     with pytest.raises(InputDataError, match=r"'scan\.vol', which is not beside it"):
         open_volume(path)
     path = writers.xtekct_scan(tmp_path, grey)
-    with pytest.raises(InputDataError, match=r"no volume scan\.vol beside it"):
+    with pytest.raises(ProjectionsError, match=r"no volume scan\.vol beside it"):
         open_volume(path)
     path = writers.skyscan(tmp_path, grey)
     assert open_volume(tmp_path).shape == grey.shape  # the folder of the log, previews left out
