@@ -232,7 +232,7 @@ def split(op: Operator, boxes: Boxes, number: NDArray[np.int64], near: int, far:
         load(op, rank, box, kind)
         _clear(op, pieces, box)
         level[:] = 0
-        tail = found = 0
+        tail, found = np.int64(0), 0
         for start in range(SPOTS):
             # From the middle layer on, so that paths to the seeds are short.
             seed = (start + SPOTS // 2) % SPOTS

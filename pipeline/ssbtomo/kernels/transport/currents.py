@@ -16,7 +16,6 @@ from ssbtomo.kernels.transport.team import Slab, is_due
 __all__ = ["advance", "count_faces", "direct", "layer_currents"]
 
 
-@njit(**KERNEL)
 def count_faces(op: Operator, mask: NDArray[np.uint8], near: int, far: int) -> None:
     """Pack into one byte how many conducting neighbours each conducting voxel has.
 
@@ -30,21 +29,27 @@ def count_faces(op: Operator, mask: NDArray[np.uint8], near: int, far: int) -> N
     near, far : int
         Planes to write, from `near` to ``far - 1``.
     """
-    nz, ny, nx = op.size
-    one, two = int(op.edges[0] == 2.0), int(op.edges[1] == 2.0)
+    pitch, size = op.pitch, op.size[op.axis]
+    inner = slice(pitch, (op.size[1] + 1) * pitch)
+    twice = np.zeros((1, *op.size[1:]), np.uint8)
+    faces = np.moveaxis(twice, op.axis, 0)
     for k in range(near, far):
-        for j in range(1, ny + 1):
-            start = j * op.pitch
-            z = one * int(k == 1) + two * int(k == nz) if op.axis == 0 else 0
-            y = one * int(j == 1) + two * int(j == ny) if op.axis == 1 else 0
-            for at in range(start + 1, start + nx + 1):
-                count = z + mask[k - 1, at] + mask[k + 1, at]
-                count += 4 * (y + mask[k, at - op.pitch] + mask[k, at + op.pitch])
-                count += 16 * (mask[k, at - 1] + mask[k, at + 1])
-                op.codes[k, at] = count if mask[k, at] else 0
-            if op.axis == 2:
-                op.codes[k, start + 1] += 16 * one * mask[k, start + 1]
-                op.codes[k, start + nx] += 16 * two * mask[k, start + nx]
+        here = mask[k]
+        count = here[inner.start - 1 : inner.stop - 1] + here[inner.start + 1 : inner.stop + 1]
+        count *= 4
+        count += here[: inner.stop - pitch]
+        count += here[inner.start + pitch :]
+        count *= 4
+        count += mask[k - 1, inner]
+        count += mask[k + 1, inner]
+        rows = count.reshape(op.size[1], pitch)[:, 1 : op.size[2] + 1]
+        twice[:] = 0
+        for index, held in ((1, op.edges[0] == 2.0), (size, op.edges[1] == 2.0)):
+            if held and (op.axis or index == k):
+                faces[index - 1 if op.axis else 0] += np.uint8(4**op.axis)
+        rows += twice[0]
+        rows *= here[inner].reshape(rows.shape[0], pitch)[:, 1 : op.size[2] + 1]
+        op.codes[k, inner].reshape(rows.shape[0], pitch)[:, 1 : op.size[2] + 1] = rows
 
 
 @njit(**DEVICE)
@@ -219,7 +224,7 @@ def layer_currents(
             # The faces on electrodes count twice in `row`, over half a voxel of drop.
             if op.axis == 2:
                 for i in range(nx + 1):
-                    drop = 1.0 / edge(op, 2, i)
+                    drop = 1.0 / edge(op, op.axis, i)
                     sums[k, i] += row[i] * (here[i] - there[i] + drop)
             else:
                 drop = 1.0 / edge(op, op.axis, k if op.axis == 0 else j)

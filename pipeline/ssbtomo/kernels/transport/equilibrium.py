@@ -27,7 +27,7 @@ from ssbtomo.kernels.transport.boxes import (
     reach,
     spot_of,
 )
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, across, edge, join
+from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, across, join
 from ssbtomo.kernels.transport.stencil import add_drive, stencil
 
 __all__ = ["leftover", "route", "survey"]
@@ -92,7 +92,7 @@ def _beyond(op: Operator, counts: tuple[int, int, int], index: int, side: int) -
 def _contacts(op: Operator, boxes: Boxes, where: tuple[int, tuple[int, ...]], out: Contacts) -> int:
     """List the faces where pieces of a box touch others; return how many."""
     index, box = where
-    count = 0
+    count = np.int64(0)
     for turn in range(9):
         # Six sides of the box, then within it along each axis where classes differ.
         side = turn if turn < 6 else 2 * (turn - 6) + 1
@@ -161,8 +161,9 @@ def _link(links: Links, one: int, two: int, g: float) -> Links:
         return links
     if count == values.size:
         wider, more = np.empty((2 * count, 2), np.int64), np.empty(2 * count)
-        wider[:count] = pairs
-        more[:count] = values
+        for entry in range(count):  # a slice would compile its error message as well
+            wider[entry, 0], wider[entry, 1] = pairs[entry, 0], pairs[entry, 1]
+            more[entry] = values[entry]
         pairs, values = wider, more
     pairs[count, 0] = one
     pairs[count, 1] = two
@@ -202,14 +203,14 @@ def survey(
     strip, rest = part
     ends, counts = nodes[1], boxes.counts
     out = (np.empty((_FACES, 2), np.int64), np.empty((_FACES, 2), np.int64), np.empty(_FACES))
-    links = (np.empty((256, 2), np.int64), np.empty(256), 0)
+    links = (np.empty((256, 2), np.int64), np.empty(256), np.int64(0))
     moment = 0.0
     row = strip[0] * counts[1]
     for index in range((row + strip[1]) * counts[2], (row + strip[2]) * counts[2]):
         box = box_of(op, counts, index)
         moment += _sum_up(op, boxes, (index, box), (rest, 1 + strip[1] * BOX), (nodes[0], nodes[2]))
         for entry in range(_contacts(op, boxes, (index, box), out)):
-            piece, there = out[1][entry]
+            piece, there = out[1][entry, 0], out[1][entry, 1]
             if there == _ELECTRODE:
                 ends[piece] += out[2][entry]
             elif out[0][entry, 1] & 1:
@@ -229,7 +230,7 @@ def _sum_up(
     index, box = where
     (rest, top), (surplus, classes) = given, nodes
     base, codes, pieces, rank = boxes.bases[index] - 1, op.codes, boxes.pieces, boxes.rank
-    moment, start, axis, pitch = 0.0, 1.0 / edge(op, op.axis, 0) - 1.0, op.axis, op.pitch
+    moment, start, axis, pitch = 0.0, 1.0 / op.edges[0] - 1.0, op.axis, op.pitch
     for k in range(box[0], box[1]):
         for j in range(box[2], box[3]):
             for i in range(box[4], box[5]):
@@ -295,7 +296,7 @@ def route(
         for start in range(SPOTS):
             seed = (start + SPOTS // 2) % SPOTS
             if 0 < kind[seed] < OUTSIDE and level[seed] == 0:
-                tail = reach(kind, seed, level, queue, 0)
+                tail = reach(kind, seed, level, queue, np.int64(0))
                 own += _carry(op, (kind, level, code), heap, queue[1:tail])
     return own, arrived
 
@@ -311,8 +312,8 @@ def _exchange(
     share, level = flows
     own = arrived = 0.0
     for entry in range(count):
-        here, there = pairs[entry]
-        spot, side = spots[entry]
+        here, there = pairs[entry, 0], pairs[entry, 1]
+        spot, side = spots[entry, 0], spots[entry, 1]
         push = share[here]
         if there != _ELECTRODE and level[there] >= level[here]:
             push = -share[there] if level[there] > level[here] else 0.0

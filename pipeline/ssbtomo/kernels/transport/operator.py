@@ -246,6 +246,6 @@ def face_row(op: Operator, axis: int, k: int, j: int, out: NDArray[np.float64]) 
     for i in range(size):
         far = across(table, contact, axis, here[i], there[i])
         out[i] = weight * join(mode, table[here[i]], far)
-    if axis == 2:
-        out[0] *= edge(op, 2, 0)
-        out[size - 1] *= edge(op, 2, op.size[2])
+    if axis == 2 and op.axis == 2:
+        out[0] *= op.edges[0]
+        out[size - 1] *= op.edges[1]

@@ -266,16 +266,19 @@ def coarsen(
     sums = np.empty((3, below.gz.shape[1]), np.float32)
     for big_k in range(near - (near == 1), far):
         sums[:] = 0
-        for j in range(1, ny + 1):
-            face_row(op, 0, min(big_k * fz, nz), j, row)
-            _gather(grids, (j + fy - 1) // fy, ratios[0][big_k], row, sums[0])
-        for k in range(max(1, 1 + (big_k - 1) * fz), min(big_k * fz, nz) + 1):
-            for big_j in range(below.size[1] + 1):
-                face_row(op, 1, k, min(big_j * fy, ny), row)
-                _gather(grids, big_j, ratios[1][big_j], row, sums[1])
-            for j in range(1, ny + 1):
-                face_row(op, 2, k, j, row)
-                _pick(grids, (j + fy - 1) // fy, ratios[2], row, sums[2])
+        first = max(1, 1 + (big_k - 1) * fz)
+        last = min(big_k * fz, nz)
+        for axis in range(3):  # in a loop, as `face_row` is compiled once for a variable only
+            for k in range(last if axis == 0 else first, last + 1):
+                for turn in range(int(axis != 1), (below.size[1] if axis == 1 else ny) + 1):
+                    j = min(turn * fy, ny) if axis == 1 else turn
+                    big_j = turn if axis == 1 else (j + fy - 1) // fy
+                    face_row(op, axis, k, j, row)
+                    if axis == 2:
+                        _pick(grids, big_j, ratios[2], row, sums[2])
+                    else:
+                        ratio = ratios[0][big_k] if axis == 0 else ratios[1][big_j]
+                        _gather(grids, big_j, ratio, row, sums[axis])
         for at in range(sums.shape[1]):
             below.gz[big_k][at] = pack(below.gz[big_k], sums[0, at])
             below.gy[big_k][at] = pack(below.gy[big_k], sums[1, at])
