@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.halves import pack
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, edge, face_row
+from ssbtomo.kernels.transport.operator import INLINE, KERNEL, Operator, edge, face_row
 from ssbtomo.kernels.transport.stencil import add_drive, rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
 
@@ -52,7 +52,7 @@ def count_faces(op: Operator, mask: NDArray[np.uint8], near: int, far: int) -> N
         op.codes[k, inner].reshape(rows.shape[0], pitch)[:, 1 : op.size[2] + 1] = rows
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _combine(z: NDArray[Any], p: NDArray[Any], share: float) -> float:
     """Add a share of the old search direction to a plane, ghosts included; return its peak."""
     part = z.dtype.type(share)
@@ -64,7 +64,7 @@ def _combine(z: NDArray[Any], p: NDArray[Any], share: float) -> float:
     return float(peak)
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _curvature(op: Operator, p: NDArray[Any], k: int) -> float:
     """Return a plane's part of the sum of direction × operator × direction."""
     rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
@@ -116,7 +116,7 @@ def direct(
             sums[k - 1, 0] = _curvature(op, z, k - 1)
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _step(
     x: NDArray[np.float64], z: NDArray[Any], p: NDArray[Any], how: tuple[float, float]
 ) -> None:
@@ -128,7 +128,7 @@ def _step(
         p[i] = p.dtype.type(z[i] * scale)
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _residual(
     op: Operator,
     fields: tuple[NDArray[np.float64], NDArray[Any], NDArray[Any]],

@@ -69,7 +69,7 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
     mode = OPEN if medium.mode == MASK and size[axis] == 1 else medium.mode
     inverse = 1 / np.square(np.array(sides.spacing))
     dummy = np.zeros((1, 1), np.uint16)
-    contact = np.zeros((3, 1))
+    contact = None if mode == MASK else np.zeros((3, 1))
     if medium.contact is not None:
         contact = medium.contact.ravel() / np.array(sides.spacing)[:, None]
     wraps = [sides.periodic and a != axis and n > 1 for a, n in enumerate(size)]

@@ -10,10 +10,12 @@ the face, so that the finest grid costs one byte per voxel; coarser grids store 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.halves import widen
@@ -21,6 +23,7 @@ from ssbtomo.kernels.transport.halves import widen
 __all__ = [
     "CONTACT",
     "DEVICE",
+    "INLINE",
     "KERNEL",
     "MASK",
     "OPEN",
@@ -28,6 +31,8 @@ __all__ = [
     "STORED",
     "Operator",
     "across",
+    "in_cells",
+    "in_masks",
     "inside",
     "pitch_of",
     "room",
@@ -55,6 +60,10 @@ DEVICE: dict[str, Any] = _COMMON | {
     "no_cfunc_wrapper": True,
 }
 """How the parts that only passes call are compiled: into them, without doors of their own."""
+INLINE: dict[str, Any] = DEVICE | {"inline": "always"}
+"""The same for parts that are called from one place: part of the caller, compiled once."""
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 class Operator(NamedTuple):
@@ -86,9 +95,10 @@ class Operator(NamedTuple):
         For the first and the last face across the transport axis: 2 where it is held at a
         potential, half a voxel from the centre; 1 where the centres of the ghosts are held;
         0 where nothing passes.
-    contact : ndarray of float64, shape (3, codes²)
+    contact : ndarray of float64, shape (3, codes²), or None
         For each axis, the resistance between two codes beside those of the half voxels
-        (`CONTACT`); else a dummy.
+        (`CONTACT`); None where the finest grid is a mask, else a dummy. By its type passes
+        over masks and over cells are compiled apart (see `in_cells`), each when first used.
     source : ndarray of uint8, shape (Z + 2, area)
         What kind of source each voxel is, in place of the drive by the linear potential; a
         dummy without sources.
@@ -108,7 +118,7 @@ class Operator(NamedTuple):
     gx: NDArray[np.uint16]
     wraps: NDArray[np.int64]
     edges: tuple[float, float]
-    contact: NDArray[np.float64]
+    contact: NDArray[np.float64] | None
     source: NDArray[np.uint8]
     charge: NDArray[np.float64]
 
@@ -182,6 +192,47 @@ def wrap(op: Operator, field: NDArray[Any]) -> None:
             faces[0], faces[-1] = faces[-2], faces[1]
 
 
+def _is_mask(op: Any) -> bool:
+    """Tell whether the type of an operator is that of a mask and its coarse grids."""
+    return isinstance(op.types[op.fields.index("contact")], types.NoneType)
+
+
+def _nothing(op: Any, x: Any, run: Any, sums: Any, work: Any) -> None:
+    """Stand for what is not needed."""
+
+
+def in_cells(kernel: Kernel) -> Kernel:
+    """Compile a part of `stencil` for operators of cells; for those of masks it does nothing.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes what `stencil` takes.
+    """
+
+    def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
+        return _nothing if _is_mask(op) else kernel
+
+    overload(kernel, _COMMON, strict=False, inline="always")(chosen)
+    return kernel
+
+
+def in_masks(kernel: Kernel) -> Kernel:
+    """Compile a part of `stencil` for operators of masks; for those of cells it does nothing.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes what `stencil` takes.
+    """
+
+    def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
+        return kernel if _is_mask(op) else _nothing
+
+    overload(kernel, _COMMON, strict=False, inline="always")(chosen)
+    return kernel
+
+
 @njit(**DEVICE)
 def edge(op: Operator, axis: int, index: int) -> float:
     """Return 1 over the voxels between the potentials on both sides of a face."""
@@ -201,9 +252,8 @@ def join(mode: int, near: float, far: float) -> float:
     return near + far if near > 0.0 and far > 0.0 else 0.0
 
 
-@njit(**DEVICE)
 def across(
-    table: NDArray[np.float64], contact: NDArray[np.float64], axis: int, here: int, there: int
+    table: NDArray[np.float64], contact: NDArray[np.float64] | None, axis: int, here: int, there: int
 ) -> float:
     """Return the table value of a code, and the resistance of its contact with another.
 
@@ -216,10 +266,23 @@ def across(
     here, there : int
         The two codes; the table value is that of the second.
     """
-    if contact.shape[1] == 1:
+    if contact is None or contact.shape[1] == 1:
         return float(table[there])
     codes = int(np.sqrt(contact.shape[1]))
     return float(table[there] + contact[axis, here * codes + there])
+
+
+def _simply(table: Any, contact: Any, axis: int, here: int, there: int) -> float:
+    """Do `across` without contacts."""
+    return float(table[there])
+
+
+def _across(table: Any, contact: Any, axis: Any, here: Any, there: Any) -> Callable[..., float]:
+    """Choose `across` by the type of the contacts."""
+    return _simply if isinstance(contact, types.NoneType) else across
+
+
+overload(across, _COMMON, strict=False)(_across)
 
 
 @njit(**DEVICE)

@@ -16,11 +16,14 @@ from ssbtomo.kernels.transport.halves import widen
 from ssbtomo.kernels.transport.operator import (
     CONTACT,
     DEVICE,
+    INLINE,
     MASK,
     OPEN,
     STORED,
     Operator,
     across,
+    in_cells,
+    in_masks,
     join,
 )
 
@@ -90,7 +93,7 @@ def _add_faces(
             diagonal[i] += g
 
 
-@njit(**DEVICE)
+@in_cells
 def _sums_cells(
     op: Operator,
     x: NDArray[Any],
@@ -123,7 +126,7 @@ def _sums_cells(
     _add_electrodes(op, run, here, sums[1])
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _add_electrodes(op: Operator, run: Run, here: NDArray[Any], diagonal: NDArray[Any]) -> None:
     """Count the faces on the electrodes once more where they are half a voxel away."""
     k, first, last = run
@@ -142,9 +145,13 @@ def _add_electrodes(op: Operator, run: Run, here: NDArray[Any], diagonal: NDArra
             diagonal[start + nx] += weight * join(op.mode, here[start + nx], here[start + nx])
 
 
-@njit(**DEVICE)
+@in_masks
 def _sums_mask(
-    op: Operator, x: NDArray[Any], run: Run, sums: tuple[NDArray[Any], NDArray[Any]]
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
 ) -> None:
     """Do `stencil` where one phase conducts: counts of open faces tell the diagonal."""
     k, first, last = run
@@ -166,7 +173,7 @@ def _sums_mask(
         diagonal[i] = vertical + wx * np.uint8(code >> 4)
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _sums_stored(
     op: Operator, x: NDArray[Any], run: Run, sums: tuple[NDArray[Any], NDArray[Any]]
 ) -> None:
@@ -223,7 +230,7 @@ def stencil(
         Room for two runs, the first with a row before and after.
     """
     if op.mode == MASK:
-        _sums_mask(op, x, run, sums)
+        _sums_mask(op, x, run, sums, work)
     elif op.mode == STORED:
         _sums_stored(op, x, run, sums)
     else:

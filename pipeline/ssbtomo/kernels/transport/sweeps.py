@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.halves import pack, widen
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, face_row
+from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, Operator, face_row
 from ssbtomo.kernels.transport.stencil import rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
 
@@ -28,7 +28,7 @@ Fields = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 Pair = tuple[int, int]
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _wrap_plane(op: Operator, plane: NDArray[Any]) -> None:
     """Refresh the ghosts of a plane whose sides are joined."""
     _, ny, nx = op.size
@@ -54,7 +54,7 @@ def _factors(grids: Grids) -> tuple[int, int, int]:
     )
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _relax(
     sums: tuple[NDArray[Any], NDArray[Any]],
     right: NDArray[Any],
@@ -74,7 +74,7 @@ def _relax(
     return float(part)
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _begin(diagonal: NDArray[Any], right: NDArray[Any], x: NDArray[Any], parity: int) -> None:
     """Solve every other voxel of a run against a zero field; zero the rest."""
     zero = x.dtype.type(0)
@@ -83,7 +83,7 @@ def _begin(diagonal: NDArray[Any], right: NDArray[Any], x: NDArray[Any], parity:
         x[i] = widen(right[i]) / diagonal[i] if mine else zero
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _spread(
     grids: Grids, coarse: NDArray[Any], run: tuple[int, int, int], out: NDArray[Any]
 ) -> None:
@@ -107,7 +107,7 @@ def _spread(
             into[nx] = row[(nx + 1) // 2]
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _correct(diagonal: NDArray[Any], step: NDArray[Any], x: NDArray[Any]) -> None:
     """Add the coarse correction to the conducting voxels of a run."""
     zero = x.dtype.type(0)
@@ -115,7 +115,7 @@ def _correct(diagonal: NDArray[Any], step: NDArray[Any], x: NDArray[Any]) -> Non
         x[i] += step[i] if diagonal[i] > zero else zero
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _smooth_plane(grids: Grids, fields: Fields, k: int, step: Pair) -> float:
     """Do one step of `smooth` on a plane; return the plane's sum of right × field."""
     op = grids[0]
@@ -203,7 +203,7 @@ def restrict(grids: Grids, fields: Fields, near: int, far: int) -> None:
             _collect(grids, rest, (first // pitch, last // pitch), coarse[big_k])
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _add_residual(
     sums: tuple[NDArray[Any], NDArray[Any]],
     right: NDArray[Any],
@@ -217,7 +217,7 @@ def _add_residual(
         rest[i] += left if diagonal[i] > zero else zero
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _collect(grids: Grids, rest: NDArray[Any], rows: Pair, out: NDArray[Any]) -> None:
     """Add up the residual of some rows over the cells of coarse rows."""
     op, below = grids
@@ -285,7 +285,7 @@ def coarsen(
             below.gx[big_k][at] = pack(below.gx[big_k], sums[2, at])
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _gather(
     grids: Grids, big_j: int, ratio: float, row: NDArray[np.float64], out: NDArray[np.float32]
 ) -> None:
@@ -297,7 +297,7 @@ def _gather(
         into[(i + fx - 1) // fx] += ratio * row[i]
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _pick(
     grids: Grids,
     big_j: int,
@@ -345,7 +345,7 @@ def assemble(op: Operator, axis: int, matrix: NDArray[np.float64]) -> None:
                     _couple(matrix, near, near + stride - size * stride, row[i])
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _couple(matrix: NDArray[np.float64], near: int, far: int, g: float) -> None:
     matrix[near, near] += g
     matrix[far, far] += g
