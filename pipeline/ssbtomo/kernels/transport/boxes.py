@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, MASK, OPEN, Operator
+from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, MASK, OPEN, Operator
 
 __all__ = [
     "BOX",
@@ -245,7 +245,7 @@ def split(op: Operator, boxes: Boxes, number: NDArray[np.int64], near: int, far:
         number[index] = found
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _clear(op: Operator, pieces: NDArray[np.uint16], box: tuple[int, ...]) -> None:
     """Set the piece of each voxel of a box to none."""
     for k in range(box[0], box[1]):

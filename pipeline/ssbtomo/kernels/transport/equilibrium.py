@@ -27,7 +27,7 @@ from ssbtomo.kernels.transport.boxes import (
     reach,
     spot_of,
 )
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, across, join
+from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, Operator, across, join
 from ssbtomo.kernels.transport.stencil import add_drive, stencil
 
 __all__ = ["leftover", "route", "survey"]
@@ -74,7 +74,7 @@ def leftover(op: Operator, x: NDArray[np.float64], strip: Strip, rest: NDArray[n
                 net[i] = net[i] - sums[i] * here[i] if sums[i] > 0.0 else 0.0
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _beyond(op: Operator, counts: tuple[int, int, int], index: int, side: int) -> tuple[int, int]:
     """Return the box on a side of a box, and the steps along the axis to its voxels."""
     axis, ahead = side >> 1, 2 * (side & 1) - 1
@@ -92,7 +92,7 @@ def _beyond(op: Operator, counts: tuple[int, int, int], index: int, side: int) -
 def _contacts(op: Operator, boxes: Boxes, where: tuple[int, tuple[int, ...]], out: Contacts) -> int:
     """List the faces where pieces of a box touch others; return how many."""
     index, box = where
-    count = np.int64(0)
+    count, span = np.int64(0), np.empty(6, np.int64)
     for turn in range(9):
         # Six sides of the box, then within it along each axis where classes differ.
         side = turn if turn < 6 else 2 * (turn - 6) + 1
@@ -100,24 +100,24 @@ def _contacts(op: Operator, boxes: Boxes, where: tuple[int, tuple[int, ...]], ou
         other, step = (index, 1) if within else _beyond(op, boxes.counts, index, side)
         if other == _NOTHING or (within and not boxes.mixed):
             continue
-        low, high = np.array(box[::2]), np.array(box[1::2])
+        for end in range(6):
+            span[end] = box[end]
         if within:
-            high[axis] -= 1
+            span[2 * axis + 1] -= 1
         elif side & 1:
-            low[axis] = high[axis] - 1
+            span[2 * axis] = span[2 * axis + 1] - 1
         else:
-            high[axis] = low[axis] + 1
-        span = (low[0], high[0], low[1], high[1], low[2], high[2])
+            span[2 * axis + 1] = span[2 * axis] + 1
         count = _touch(op, boxes, (index, other, side, step), (box, span), (out, count))
     return count
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _touch(
     op: Operator,
     boxes: Boxes,
     how: tuple[int, int, int, int],
-    where: tuple[tuple[int, ...], tuple[int, ...]],
+    where: tuple[tuple[int, ...], NDArray[np.int64]],
     found: tuple[Contacts, int],
 ) -> int:
     """Add to a list the faces on one side of some voxels of a box."""
@@ -152,7 +152,7 @@ def _touch(
     return count
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _link(links: Links, one: int, two: int, g: float) -> Links:
     """Add a conductance between two pieces to a list that grows."""
     pairs, values, count = links
@@ -218,7 +218,7 @@ def survey(
     return links[0][: links[2]], links[1][: links[2]], moment
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _sum_up(
     op: Operator,
     boxes: Boxes,
@@ -301,7 +301,7 @@ def route(
     return own, arrived
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _exchange(
     found: tuple[Contacts, int],
     heap: NDArray[np.float64],
@@ -328,7 +328,7 @@ def _exchange(
     return own, arrived
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _carry(
     op: Operator,
     local: tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8]],

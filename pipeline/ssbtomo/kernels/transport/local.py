@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, edge, face_row
+from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, Operator, edge, face_row
 from ssbtomo.kernels.transport.potential import slice_axes
 from ssbtomo.kernels.transport.team import Team
 
@@ -57,7 +57,7 @@ def _currents(
         out[i] = row[i] * (here[i] - there[i] + drop)
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _share(op: Operator, where: tuple[int, int, int], current: float, g: float) -> float:
     """Return what a face dissipates in the voxel on one side of it: all of an outer face."""
     axis, index, _ = where

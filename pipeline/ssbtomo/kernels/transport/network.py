@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL
+from ssbtomo.kernels.transport.operator import INLINE, KERNEL
 
 __all__ = ["settle"]
 
@@ -34,8 +34,10 @@ def settle(
     """
     surplus, ends, classes = nodes
     order = np.empty(level.size, np.int64)
-    tail = deepest = 0
-    for allowed in range(int(classes.max()) + 1):
+    tail = deepest = worst = 0
+    for a in range(level.size):
+        worst = max(worst, int(classes[a]))
+    for allowed in range(worst + 1):
         head, depth = tail, deepest + 1
         for a in range(level.size):
             free = level[a] == 0 and classes[a] <= allowed
@@ -52,7 +54,7 @@ def settle(
         _give(graph, (surplus, ends), level, order[entry])
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _touches(
     graph: Graph,
     level: NDArray[np.int64],
@@ -67,7 +69,7 @@ def _touches(
     return found
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _grow(
     graph: Graph,
     nodes: tuple[NDArray[np.int64], NDArray[np.uint8], int],
@@ -90,7 +92,7 @@ def _grow(
     return tail
 
 
-@njit(**DEVICE)
+@njit(**INLINE)
 def _give(
     graph: Graph,
     nodes: tuple[NDArray[np.float64], NDArray[np.float64]],
