@@ -22,6 +22,8 @@ __all__ = ["Gradients", "Outcome", "iterate", "run_down"]
 _LIMIT = 2000
 _STALL = 100
 """Iterations without progress after which a solve counts as stalled."""
+_GAIN = 0.01
+"""What must be gained meanwhile, over the tolerance: pockets behind poor conductors take long."""
 _FLOOR = 1e-12
 """Relative residual below which float64 has nothing more to say."""
 _ROUNDING = 1e-12
@@ -125,7 +127,8 @@ def run_down(run: Gradients) -> bool:
         if steering.keep is not None:
             steering.keep(run.checkpoint())
         done = run.is_certain()
-        if run.relative < 0.5 * seen[0] or abs(run.energy - seen[1]) > 1e-3 * seen[1]:
+        gained = abs(run.energy - seen[1]) > _GAIN * steering.tolerance * abs(seen[1])
+        if run.relative < 0.5 * seen[0] or gained:
             moved, seen = run.count, (min(seen[0], run.relative), run.energy)
         if run.relative <= _FLOOR:
             break
