@@ -134,3 +134,26 @@ def test_contacts_and_fractions_exclude_each_other():
     labels = np.ones((3, 3, 3), np.uint8)
     with pytest.raises(InputDataError, match="fractions"):
         solve(labels, CUBE, 0, {1: 1.0}, fractions=labels * 0.5, contacts={(1, 2): 1.0})
+
+
+def test_pockets_behind_poor_conductors_do_not_look_like_a_stall() -> None:
+    """The residual hardly falls while such pockets fill, but the energy does."""
+    rng = np.random.default_rng(101)
+    labels = np.searchsorted(
+        np.linspace(-1, 1, 4)[1:-1], gaussian_filter(rng.standard_normal((13, 32, 24)), 0.7)
+    ).astype(np.uint8)
+    conductivities = {0: 0.0035, 1: 5.5e-7, 2: 0.92}
+    found = solve(labels, (2.0, 1.0, 1.0), 0, conductivities, convention="porespy")
+    lower, upper = found.energy_bounds
+    assert not found.warnings
+    assert upper - lower <= 1e-5 * upper  # ten times the default tolerance
+
+
+def test_poor_voxels_that_are_held_may_give_less_than_one() -> None:
+    """They count in the mean, but their own resistance does not."""
+    labels = np.full((4, 3, 3), 1, np.uint8)
+    labels[[0, -1]] = 2
+    found = solve(labels, (1.0, 1.0, 1.0), 0, {1: 1.0, 2: 0.8}, convention="porespy")
+    # Three faces: two of resistance 0.5 + 0.625, one of 1; the mean conductivity is 0.9.
+    assert found.effective == pytest.approx(3 / 3.25, rel=1e-9)
+    assert found.tau == pytest.approx(0.9 * 3.25 / 3, rel=1e-9)

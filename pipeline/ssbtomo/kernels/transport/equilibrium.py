@@ -109,7 +109,7 @@ def _contacts(op: Operator, boxes: Boxes, where: tuple[int, tuple[int, ...]], ou
         else:
             span[2 * axis + 1] = span[2 * axis] + 1
         count = _touch(op, boxes, (index, other, side, step), (box, span), (out, count))
-    return count
+    return int(count)
 
 
 @njit(**INLINE)

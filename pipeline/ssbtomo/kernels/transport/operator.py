@@ -53,6 +53,7 @@ CONTACT = 4
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Floating-point freedom: sums may be reordered; inf and nan stay what they are."""
 _COMMON: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+_FREE: Any = _COMMON
 KERNEL: dict[str, Any] = _COMMON | {"cache": True}
 """How the passes are compiled; see `team` for how they run in parallel."""
 DEVICE: dict[str, Any] = _COMMON | {
@@ -213,7 +214,7 @@ def in_cells(kernel: Kernel) -> Kernel:
     def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
         return _nothing if _is_mask(op) else kernel
 
-    overload(kernel, _COMMON, strict=False, inline="always")(chosen)
+    overload(kernel, _FREE, strict=False, inline="always")(chosen)
     return kernel
 
 
@@ -229,7 +230,7 @@ def in_masks(kernel: Kernel) -> Kernel:
     def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
         return kernel if _is_mask(op) else _nothing
 
-    overload(kernel, _COMMON, strict=False, inline="always")(chosen)
+    overload(kernel, _FREE, strict=False, inline="always")(chosen)
     return kernel
 
 
@@ -253,7 +254,11 @@ def join(mode: int, near: float, far: float) -> float:
 
 
 def across(
-    table: NDArray[np.float64], contact: NDArray[np.float64] | None, axis: int, here: int, there: int
+    table: NDArray[np.float64],
+    contact: NDArray[np.float64] | None,
+    axis: int,
+    here: int,
+    there: int,
 ) -> float:
     """Return the table value of a code, and the resistance of its contact with another.
 
@@ -282,7 +287,7 @@ def _across(table: Any, contact: Any, axis: Any, here: Any, there: Any) -> Calla
     return _simply if isinstance(contact, types.NoneType) else across
 
 
-overload(across, _COMMON, strict=False)(_across)
+overload(across, _FREE, strict=False)(_across)
 
 
 @njit(**DEVICE)

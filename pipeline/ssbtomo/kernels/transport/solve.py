@@ -180,7 +180,9 @@ def solve(  # noqa: PLR0913 - all but four are options
         deviation = first_deviation(op, start, storage)
         outcome = iterate(op, Multigrid(op, spacing, team, precision(medium)), deviation, steering)
         local = localized(op, deviation, spacing, team) if keep_maps else None
-    doubts = _judge(outcome, medium.mean / outcome.effective)
+    least = medium.mean / outcome.effective
+    # Held voxels count in the mean, but not in the resistance: no law says 1 there.
+    doubts = _judge(outcome, max(least, 1.0) if kind.centres else least)
     longer = labels.shape[axis] / (labels.shape[axis] - 1) if kind.whole else 1.0
     effective = outcome.effective * longer
     lower, upper = outcome.bounds
