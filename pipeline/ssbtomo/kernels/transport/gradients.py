@@ -32,7 +32,7 @@ _IDLE = 0.1
 """What an iteration gains, over the tolerance, below which it may pause or be at its end."""
 _PATIENCE = 4
 """Iterations from one look at the bounds to the next while it pauses."""
-_WIDER = 10.0
+_WIDER = 25.0
 """The distance of the bounds over the error of the upper one, as first expected."""
 
 
