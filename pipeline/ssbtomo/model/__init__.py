@@ -5,6 +5,7 @@ from ssbtomo.model.recipe import Recipe, Sample, SampleRecipe
 from ssbtomo.model.sections import (
     MEASURES,
     Denoise,
+    Graded,
     Phase,
     Quantify,
     Range,
@@ -18,6 +19,7 @@ from ssbtomo.model.sections import (
 __all__ = [
     "MEASURES",
     "Denoise",
+    "Graded",
     "Phase",
     "Quantify",
     "Range",

@@ -9,18 +9,28 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Instances": "touching",
+    "LithiumOrVoid": "told_apart",
+    "Regular": "regular",
     "Segmentation": "segmentation",
     "Segmenter": "volumes",
     "gaussian_mixture": "verbs",
+    "instances": "touching",
+    "lithium_or_void": "told_apart",
     "multi_otsu": "verbs",
     "remove_small_objects": "verbs",
     "repair_partial_volume": "verbs",
     "segment_volume": "volumes",
 }
 __all__ = [
+    "Instances",
+    "LithiumOrVoid",
+    "Regular",
     "Segmentation",
     "Segmenter",
     "gaussian_mixture",
+    "instances",
+    "lithium_or_void",
     "multi_otsu",
     "remove_small_objects",
     "repair_partial_volume",

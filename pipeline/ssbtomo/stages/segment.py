@@ -22,9 +22,12 @@ from ssbtomo.model import Phase, Range
 from ssbtomo.model import Segment as Section
 from ssbtomo.palette import phase_colors
 from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.regular import Regular
 from ssbtomo.segment.segmentation import Segmentation
 from ssbtomo.segment.volumes import Method, Segmenter
 from ssbtomo.stages.desk import Desk, Facts
+from ssbtomo.stages.low_absorbing import answer, places_of, says
+from ssbtomo.units import format_length
 
 __all__ = ["Segment", "variant_store"]
 
@@ -50,6 +53,15 @@ def variant_store(desk: Desk, variant: str) -> Path:
     return desk.work / "variants" / f"{variant.replace(' ', '-')}.ome.zarr"
 
 
+_REGULAR = {
+    "none": "",
+    "potts": " Labels were regularised with a Potts model by iterated conditional modes [@besag1986].",
+    "hysteresis": " Voxels near a threshold went to the brighter phase where they are joined to "
+    "voxels surely above it.",
+    "watershed": " Voxels near a threshold were reached by flooding the gradient magnitude from "
+    "those far from it [@vincent1991].",
+}
+_ASKED_BYTES = 75.0  # where lithium and void are asked about: smoothing inside the class
 _BLOCK_BYTES = 26.0  # per voxel of a block in flight with its halo
 
 
@@ -83,6 +95,16 @@ class Segment:
             "phases": [phase.model_dump(mode="json") for phase in self.phases],
         }
 
+    @property
+    def regular(self) -> Regular | None:
+        """How voxels near a threshold are decided, where that is asked for."""
+        section = self.section
+        if section.regularise == "none":
+            return None
+        return Regular(
+            section.regularise, section.potts_strength, section.potts_sweeps, section.band
+        )
+
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         repaired = self.section.repair and self.section.method != "labels"
@@ -90,7 +112,10 @@ class Segment:
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        return _BLOCK_BYTES if self.section.method != "labels" else 4.0 * itemsize, 0.0
+        if self.section.method == "labels":
+            return 4.0 * itemsize, 0.0
+        asked = places_of(self.phases, self.section.lithium) is not None
+        return _ASKED_BYTES if asked else _BLOCK_BYTES, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
@@ -99,6 +124,9 @@ class Segment:
         try:
             if method == "labels":
                 return self._labelled(desk, image)
+            places = places_of(self.phases, self.section.lithium)
+            if places is not None:
+                return answer(self, desk, image, places, method)
             return self._thresholded(desk, image, method)
         finally:
             desk.clear_scratch()
@@ -118,8 +146,8 @@ class Segment:
                 f"value {_few(strange)}",
                 hint="give every value a phase: phases: [{name: void, value: 0}, ...]",
             )
-        self._all_present(desk, [counts.get(value, 0) for value in values])
-        with self._store(desk, None) as (sink, markers):
+        self.all_present(desk, [counts.get(value, 0) for value in values])
+        with self.store(desk, None) as (sink, markers):
             relabel = partial(_relabelled, values=values)
             halo_map(relabel, image, sink, desk.grid, desk.engine, markers=markers)
         table = {"grey": present, "count": [counts[value] for value in present]}
@@ -136,34 +164,65 @@ class Segment:
         segmenter = Segmenter.prepare(
             image, desk.spacing, len(self.phases),
             method=method, thresholds=self.section.thresholds,
-            repair=self.section.repair, smallest_object=self.section.smallest_object,
+            repair=self.section.repair, regular=self.regular, smallest_object=self.section.smallest_object,
             histogram=histogram, bench=bench, cancelled=desk.cancelled,
         )  # fmt: skip
         shifted = dict(self._variants())
-        with self._store(desk, None) as (sink, markers):
+        with self.store(desk, None) as (sink, markers):
             found = segmenter.segment(sink=sink, markers=markers)
-            counts = self._counts(desk, sink)
-            self._all_present(desk, counts)
+            counts = self.count(desk, sink)
+            self.all_present(desk, counts)
         for done, (variant, shift) in enumerate(shifted.items(), start=1):
             desk.check_cancelled()
             desk.tell(done, len(shifted) + 1)
-            with self._store(desk, variant) as (sink, markers):
+            with self.store(desk, variant) as (sink, markers):
                 segmenter.labels(shift, sink=sink, markers=markers)
         return {
             "variants": list(shifted),
             "stores": ["phases"],
             "warnings": list(found.warnings),
             "thresholds": list(found.thresholds),
+            "film_limit_um": found.film_limit_voxels * min(desk.spacing)
+            if found.repaired
+            else None,
             "fractions": [count / float(np.prod(desk.shape)) for count in counts],
-            "tables": self._tables(found, histogram),
+            "tables": self.tables(found, histogram),
         }
 
-    def _counts(self, desk: Desk, labels: Source) -> list[int]:
+    def count(self, desk: Desk, labels: Source) -> list[int]:
+        """Count the voxels of each phase.
+
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+        labels : Source
+            Its labels.
+
+        Returns
+        -------
+        list of int
+            By label.
+        """
         kernel = partial(_count_labels, phases=len(self.phases))
         parts = tally(kernel, labels, desk.grid, desk.engine)
         return [int(count) for count in np.sum(parts, axis=0)]
 
-    def _all_present(self, desk: Desk, counts: list[int]) -> None:
+    def all_present(self, desk: Desk, counts: list[int]) -> None:
+        """Make sure that each phase has a voxel.
+
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+        counts : list of int
+            Voxels of each phase.
+
+        Raises
+        ------
+        PhaseMissingError
+            If one has none.
+        """
         absent = [p.name for p, n in zip(self.phases, counts, strict=True) if n == 0]
         if absent:
             raise PhaseMissingError(
@@ -180,8 +239,23 @@ class Segment:
                 yield f"threshold {k + 1} {word}", (k, sign * self.range.shift)
 
     @contextmanager
-    def _store(self, desk: Desk, variant: str | None) -> Iterator[tuple[Sink, Markers]]:
-        """Give a store to write labels to, with its markers; then put it in its place."""
+    def store(self, desk: Desk, variant: str | None) -> Iterator[tuple[Sink, Markers]]:
+        """Give a store to write labels to, with its markers; then put it in its place.
+
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+        variant : str or None
+            Of the segmentation; ``None`` for the chosen one.
+
+        Yields
+        ------
+        sink : Sink
+            What is written.
+        markers : Markers
+            Of its finished blocks.
+        """
         draft = "phases" if variant is None else f"variant-{variant.replace(' ', '-')}"
         colors = phase_colors((phase.name, phase.role) for phase in self.phases)
         names = {phase.name: label for label, phase in enumerate(self.phases)}
@@ -194,7 +268,21 @@ class Segment:
             io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish(draft, None if variant is None else variant_store(desk, variant))
 
-    def _tables(self, found: Segmentation, histogram: Histogram) -> dict[str, Any]:
+    def tables(self, found: Segmentation, histogram: Histogram) -> dict[str, Any]:
+        """Table the histogram, the thresholds and the grey values of the phases.
+
+        Parameters
+        ----------
+        found : Segmentation
+            What was found.
+        histogram : Histogram
+            Of the volume.
+
+        Returns
+        -------
+        dict
+            Columns by table.
+        """
         counts, grey = _drawn(histogram)
         names = [phase.name for phase in self.phases]
         chosen, means = found.thresholds, found.class_means
@@ -242,18 +330,31 @@ class Segment:
             "its two phases [@pietsch2018]."
         )
         return (
-            f"{len(self.phases)} phases were segmented with {how} ({values})."
+            f"{len(facts.get('phases', self.phases))} phases were segmented with {how} ({values})."
             + (repair if self.section.repair else "")
+            + _film_limit(facts)
+            + _REGULAR[self.section.regularise]
             + (small if self.section.smallest_object else "")
+            + says(facts, self.section.lithium)
             + (spread if self.range.shift else "")
         )
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
         keys = {"multi-otsu": ("liao2001",), "gaussian-mixture": ("dempster1977",)}
-        repaired = ("vincent1991",) if self.section.repair else ()
+        flooded = self.section.repair or self.section.regularise == "watershed"
+        repaired = ("vincent1991",) if flooded else ()
+        if self.section.regularise == "potts":
+            repaired = ("besag1986",)
         ranged = ("pietsch2018",) if self.range.shift else ()
         return (*keys.get(self.section.method, ()), *repaired, *ranged)
+
+
+def _film_limit(facts: Facts) -> str:
+    limit = facts.get("film_limit_um")
+    if limit is None:
+        return ""
+    return f" Films of a middle phase thinner than {format_length(limit)} count as blur."
 
 
 def _drawn(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -19,6 +19,7 @@ _HOME = {
     "DetectorFaults": "scans",
     "FibSemOptics": "optics",
     "KnownShape": "answers",
+    "LithiumScan": "lithium",
     "Phantom": "answers",
     "Truth": "answers",
     "ball_volume": "scans",
@@ -26,6 +27,7 @@ _HOME = {
     "expose": "scans",
     "project_balls": "scans",
     "project_volume": "scans",
+    "lithium_scan": "lithium",
     "write_sample": "samples",
 }
 _NAMES = (*_HOME, *_MODULES)

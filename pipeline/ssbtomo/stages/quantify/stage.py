@@ -20,11 +20,14 @@ from ssbtomo.model import MEASURES
 from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement, with_ranges
 from ssbtomo.stages.desk import Desk, Facts, write_json
+from ssbtomo.stages.low_absorbing import MERGED
+from ssbtomo.stages.quantify.bounds import bounded, read_as, readings
 from ssbtomo.stages.quantify.connection import measure_connection
 from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
+from ssbtomo.stages.quantify.graded import measure_graded
 from ssbtomo.stages.quantify.interfaces import measure_interfaces
 from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
@@ -41,6 +44,7 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
     "correlation": measure_correlation,
     "transport": measure_transport,
     "particles": measure_particles,
+    "graded": measure_graded,
     "interfaces": measure_interfaces,
     "pores": measure_pores,
     "cracks": measure_cracks,
@@ -48,14 +52,14 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
-    "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
+    "transport": 32.0, "particles": 1.0, "graded": 0.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
 #: Bytes per voxel of a block in flight with its halo.
 _BLOCK_BYTES = {
     "fractions": 6.0, "contacts": 6.0, "connectivity": 5.0, "correlation": 4.0,
-    "transport": 0.0, "particles": 16.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
+    "transport": 0.0, "particles": 16.0, "graded": 40.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
 }  # fmt: skip
 #: What distances hold of a slab where they are too long for halos: labels, mask and offsets.
 _SLAB_BYTES = 6.0
@@ -77,6 +81,8 @@ _SAYS = {
     "of transport.",
     "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
     "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
+    "graded": "Compositions are grey values between two end members, smoothed inside the phase "
+    "and away from its edges.",
     "interfaces": "Coverage, contact patches and the contacts that take part follow from the same "
     "weighted faces, particle by particle; electrolyte takes part where it is joined to the "
     "separator's face of the volume, active material where it is joined to the collector's "
@@ -145,12 +151,19 @@ class Quantify:
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
         variants = desk.facts["segment"]["variants"]
+        extremes = readings(desk)
+        if extremes:
+            told = desk.facts["segment"]["lithium"]
+            desk = read_as(desk, MERGED, {told["lithium"]: MERGED, told["void"]: MERGED})
         done = count(1)
-        total = (len(variants) + 1) * len(self.section.measures)
+        total = (len(variants) + len(extremes) + 1) * len(self.section.measures)
         tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
         base, tables = self._all(desk, None, tell)
         shifted = {variant: self._all(desk, variant, tell)[0] for variant in variants}
         values = with_ranges(base, list(shifted.values()))
+        if extremes:
+            read = {name: self._all(other, None, tell, name)[0] for name, other in extremes.items()}
+            values = bounded(values, read, told)
         return {
             "measurements": [_plain(item) for item in values],
             "tables": tables,
@@ -158,23 +171,23 @@ class Quantify:
         }
 
     def _all(
-        self, desk: Desk, variant: str | None, tell: Callable[[], None]
+        self, desk: Desk, variant: str | None, tell: Callable[[], None], reading: str = ""
     ) -> tuple[list[Measurement], dict[str, Any]]:
+        kept = reading or variant or "base"
         path = desk.store("phases") if variant is None else variant_store(desk, variant)
         waiting = [
             group
             for group in ADDITIVE
-            if group in self.section.measures
-            and not self._part(desk, variant or "base", group).is_file()
+            if group in self.section.measures and not self._part(desk, kept, group).is_file()
         ]
         labels = io.ome_zarr.open_array(path)
         counted = cache(partial(OneRead.of, labels, desk, waiting))
-        subject = Subject(labels, desk, full=variant is None, counted=counted)
+        subject = Subject(labels, desk, full=kept == "base", counted=counted)
         measured: list[Measurement] = []
         tables: dict[str, Any] = {}
         for group in (g for g in MEASURES if g in self.section.measures):
             desk.check_cancelled()
-            part = self._part(desk, variant or "base", group)
+            part = self._part(desk, kept, group)
             if not part.is_file():
                 write_json(part, _frozen(_measured(group, subject), desk.name))
             content = json.loads(part.read_text("utf-8"))
@@ -192,7 +205,9 @@ class Quantify:
 
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as sentences for a paper."""
-        told = [_SAYS[group] for group in MEASURES if group in self.section.measures]
+        groups = [group for group in MEASURES if group in self.section.measures]
+        graded = any(item["quantity"] == "graded_mean" for item in facts["measurements"])
+        told = [_SAYS[group] for group in groups if group != "graded" or graded]
         return " ".join(told + self._transport())
 
     def _transport(self) -> list[str]:
