@@ -128,7 +128,8 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     folder = results_folder()
     gone = (
         "histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation",
-        "contact_profiles", "particles", "gaps", "representative",
+        "contact_profiles", "particles", "gaps", "representative", "graded_histogram",
+        "graded_profiles",
     )  # fmt: skip
     for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()
