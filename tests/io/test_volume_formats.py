@@ -11,7 +11,14 @@ import h5py
 import numpy as np
 import pytest
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError, SsbtomoError, VoxelSizeError
+from ssbtomo.errors import (
+    AxisError,
+    FormatError,
+    InputDataError,
+    ProjectionsError,
+    SsbtomoError,
+    VoxelSizeError,
+)
 from ssbtomo.io import formats, open_projections, open_volume
 
 EDGES = {

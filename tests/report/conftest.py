@@ -184,6 +184,19 @@ def _tables(
         for k, share in enumerate((labels == value).mean(axis=tuple(j for j in range(3) if j != i)))
     ]
     tables["profiles"] = pd.DataFrame(profiles)
+    tables["graded_histogram"] = pd.DataFrame(
+        {"sample": name, "phase": phases[2], "value": np.linspace(0, 1, 21), "fraction": 1 / 21}
+    )
+    tables["graded_profiles"] = pd.DataFrame(
+        {
+            "sample": name,
+            "axis": "z",
+            "position_um": (np.arange(12) + 0.5) * SPACING[0],
+            "phase": phases[2],
+            "mean": np.linspace(0.2, 0.7, 12),
+            "sd": 0.1,
+        }
+    )
     sizes = []
     for kind, subject, middle in (("particle", phases[2], 0.8), ("pore", phases[0], 0.33)):
         diameter = np.linspace(0.1, 2.4 * middle, 25)

@@ -130,7 +130,7 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
         "histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation",
         "contact_profiles", "particles", "gaps", "representative", "tau_profiles",
         "conductivity_cells", "rotation_axis", "ring_correlation", "tomogram_quality",
-        "ranges", "reliability",
+        "ranges", "reliability", "graded_histogram", "graded_profiles",
     )  # fmt: skip
     for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()

@@ -54,7 +54,8 @@ def test_trained_in_the_run_or_before_the_numbers_are_the_same(place):
     two = runner.run(place / "model.yaml", place / "two")
     saved = (one.path / "models" / "scan.ssbmodel").read_bytes()
     assert saved == (place / "m.ssbmodel").read_bytes()
-    for name in ("results.csv", "tables/training_scores.csv", "tables/training_confusion.csv"):
+    for name in ("results.csv", "tables/training_scores.csv", "tables/training_confusion.csv",
+                 "tables/reliability.csv"):  # fmt: skip
         assert (one.path / name).read_bytes() == (two.path / name).read_bytes()
     found = predict(tifffile.imread(place / "scan.tif"), place / "m.ssbmodel", (0.02, 0.01, 0.01))
     kept = stores(one)
@@ -169,6 +170,8 @@ def test_what_does_not_fit_is_told_before_work_starts(place, source, said):
         "{method: multi-otsu, model: a}",
         "{method: trained, train: {labels: b, trees: 0}}",
         "{method: trained, train: {features: default}}",
+        "{method: trained, model: a, regularise: potts}",
+        "{method: trained, model: a, lithium: {companion: {path: c}}}",
     ],
 )
 def test_recipes_that_contradict_themselves_are_refused(place, segment):

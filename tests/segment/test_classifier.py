@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +117,14 @@ def test_three_phases_are_found(made):
         dice = 2 * np.count_nonzero(one & two) / (np.count_nonzero(one) + np.count_nonzero(two))
         assert dice > 0.94  # 0.965 and more on the benchmark's larger volumes
     assert model.scores["by_slice"]["accuracy"] > 0.9
+    told = pd.DataFrame(model.scores["reliability"])
+    assert (told["voxels"] > 0).all()
+    for kind, key in (("voxels", "out_of_bag"), ("slices", "by_slice")):
+        rows = told[told["left_out"] == kind]
+        scored = np.asarray(model.scores[key]["confusion"])
+        assert rows["voxels"].sum() == scored.sum()
+        right = (rows["accuracy"] * rows["voxels"]).sum()
+        assert right == pytest.approx(np.trace(scored))  # the same voxels, sorted otherwise
 
 
 def test_shine_through_needs_lags():
@@ -327,6 +336,8 @@ def test_trees_that_would_leave_their_arrays_are_refused(model, tmp_path, name, 
         ("scores", []),
         ("scores", {"phases": ["a"]}),
         ("scores", {"phases": ["void", "electrolyte", "active"], "by_slice": {"confusion": 1}}),
+        ("scores", {"phases": ["void", "electrolyte", "active"], "reliability": {"voxels": [1]}}),
+        ("scores", {"phases": ["void", "electrolyte", "active"], "reliability": 3}),
         ("training", {}),
         ("training", {"labelled": {"void": "many"}}),
     ],

@@ -265,7 +265,9 @@ def particle_table(labels: NDArray[np.integer[Any]], spacing: Spacing) -> Table:
         ``y_um``, ``x_um`` (centroid, from the outer corner of the volume), ``z_from`` …
         ``x_to`` (box in voxels, the end not included), ``touches_border``, ``long_um``,
         ``middle_um``, ``short_um`` (axes of the ellipsoid with the same second moments),
-        ``elongation`` (middle / long), ``flatness`` (short / middle).
+        ``elongation`` (middle / long), ``flatness`` (short / middle), ``long_z`` … ``short_x``
+        (unit vectors along these axes; the first component that is not zero is positive; of
+        equal axes any direction).
 
     Notes
     -----
@@ -303,7 +305,8 @@ def particle_rows(names: NDArray[np.int64], found: Moments, spacing: Spacing) ->
     voxels = found.sums[:, 0]
     volume = voxels * float(np.prod(edges))
     z, y, x = found.centroids(edges).T
-    short, middle, long = 2 * np.sqrt(5 * np.linalg.eigvalsh(found.covariances(edges))).T
+    spreads, frames = np.linalg.eigh(found.covariances(edges))
+    short, middle, long = 2 * np.sqrt(5 * spreads).T
     deep = np.repeat(np.asarray(found.shape) > 1, 2)
     table: Table = {
         "particle": names,
@@ -319,7 +322,18 @@ def particle_rows(names: NDArray[np.int64], found: Moments, spacing: Spacing) ->
     table["touches_border"] = np.asarray((found.touching() & deep).any(axis=1))
     table |= {"long_um": long, "middle_um": middle, "short_um": short}
     table |= {"elongation": middle / long, "flatness": short / middle}
+    for name, column in (("long", 2), ("middle", 1), ("short", 0)):
+        for axis, letter in enumerate("zyx"):
+            table[f"{name}_{letter}"] = _upward(frames[:, :, column])[:, axis]
     return table
+
+
+def _upward(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn unit vectors so that the first component that is not zero is positive."""
+    firm = np.where(np.abs(vectors) > 1e-9, vectors, 0.0)
+    first = np.argmax(firm != 0, axis=1)
+    sign = np.where(firm[np.arange(len(firm)), first] < 0, -1.0, 1.0)
+    return np.asarray(vectors * sign[:, None])
 
 
 def weighted_percentile(values: ArrayLike, weights: ArrayLike | None, percent: float) -> float:

@@ -5,6 +5,7 @@ from ssbtomo.model.recipe import Recipe, Sample, SampleRecipe
 from ssbtomo.model.sections import (
     MEASURES,
     Denoise,
+    Graded,
     Phase,
     Quantify,
     Range,
@@ -20,6 +21,7 @@ __all__ = [
     "MEASURES",
     "Conduction",
     "Denoise",
+    "Graded",
     "Phase",
     "Quantify",
     "Range",

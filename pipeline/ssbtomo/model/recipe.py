@@ -58,6 +58,8 @@ class SampleRecipe(Section):
             values = [phase.value for phase in self.phases]
             if None in values or len(set(values)) < len(values):
                 raise ValueError("segment.method: labels needs a distinct `value` for each phase")
+            if any(phase.graded is not None for phase in self.phases):
+                raise ValueError("phases.graded needs grey values; segment.method: labels has none")
         self._known_phases(names)
         return self
 

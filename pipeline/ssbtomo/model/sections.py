@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ssbtomo.model.base import Length, Memory, Section
+from ssbtomo.model.lithium import Lithium
 from ssbtomo.model.networks import Network
 from ssbtomo.model.tomography import Tomography
 from ssbtomo.model.training import Train
@@ -15,6 +16,7 @@ from ssbtomo.model.transport import Conduction
 __all__ = [
     "MEASURES",
     "Denoise",
+    "Graded",
     "Length",
     "Memory",
     "Phase",
@@ -35,6 +37,7 @@ Measure = Literal[
     "correlation",
     "transport",
     "particles",
+    "graded",
     "interfaces",
     "pores",
     "cracks",
@@ -46,10 +49,40 @@ MEASURES: tuple[Measure, ...] = (
     "correlation",
     "transport",
     "particles",
+    "graded",
     "interfaces",
     "pores",
     "cracks",
 )
+
+
+class Graded(Section):
+    """A composition that grey values tell inside a phase, such as the lithiation of tin."""
+
+    zero: float | None = Field(
+        default=None,
+        description="Grey value that stands for 0, such as pristine; the 99th percentile inside "
+        "the phase if absent.",
+    )
+    one: float | None = Field(
+        default=None,
+        description="Grey value that stands for 1, such as fully lithiated; the 1st percentile if "
+        "absent.",
+    )
+    sigma: Length | None = Field(
+        default=None,
+        description="Standard deviation of the smoothing inside the phase; one largest voxel edge if absent.",
+    )
+    margin: Length | None = Field(
+        default=None,
+        description="Voxels nearer to another phase have no value; two largest voxel edges if absent.",
+    )
+
+    @model_validator(mode="after")
+    def _ends_differ(self) -> Self:
+        if self.zero is not None and self.zero == self.one:
+            raise ValueError("`zero` and `one` are the same grey value")
+        return self
 
 
 class Phase(Section):
@@ -66,6 +99,9 @@ class Phase(Section):
     )
     value: int | None = Field(
         default=None, ge=0, description="Its value in the scan, for segment.method: labels."
+    )
+    graded: Graded | None = Field(
+        default=None, description="Measure a composition inside it by grey value."
     )
 
 
@@ -116,6 +152,22 @@ class Segment(Section):
         description="Repair the partial-volume film of the middle phase on edges between a dark "
         "and a bright one.",
     )
+    regularise: Literal["none", "potts", "hysteresis", "watershed"] = Field(
+        default="none",
+        description="Instead of the repair, how voxels near a threshold are decided: by their "
+        "neighbours (potts), by being joined to surely brighter ones (hysteresis), or by growing "
+        "from sure voxels along the gradient (watershed).",
+    )
+    potts_strength: float = Field(
+        default=1.0, gt=0, le=20,
+        description="potts: what an equal neighbour is worth, in units of log likelihood.",
+    )  # fmt: skip
+    potts_sweeps: int = Field(default=6, ge=1, le=16, description="potts: number of sweeps.")
+    band: float = Field(
+        default=0.2, ge=0, lt=0.5,
+        description="hysteresis, watershed: voxels within this share of the distance of two mean "
+        "grey values from the threshold between them are unsure.",
+    )  # fmt: skip
     smallest_object: int = Field(
         default=0, ge=0, description="Pieces of a phase below this many voxels are given away."
     )
@@ -128,6 +180,32 @@ class Segment(Section):
     companions: tuple[str, ...] = Field(
         default=(), description="trained: further channels, registered to the scan."
     )
+    lithium: Lithium = Field(
+        default=Lithium(),
+        description="When lithium and void are told apart, where the recipe has both side by side.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way_to_surfaces(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("regularise", "none") != "none":
+            return {"repair": False, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _repair_or_regularise(self) -> Self:
+        if self.repair and self.regularise != "none":
+            raise ValueError(
+                f"`repair: true` and `regularise: {self.regularise}` exclude each other"
+            )
+        if self.regularise != "none" and self.method in ("labels", "trained"):
+            raise ValueError(f"`regularise` needs thresholds; `method: {self.method}` has none")
+        if self.lithium.files and self.method in ("labels", "trained"):
+            raise ValueError(
+                "`lithium.companion` and `lithium.reference` need thresholds; "
+                f"`method: {self.method}` has none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _thresholds_go_with_their_method(self) -> Self:
@@ -215,6 +293,15 @@ class Quantify(Section):
     particle_phase: str | None = Field(
         default=None, description="Phase split into particles; the active material if absent."
     )
+    particle_depth: Length | None = Field(
+        default=None,
+        description="particles: smallest fall from the radius of the smaller particle to that of the "
+        "neck for the two to be apart; one largest voxel edge if absent.",
+    )
+    particle_neck: float = Field(
+        default=0.85, gt=0, le=1,
+        description="particles: largest ratio of the radius of the neck to that of the smaller particle.",
+    )  # fmt: skip
     pore_phase: str | None = Field(
         default=None, description="Phase whose pores and cracks are measured; the void if absent."
     )

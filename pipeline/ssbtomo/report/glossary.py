@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ssbtomo.report.definition import Definition
 from ssbtomo.report.glossary_interfaces import INTERFACES
+from ssbtomo.report.glossary_segmentation import SEGMENTATION
 
 __all__ = ["GLOSSARY", "TERMS", "Definition"]
 
@@ -278,6 +279,7 @@ GLOSSARY: dict[str, Definition] = {
     **{f"particle_diameter_d{p}": _diameter("particle", p) for p in (10, 50, 90)},
     **{f"pore_diameter_d{p}": _diameter("pore", p) for p in (10, 50, 90)},
     **INTERFACES,
+    **SEGMENTATION,
     "crack_count": Definition(
         "Number of cracks",
         "Connected plate-like parts of the void phase.",

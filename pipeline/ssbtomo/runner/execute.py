@@ -128,8 +128,9 @@ class _Work:
         for planned in self.plan.samples:
             job = planned.job
             desk = Desk(
-                self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block
-            )
+                self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
+                home=self.home,
+            )  # fmt: skip
             digest = hash_of(job.source)
             stages = [
                 story for stage in chain(job.sample) for story in [self._stage(stage, desk, digest)]
@@ -141,7 +142,8 @@ class _Work:
 
     def _stage(self, stage: Stage, desk: Desk, digest: str) -> dict[str, Any]:
         """Do one stage, or take what an earlier run found."""
-        before = [digest, *(facts["fingerprint"] for facts in desk.facts.values())]
+        evidence = [hash_of(self.home / path) for path in desk.sample.segment.lithium.files]
+        before = [digest, *evidence, *(facts["fingerprint"] for facts in desk.facts.values())]
         mark = fingerprint(stage, *before)
         marker = desk.work / f"{stage.name}.done.json"
         facts = _finished(marker, mark, desk)
@@ -239,7 +241,7 @@ def _story(
     planned: SamplePlan, desk: Desk, digest: str, stages: list[dict[str, Any]], home: Path
 ) -> dict[str, Any]:
     sample = planned.job.sample
-    colors = phase_colors((phase.name, phase.role) for phase in sample.phases)
+    colors = phase_colors((phase.name, phase.role) for phase in desk.phases)
     seen = {**desk.facts["ingest"], **desk.facts["reconstruct"]}
     truth = [] if sample.truth is None else read_truth(home / sample.truth)
     return {
@@ -254,8 +256,9 @@ def _story(
         "conditions": {key: str(value) for key, value in sample.conditions.items()},
         "phases": [
             {"name": phase.name, "role": phase.role, "color": colors[phase.name]}
-            for phase in sample.phases
+            for phase in desk.phases
         ],
+        "lithium": desk.facts["segment"].get("lithium"),
         "transport_axis": sample.transport_axis,
         "stack_check": seen["stack_check"],
         "truth": {

@@ -68,6 +68,8 @@ def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
         else:
             _must_exist(path)
             jobs.append(Job(sample.name or _stem(path), path.resolve(), sample))
+        for evidence in sample.segment.lithium.files:
+            _must_exist(folder / evidence)
     _must_differ(jobs)
     return jobs
 

@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Instances": "touching",
+    "LithiumOrVoid": "told_apart",
+    "Regular": "regular",
     "Segmentation": "segmentation",
     "Segmenter": "volumes",
     "Prediction": "prediction",
@@ -16,6 +19,8 @@ _HOME = {
     "TrainingSample": "training",
     "VoxelModel": "voxel_model",
     "gaussian_mixture": "verbs",
+    "instances": "touching",
+    "lithium_or_void": "told_apart",
     "multi_otsu": "verbs",
     "predict": "prediction",
     "read_scribbles": "scribbles",
@@ -29,13 +34,18 @@ _HOME = {
     "train": "training",
 }
 __all__ = [
+    "Instances",
+    "LithiumOrVoid",
     "Prediction",
+    "Regular",
     "Scribbles",
     "Segmentation",
     "Segmenter",
     "TrainingSample",
     "VoxelModel",
     "gaussian_mixture",
+    "instances",
+    "lithium_or_void",
     "multi_otsu",
     "number_ranges",
     "predict",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.calibration import reliability_table
 from ssbtomo.kernels.feature_list import Feature
 from ssbtomo.kernels.forest import Forest, Logistic
 
@@ -18,6 +19,7 @@ __all__ = ["Learner", "Learnt", "flattened", "learnt_scores"]
 Float = NDArray[np.float32]
 Whole = NDArray[np.intp]
 _MOST = 60_000  # labelled voxels that are learnt from
+_LEFT_OUT = {"voxels": "out_of_bag", "slices": "by_slice"}
 _FOLDS = 8  # groups of slices that are left out in turn
 
 
@@ -254,35 +256,53 @@ def learnt_scores(  # noqa: PLR0917 - all that the scores speak of
         ``out_of_bag`` (optimistic: neighbours of a voxel were seen) and ``by_slice`` (annotated
         slices left out in turn, in at most eight groups), each with ``confusion`` (truth in
         rows), ``accuracy``, ``iou`` and ``dice`` by phase; absent where it cannot be had.
+        ``reliability`` holds the columns of `ssbtomo.kernels.calibration.reliability_table` for
+        both, without empty bins.
     """
     scores: dict[str, Any] = {"phases": list(phases), "slices": int(groups.max()) + 1}
     count = len(phases)
+    left_out: dict[str, tuple[Whole, NDArray[np.float64]]] = {}
     if learnt.unseen is not None:
-        known = np.isfinite(learnt.unseen).all(1) & (learnt.unseen.sum(1) > 0)
-        if known.any():
-            scores["out_of_bag"] = _score(labels[known], learnt.unseen[known].argmax(1), count)
-    guessed = _by_slice(learner, looks, labels, groups, count)
-    if (guessed >= 0).any():
-        scores["by_slice"] = _score(labels[guessed >= 0], guessed[guessed >= 0], count)
+        left_out["voxels"] = _known(labels, learnt.unseen)
+    left_out["slices"] = _known(labels, _by_slice(learner, looks, labels, groups, count))
+    left_out = {kind: found for kind, found in left_out.items() if found[0].size}
+    for kind, (truth, shares) in left_out.items():
+        scores[_LEFT_OUT[kind]] = _score(truth, shares.argmax(1), count)
+    if left_out:
+        scores["reliability"] = _filled(reliability_table(left_out))
     if learnt.weights is not None:
         order = np.argsort(-learnt.weights, kind="stable")
         scores["features"] = {features[k].label: float(learnt.weights[k]) for k in order}
     return scores
 
 
-def _by_slice(learner: Learner, looks: Float, labels: Whole, groups: Whole, classes: int) -> Whole:
-    """Guess each slice from the others; -1 where the others lack a phase."""
-    guessed = np.full(labels.size, -1, np.intp)
+def _known(labels: Whole, shares: NDArray[np.float64]) -> tuple[Whole, NDArray[np.float64]]:
+    """Keep the voxels that have probabilities."""
+    known = np.isfinite(shares).all(1) & (shares.sum(1) > 0)
+    return labels[known], shares[known]
+
+
+def _filled(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Leave out bins without a voxel: they have no accuracy, and files no NaN."""
+    rows = [row for row, voxels in enumerate(table["voxels"]) if voxels > 0]
+    return {name: [column[row] for row in rows] for name, column in table.items()}
+
+
+def _by_slice(
+    learner: Learner, looks: Float, labels: Whole, groups: Whole, classes: int
+) -> NDArray[np.float64]:
+    """Return probabilities in each slice learnt from the others; NaN where these lack a phase."""
+    shares = np.full((labels.size, classes), np.nan)
     slices = int(groups.max()) + 1
     if slices < 2:
-        return guessed
+        return shares
     fold = groups * min(slices, _FOLDS) // slices
     for number in range(int(fold.max()) + 1):
         out = fold == number
         if np.unique(labels[~out]).size == classes and out.any():
             rule = learner.fit(looks[~out], labels[~out], classes, score=False).rule
-            guessed[out] = rule.probabilities(looks[out].T).argmax(1)
-    return guessed
+            shares[out] = rule.probabilities(looks[out].T)
+    return shares
 
 
 def _score(truth: Whole, guess: Whole, classes: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,3 +54,11 @@ class Segmentation:
     edge_width_voxels: float
     warnings: tuple[str, ...]
     bytes_per_voxel: float
+
+    @property
+    def film_limit_voxels(self) -> float:
+        """Thickness in finest voxel edges above which a film of a middle phase is kept.
+
+        Three, or 2.4 times the width of the edges if that is more; NaN without repair.
+        """
+        return max(3.0, 2.4 * self.edge_width_voxels) if self.repaired else math.nan

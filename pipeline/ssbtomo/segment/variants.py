@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,16 +100,18 @@ def segment_again(
     Returns
     -------
     Segmenter
-        Same method, thresholds if they were given, repair and smallest object.
+        Same method, thresholds if they are held, repair or regularisation, smallest object.
     """
     image = bench.allocate("imaged", np.dtype(first.image.dtype))
     image_again(labels, imaging, image, bench.grid, bench.engine, seed=seed)
-    given = list(first.classes.thresholds) if first.method == "thresholds" else None
-    method: Method = first.method  # type: ignore[assignment]
-    return Segmenter.prepare(
+    given = list(first.classes.thresholds) if first.held else None
+    method: Method = "thresholds" if first.held else first.method  # type: ignore[assignment]
+    found = Segmenter.prepare(
         image, spacing, len(imaging.means), method=method, thresholds=given,
-        repair=first.surfaces is not None, smallest_object=first.smallest_object, bench=bench,
+        repair=first.surfaces is not None, regular=first.regular,
+        smallest_object=first.smallest_object, bench=bench,
     )  # fmt: skip
+    return replace(found, method=first.method)
 
 
 def place_offsets(segmenter: Segmenter, imaging: Imaging) -> list[float]:

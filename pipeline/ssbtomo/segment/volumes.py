@@ -20,6 +20,7 @@ from ssbtomo.kernels.mixture import gaussian_mixture
 from ssbtomo.kernels.thresholds import Classes, classify
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.inputs import check_image, check_source, find_classes
+from ssbtomo.segment.regular import Regular
 from ssbtomo.segment.segmentation import Segmentation
 from ssbtomo.segment.surfaces import Surfaces, find_surfaces, purified, stop_if
 from ssbtomo.units import Spacing, check_spacing
@@ -58,6 +59,15 @@ class Segmenter:
         Pieces of fewer voxels go to the phase around them.
     noise : float or None
         Standard deviation of the noise of the image, if it is known.
+    offsets : tuple of float
+        What is added to the place of each surface; nothing if empty.
+    regular : Regular or None
+        How voxels near a threshold are decided where nothing is repaired; each by itself if
+        ``None``.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    held : bool
+        Whether thresholds were given, by the user or by peaks: images of the labels keep them.
     """
 
     image: Source
@@ -68,6 +78,10 @@ class Segmenter:
     surfaces: Surfaces | None
     smallest_object: int = 0
     noise: float | None = None
+    offsets: tuple[float, ...] = ()
+    regular: Regular | None = None
+    spacing: Spacing = (1.0, 1.0, 1.0)
+    held: bool = False
 
     @classmethod
     def prepare(  # noqa: PLR0913 - the parameters of the recipe's section
@@ -79,6 +93,7 @@ class Segmenter:
         method: Method = "multi-otsu",
         thresholds: Sequence[float] | None = None,
         repair: bool = True,
+        regular: Regular | None = None,
         smallest_object: int = 0,
         histogram: Histogram | None = None,
         noise: float | None = None,
@@ -94,6 +109,10 @@ class Segmenter:
             The stores of its bench hold 6 bytes per voxel if it repairs. With a bench, the
             image may be any source that its tasks can read.
         """
+        if repair and regular is not None:
+            raise InputDataError(
+                f"repair and {regular.kind} both decide where surfaces lie", hint="turn one off"
+            )
         grey = check_image(image) if bench is None else check_source(image)
         place = bench or Bench.in_memory(grey.shape)
         spacing = check_spacing(spacing)
@@ -114,7 +133,10 @@ class Segmenter:
         fitted = found if method == "gaussian-mixture" else gaussian_mixture(counts, classes)
         if progress is not None:
             progress(_PARTS, _PARTS)
-        return cls(grey, place, found, fitted, method, surfaces, smallest_object, noise)
+        return cls(
+            grey, place, found, fitted, method, surfaces, smallest_object, noise,
+            regular=regular, spacing=spacing, held=method == "thresholds",
+        )  # fmt: skip
 
     @property
     def means(self) -> Floats:
@@ -153,7 +175,7 @@ class Segmenter:
                     hint="0.05 moves a threshold by 5 % of the distance between the means",
                 )
             places[threshold] += share
-        return places
+        return places + np.asarray(self.offsets) if self.offsets else places
 
     def labels(
         self,
@@ -196,7 +218,12 @@ class Segmenter:
         if self.surfaces is not None:
             self.surfaces.labels(places, sink, markers)
             return
-        kernel = partial(classify, thresholds=self._thresholds(places))
+        thresholds = self._thresholds(places)
+        if self.regular is not None:
+            how = thresholds, self.fitted
+            self.regular.labels(self.image, self.spacing, how, (sink, self.bench, markers))
+            return
+        kernel = partial(classify, thresholds=thresholds)
         grid, engine = self.bench.grid, self.bench.engine
         halo_map(kernel, self.image, sink, grid, engine, markers=markers)
 
@@ -294,6 +321,7 @@ def segment_volume(  # noqa: PLR0913 - the parameters of the recipe's section
     method: Method = "multi-otsu",
     thresholds: Sequence[float] | None = None,
     repair: bool = True,
+    regular: Regular | None = None,
     smallest_object: int = 0,
     shift: Shift | None = None,
     histogram: Histogram | None = None,
@@ -317,6 +345,8 @@ def segment_volume(  # noqa: PLR0913 - the parameters of the recipe's section
         For the method of that name: ascending grey values.
     repair : bool
         Whether to remove the films that blur makes of middle phases on dark | bright edges.
+    regular : Regular, optional
+        Without `repair`: how voxels near a threshold are decided.
     smallest_object : int
         Pieces of fewer voxels go to the phase around them; 0 keeps all.
     shift : tuple of (int, float), optional
@@ -357,6 +387,7 @@ def segment_volume(  # noqa: PLR0913 - the parameters of the recipe's section
         method=method,
         thresholds=thresholds,
         repair=repair,
+        regular=regular,
         smallest_object=smallest_object,
         histogram=histogram,
         noise=noise,

@@ -274,7 +274,22 @@ def _scores(value: Any, phases: tuple[str, ...]) -> Mapping[str, Any]:
         for name in ("iou", "dice"):
             if len([_number(entry) for entry in found[name]]) != count:
                 raise ValueError(f"{name} of {key} is not of {count} phases")
+    _check_reliability(value.get("reliability", {}))
     return value
+
+
+def _check_reliability(table: Mapping[str, Any]) -> None:
+    if not table:
+        return
+    if set(table) != {"left_out", "from", "to", "confidence", "accuracy", "voxels"}:
+        raise ValueError(f"the reliability has the columns {str(list(table))[:200]}")
+    if len({len(column) for column in table.values()}) != 1:
+        raise ValueError("the columns of the reliability are not of one length")
+    if not set(table["left_out"]) <= {"voxels", "slices"}:
+        raise ValueError("the reliability is of neither voxels nor slices")
+    for name in ("from", "to", "confidence", "accuracy", "voxels"):
+        if any(_number(entry) < 0 for entry in table[name]):
+            raise ValueError(f"{name} of the reliability is negative")
 
 
 def _training(value: Any, phases: tuple[str, ...], rule: str) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from ssbtomo.blocks import SERIAL, Engine, Grid, Markers, Sink, fingerprint_of
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.events import check_cancelled
 from ssbtomo.io.zarr_arrays import ArrayFile
-from ssbtomo.model import Sample
+from ssbtomo.model import Phase, Sample
 from ssbtomo.results import folder_name
 from ssbtomo.units import AXES, Spacing
 
@@ -58,6 +58,8 @@ class Desk:
         What each finished stage found, by its name.
     mark : str
         Fingerprint of the running stage; without one, nothing it writes can be gone on with.
+    home : pathlib.Path
+        Folder of the recipe: what the paths of companions start from.
     """
 
     root: Path
@@ -70,6 +72,15 @@ class Desk:
     note: Callable[[str], None] = lambda text: None
     facts: dict[str, Facts] = field(default_factory=dict)
     mark: str = ""
+    home: Path = field(default_factory=Path)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the labels: the recipe's, or with lithium and void as one."""
+        shown = self.facts.get("segment", {}).get("phases")
+        if shown is None:
+            return self.sample.phases
+        return tuple(Phase.model_validate(phase) for phase in shown)
 
     @property
     def volumes(self) -> Path:

@@ -22,23 +22,17 @@ from ssbtomo.model import Phase, Range
 from ssbtomo.model import Segment as Section
 from ssbtomo.palette import phase_colors
 from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.regular import Regular
 from ssbtomo.segment.segmentation import Segmentation
-from ssbtomo.segment.variants import find_imaging, place_offsets, same_phases, segment_again
 from ssbtomo.segment.volumes import Method, Segmenter
 from ssbtomo.stages.desk import Desk, Facts
-from ssbtomo.stages.trained import (
-    classifying_bytes,
-    section_parameters,
-    segment_trained,
-    training_sentence,
-)
+from ssbtomo.stages.imaged_again import imaged_again
+from ssbtomo.stages.low_absorbing import answer, places_of
+from ssbtomo.stages.segment_words import cited_of_segmentation, said_of_segmentation
+from ssbtomo.stages.trained import classifying_bytes, section_parameters, segment_trained
 
 __all__ = ["Segment", "variant_store"]
 
-_OTHER_PHASES = (
-    "labels imaged with the blur and noise of the scan were segmented into other phases, {} times "
-    "of {}: another scan of this sample may be, too, and the ranges do not hold that"
-)
 _BINS = 256  # of the histogram that is drawn
 _SHOWN = 64  # values without a phase that a block tells of
 
@@ -61,6 +55,7 @@ def variant_store(desk: Desk, variant: str) -> Path:
     return desk.work / "variants" / f"{variant.replace(' ', '-')}.ome.zarr"
 
 
+_ASKED_BYTES = 75.0  # where lithium and void are asked about: smoothing inside the class
 _BLOCK_BYTES = 26.0  # per voxel of a block in flight with its halo
 
 
@@ -79,7 +74,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     section: Section
     range: Range
@@ -95,6 +90,21 @@ class Segment:
             "phases": [phase.model_dump(mode="json") for phase in self.phases],
         }
 
+    @property
+    def regular(self) -> Regular | None:
+        """How voxels near a threshold are decided, where that is asked for."""
+        section = self.section
+        if section.regularise == "none":
+            return None
+        return Regular(
+            section.regularise, section.potts_strength, section.potts_sweeps, section.band
+        )
+
+    @property
+    def repeats(self) -> int:
+        """How often the labels are imaged and segmented again."""
+        return self.range.repeats if self.range.shift > 0 else 0
+
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         repaired = self.section.repair and self.section.method not in ("labels", "trained")
@@ -104,7 +114,10 @@ class Segment:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
         if self.section.method == "trained":
             return classifying_bytes(len(self.phases)), 0.0
-        return _BLOCK_BYTES if self.section.method != "labels" else 4.0 * itemsize, 0.0
+        if self.section.method == "labels":
+            return 4.0 * itemsize, 0.0
+        asked = places_of(self.phases, self.section.lithium) is not None
+        return _ASKED_BYTES if asked else _BLOCK_BYTES, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
@@ -115,6 +128,9 @@ class Segment:
                 return self._labelled(desk, image)
             if method == "trained":
                 return self._trained(desk, image)
+            places = places_of(self.phases, self.section.lithium)
+            if places is not None:
+                return answer(self, desk, image, places, method)
             return self._thresholded(desk, image, method)
         finally:
             desk.clear_scratch()
@@ -134,8 +150,8 @@ class Segment:
                 f"value {_few(strange)}",
                 hint="give every value a phase: phases: [{name: void, value: 0}, ...]",
             )
-        self._all_present(desk, [counts.get(value, 0) for value in values])
-        with self._store(desk, None) as (sink, markers):
+        self.all_present(desk, [counts.get(value, 0) for value in values])
+        with self.store(desk, None) as (sink, markers):
             relabel = partial(_relabelled, values=values)
             halo_map(relabel, image, sink, desk.grid, desk.engine, markers=markers)
         table = {"grey": present, "count": [counts[value] for value in present]}
@@ -148,7 +164,7 @@ class Segment:
 
     def _trained(self, desk: Desk, image: Source) -> Facts:
         counts, facts = segment_trained(desk, image, self.section, self.phases)
-        self._all_present(desk, counts)
+        self.all_present(desk, counts)
         return facts
 
     def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:
@@ -157,20 +173,20 @@ class Segment:
         segmenter = Segmenter.prepare(
             image, desk.spacing, len(self.phases),
             method=method, thresholds=self.section.thresholds,
-            repair=self.section.repair, smallest_object=self.section.smallest_object,
+            repair=self.section.repair, regular=self.regular, smallest_object=self.section.smallest_object,
             histogram=histogram, bench=bench, cancelled=desk.cancelled,
         )  # fmt: skip
         shifted = dict(self._variants())
-        with self._store(desk, None) as (sink, markers):
+        with self.store(desk, None) as (sink, markers):
             found = segmenter.segment(sink=sink, markers=markers)
-            counts = self._counts(desk, sink)
-            self._all_present(desk, counts)
+            counts = self.count(desk, sink)
+            self.all_present(desk, counts)
         for done, (variant, shift) in enumerate(shifted.items(), start=1):
             desk.check_cancelled()
-            desk.tell(done, len(shifted) + 1 + self._repeats)
-            with self._store(desk, variant) as (sink, markers):
+            desk.tell(done, len(shifted) + 1 + self.repeats)
+            with self.store(desk, variant) as (sink, markers):
                 segmenter.labels(shift, sink=sink, markers=markers)
-        again, offsets, warnings = self._imaged_again(desk, segmenter, bench)
+        again, offsets, warnings = imaged_again(self, desk, segmenter, bench)
         return {
             "variants": [*shifted, *again],
             "place_offsets": offsets,
@@ -178,41 +194,47 @@ class Segment:
             "warnings": [*found.warnings, *warnings],
             "thresholds": list(found.thresholds),
             "variance_share": found.variance_share,
+            "film_limit_um": found.film_limit_voxels * min(desk.spacing)
+            if found.repaired
+            else None,
             "fractions": [count / float(np.prod(desk.shape)) for count in counts],
-            "tables": self._tables(found, histogram),
+            "tables": self.tables(found, histogram),
         }
 
-    @property
-    def _repeats(self) -> int:
-        return self.range.repeats if self.range.shift > 0 else 0
+    def count(self, desk: Desk, labels: Source) -> list[int]:
+        """Count the voxels of each phase.
 
-    def _imaged_again(
-        self, desk: Desk, segmenter: Segmenter, bench: Bench
-    ) -> tuple[list[str], list[float], list[str]]:
-        """Image the labels and segment them again; return names, threshold offsets, warnings."""
-        if not self._repeats:
-            return [], [], []
-        labels = io.ome_zarr.open_array(desk.store("phases"))
-        imaging = find_imaging(segmenter, labels, desk.spacing, bench)
-        offsets = place_offsets(segmenter, imaging)
-        names = []
-        for seed in range(self._repeats):
-            desk.check_cancelled()
-            again = segment_again(labels, imaging, segmenter, desk.spacing, bench, seed=seed)
-            if not same_phases(again, imaging):
-                continue
-            names.append(f"imaged again {seed + 1}")
-            with self._store(desk, names[-1]) as (sink, markers):
-                again.labels(sink=sink, markers=markers)
-        lost = self._repeats - len(names)
-        return names, offsets, [_OTHER_PHASES.format(lost, self._repeats)] if lost else []
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+        labels : Source
+            Its labels.
 
-    def _counts(self, desk: Desk, labels: Source) -> list[int]:
+        Returns
+        -------
+        list of int
+            By label.
+        """
         kernel = partial(_count_labels, phases=len(self.phases))
         parts = tally(kernel, labels, desk.grid, desk.engine)
         return [int(count) for count in np.sum(parts, axis=0)]
 
-    def _all_present(self, desk: Desk, counts: list[int]) -> None:
+    def all_present(self, desk: Desk, counts: list[int]) -> None:
+        """Make sure that each phase has a voxel.
+
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+        counts : list of int
+            Voxels of each phase.
+
+        Raises
+        ------
+        PhaseMissingError
+            If one has none.
+        """
         absent = [p.name for p, n in zip(self.phases, counts, strict=True) if n == 0]
         if absent:
             raise PhaseMissingError(
@@ -229,8 +251,23 @@ class Segment:
                 yield f"threshold {k + 1} {word}", (k, sign * self.range.shift)
 
     @contextmanager
-    def _store(self, desk: Desk, variant: str | None) -> Iterator[tuple[Sink, Markers]]:
-        """Give a store to write labels to, with its markers; then put it in its place."""
+    def store(self, desk: Desk, variant: str | None) -> Iterator[tuple[Sink, Markers]]:
+        """Give a store to write labels to, with its markers; then put it in its place.
+
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+        variant : str or None
+            Of the segmentation; ``None`` for the chosen one.
+
+        Yields
+        ------
+        sink : Sink
+            What is written.
+        markers : Markers
+            Of its finished blocks.
+        """
         draft = "phases" if variant is None else f"variant-{variant.replace(' ', '-')}"
         colors = phase_colors((phase.name, phase.role) for phase in self.phases)
         names = {phase.name: label for label, phase in enumerate(self.phases)}
@@ -243,7 +280,21 @@ class Segment:
             io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish(draft, None if variant is None else variant_store(desk, variant))
 
-    def _tables(self, found: Segmentation, histogram: Histogram) -> dict[str, Any]:
+    def tables(self, found: Segmentation, histogram: Histogram) -> dict[str, Any]:
+        """Table the histogram, the thresholds and the grey values of the phases.
+
+        Parameters
+        ----------
+        found : Segmentation
+            What was found.
+        histogram : Histogram
+            Of the volume.
+
+        Returns
+        -------
+        dict
+            Columns by table.
+        """
         counts, grey = _drawn(histogram)
         names = [phase.name for phase in self.phases]
         chosen, means = found.thresholds, found.class_means
@@ -270,44 +321,11 @@ class Segment:
 
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as sentences for a paper."""
-        if self.section.method == "labels":
-            return "The phases were given as labels."
-        if self.section.method == "trained":
-            return training_sentence(facts)
-        how = {
-            "multi-otsu": "multi-level Otsu thresholds of the global histogram [@liao2001]",
-            "gaussian-mixture": "a Gaussian mixture fitted to the global histogram [@dempster1977]",
-            "thresholds": "thresholds given by the user",
-        }[self.section.method]
-        values = ", ".join(f"{t:.5g}" for t in facts["thresholds"])
-        repair = (
-            " The partial-volume film that blurred edges leave between a dark and a bright phase "
-            "was removed by flooding the gradient magnitude from confident voxels [@vincent1991]; "
-            "surfaces then lie half-way between the grey values deep inside the two phases beside them, "
-            "corrected for what the blur of the labels does to curved surfaces."
-        )
-        small = (
-            f" Pieces below {self.section.smallest_object} voxels were given to their surroundings."
-        )
-        variance = (
-            f" The variance between the classes is {facts['variance_share']:.1%} of the image's "
-            "[@otsu1979]."
-        )
-        return (
-            f"{len(self.phases)} phases were segmented with {how} ({values})."
-            + (repair if self.section.repair else "")
-            + (small if self.section.smallest_object else "")
-            + variance
-        )
+        return said_of_segmentation(self.section, facts, len(self.phases))
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
-        if self.section.method == "trained":
-            return ("breiman2001",)
-        keys = {"multi-otsu": ("liao2001",), "gaussian-mixture": ("dempster1977",)}
-        repaired = ("vincent1991",) if self.section.repair else ()
-        shown = () if self.section.method == "labels" else ("otsu1979",)
-        return (*keys.get(self.section.method, ()), *repaired, *shown)
+        return cited_of_segmentation(self.section)
 
 
 def _drawn(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -318,8 +318,8 @@ def score_tables(model: VoxelModel) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``training_scores`` by phase, ``training_confusion`` by pair of phases; without rows if
-        the model has no scores.
+        ``training_scores`` by phase, ``training_confusion`` by pair of phases, without rows if
+        the model has no scores; ``reliability`` by bin of probability, if it was scored.
     """
     scores: dict[str, list[Any]] = {
         key: [] for key in ("left_out", "phase", "labelled", "iou", "dice")
@@ -343,7 +343,9 @@ def score_tables(model: VoxelModel) -> dict[str, Any]:
             for other, voxels in zip(names, found["confusion"][label], strict=True):
                 for column, value in zip(pairs.values(), (word, name, other, voxels), strict=True):
                     column.append(value)
-    return {"training_scores": scores, "training_confusion": pairs}
+    tables = {"training_scores": scores, "training_confusion": pairs}
+    reliability = model.scores.get("reliability")
+    return {**tables, "reliability": reliability} if reliability else tables
 
 
 def training_sentence(facts: Mapping[str, Any]) -> str:

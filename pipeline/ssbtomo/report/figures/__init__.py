@@ -11,6 +11,7 @@ from ssbtomo.report.figures import (
     cracks,
     currents,
     distributions,
+    graded,
     interfaces,
     representative,
     sensitivity,
@@ -210,6 +211,14 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Share of the particle volume in particles finer than a diameter.",
         "particle sizes",
         distributions.size_figure("particle"),
+    ),
+    FigureSpec(
+        "graded",
+        "Composition",
+        "Left: share of a graded phase's volume at each composition. Right: its mean, layer by layer along the "
+        "transport axis; band: standard deviation within a layer.",
+        "graded phases",
+        graded.draw_graded,
     ),
     FigureSpec(
         "pore-sizes",

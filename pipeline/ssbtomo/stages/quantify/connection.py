@@ -22,13 +22,15 @@ def measure_connection(subject: Subject) -> Findings:
     Returns
     -------
     Findings
-        ``connected_fraction`` per phase, face and axis; ``porosity``, ``porosity_open``,
+        ``connected_fraction`` per phase, face and axis; ``dead_lithium_fraction`` where the
+        recipe names the electrode; ``porosity``, ``porosity_open``,
         ``porosity_closed`` of the void.
     """
     measured = []
     desk = subject.desk
     phases = connectivities(subject.labels, subject.grid, desk.engine)
-    void = desk.sample.phase_of("void")
+    electrode = desk.sample.segment.lithium.electrode
+    void = subject.phase_of("void")
     for label, name in enumerate(subject.names):
         if label not in phases:
             continue
@@ -44,6 +46,10 @@ def measure_connection(subject: Subject) -> Findings:
             Measurement("connected_fraction", name, float(value), "1", joins, face)
             for face, value in found.joined.items()
         ]
+        if name == subject.phase_of("lithium") and electrode != "none":
+            dead = 1 - float(found.joined[electrode])
+            how = f"components, 6 neighbours, not joined to {electrode}"
+            measured.append(Measurement("dead_lithium_fraction", name, dead, "1", how))
         if name == void:
             parts = {
                 "porosity": (share, "voxel count"),

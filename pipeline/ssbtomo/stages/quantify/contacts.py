@@ -104,7 +104,7 @@ def _specific(
     seen: Sequence[Resolved],
     subject: Subject,
 ) -> Iterator[Measurement]:
-    active = subject.desk.sample.phase_of("active")
+    active = subject.phase_of("active")
     if active is None:
         return
     own = subject.label_of(active)

@@ -31,7 +31,7 @@ def measure_cracks(subject: Subject) -> Findings:
         ``crack_count``, ``crack_area_per_volume``, ``crack_volume_fraction``,
         ``crack_aperture_mean``; table and store ``cracks``.
     """
-    name = subject.settings.pore_phase or subject.desk.sample.phase_of("void")
+    name = subject.settings.pore_phase or subject.phase_of("void")
     if name is None:
         return Findings()
     rows = _crack_rows(subject, name)

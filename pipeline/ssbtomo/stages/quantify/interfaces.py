@@ -95,6 +95,7 @@ def _particles(subject: Subject, cell: Cell) -> Source | None:
         subject.desk.engine,
         allocate=subject.desk.allocate,
         phase=active,
+        necks=subject.necks,
     ).labels
 
 

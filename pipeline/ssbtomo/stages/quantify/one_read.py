@@ -62,7 +62,7 @@ class OneRead:
             Voxels in any case.
         """
         cells = statistics_grid(desk.shape, desk.spacing)
-        phases = tuple(range(len(desk.sample.phases)))
+        phases = tuple(range(len(desk.phases)))
         measures: list[Measure] = [Fractions(phases, cells)]
         if "contacts" in groups:
             measures.append(Contacts(phases, desk.spacing, cells, axis=desk.axis))

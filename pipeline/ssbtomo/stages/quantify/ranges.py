@@ -11,7 +11,7 @@ from typing import Any
 from ssbtomo.kernels.ranges import Evidence, Halves, nominal_range
 from ssbtomo.results import Measurement
 
-__all__ = ["HALVED", "HALVED_GROUPS", "Variants", "ranged"]
+__all__ = ["HALVED", "HALVED_GROUPS", "Variants", "ranged", "with_ends"]
 
 HALVED = "half resolution"
 """Name of the variant with every other voxel."""
@@ -22,6 +22,7 @@ HALVED_GROUPS = ("fractions", "contacts", "transport")
 _MOVED = re.compile(r"threshold (\d+) (down|up)")
 _AGAIN = re.compile(r"imaged again \d+")
 _DRAWN = re.compile(r"draw \d+")
+_LEANING = re.compile(r"lithium (low|high)")
 _AT_LEAST_ONE = {
     "tortuosity_factor", "macmullin_number", "network_tortuosity_factor",
     "electrode_tortuosity_factor", "geodesic_tortuosity",
@@ -81,6 +82,28 @@ class Variants:
         ]
         return Evidence(pairs, **others, offsets=self.offsets)
 
+    def ends(self, item: Measurement) -> list[float]:
+        """Return what the range holds in any case: doubtful voxels given to either side.
+
+        Parameters
+        ----------
+        item : Measurement
+            At the chosen segmentation.
+
+        Returns
+        -------
+        list of float
+            Its value and those of the variants that lean; empty if there are none.
+        """
+        found = [
+            other.value
+            for variant, items in self.measured.items()
+            if _LEANING.fullmatch(variant)
+            for other in items
+            if other.key == item.key and not math.isnan(other.value)
+        ]
+        return [item.value, *found] if found and not math.isnan(item.value) else []
+
 
 def ranged(
     values: Iterable[Measurement], variants: Variants
@@ -98,7 +121,7 @@ def ranged(
     -------
     measurements : list of Measurement
         With `low` and `high` set where there is evidence; bounds that an item has itself lie
-        within.
+        within, and what variants that lean to one side give.
     table : dict of str to list
         Columns of the table ``ranges``: the half widths that each range is made of; see
         `ssbtomo.kernels.ranges`.
@@ -109,7 +132,8 @@ def ranged(
             item.value, variants.evidence(item.key), shift=variants.shift,
             bounds=_bounds(item.quantity),
         )  # fmt: skip
-        own = _known(item.low, low), _known(item.high, high)  # a solve brings certified bounds
+        ends = variants.ends(item)
+        own = _known(item.low, low, *ends), _known(item.high, high, *ends)  # certified by solves
         found.append(
             replace(item, low=min(own[0], default=math.nan), high=max(own[1], default=math.nan))
         )
@@ -117,6 +141,31 @@ def ranged(
             rows.append(_row(found[-1], halves))
     columns = rows[0] if rows else {}
     return found, {name: [row[name] for row in rows] for name in columns}
+
+
+def with_ends(
+    table: Mapping[str, list[Any]], values: Iterable[Measurement]
+) -> dict[str, list[Any]]:
+    """Give the table of ranges the ends that the measurements have in the end.
+
+    Parameters
+    ----------
+    table : mapping of str to list
+        As of `ranged`; may be empty.
+    values : iterable of Measurement
+        Measurements whose ranges were widened since.
+
+    Returns
+    -------
+    dict of str to list
+        The same columns.
+    """
+    if not table:
+        return {}
+    ends = {(item.quantity, item.subject, item.axis): (item.low, item.high) for item in values}
+    keys = zip(table["quantity"], table["subject"], table["axis"], strict=True)
+    found = [ends[key] for key in keys]
+    return {**table, "low": [low for low, _ in found], "high": [high for _, high in found]}
 
 
 def _known(*values: float) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.blocks.necks import particle_shapes
 from ssbtomo.blocks.particles import separate
 from ssbtomo.blocks.thickness import SizeDistribution, size_distribution
 from ssbtomo.errors import PhaseMissingError
@@ -36,7 +37,7 @@ def measure_particles(subject: Subject) -> Findings:
         ``particle_count``, ``particle_diameter_d10/d50/d90``; tables ``particles`` and
         ``size_distributions``; the store ``particles``.
     """
-    name = subject.settings.particle_phase or subject.desk.sample.phase_of("active")
+    name = subject.settings.particle_phase or subject.phase_of("active")
     if name is None:
         return Findings()
     rows = _particle_rows(subject, name)
@@ -64,10 +65,18 @@ def _particle_rows(subject: Subject, name: str) -> dict[str, NDArray[Any]]:
             subject.desk.engine,
             allocate=allocate,
             phase=subject.label_of(name),
+            necks=subject.necks,
         )
         if found.table["particle"].size == 0:
             raise subject.missing(name)
-    return found.table
+        if not subject.full:
+            return found.table
+        phases = {phase: label for label, phase in enumerate(subject.names)}
+        shapes = particle_shapes(
+            (subject.labels, found.labels), subject.spacing, phases, subject.grid,
+            subject.desk.engine, own=subject.label_of(name), table=found.table,
+        )  # fmt: skip
+    return found.table | shapes
 
 
 def _particle_numbers(rows: Mapping[str, NDArray[Any]], name: str) -> Iterator[Measurement]:
@@ -99,7 +108,7 @@ def measure_pores(subject: Subject) -> Findings:
     Findings
         ``pore_diameter_d10/d50/d90``; table ``size_distributions``.
     """
-    name = subject.settings.pore_phase or subject.desk.sample.phase_of("void")
+    name = subject.settings.pore_phase or subject.phase_of("void")
     if name is None:
         return Findings()
     found = _pore_sizes(subject, name)

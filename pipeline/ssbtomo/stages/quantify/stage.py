@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -24,17 +23,26 @@ from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import Desk, Facts, write_json
 from ssbtomo.stages.drawn import draw_variants
+from ssbtomo.stages.low_absorbing import MERGED
+from ssbtomo.stages.quantify.bounds import bounded, read_as, readings
 from ssbtomo.stages.quantify.connection import measure_connection
 from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
+from ssbtomo.stages.quantify.graded import measure_graded
 from ssbtomo.stages.quantify.interfaces import measure_interfaces
 from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
-from ssbtomo.stages.quantify.ranges import HALVED, HALVED_GROUPS, Variants, ranged
+from ssbtomo.stages.quantify.ranges import HALVED, HALVED_GROUPS, Variants, ranged, with_ends
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.transport import measure_transport
+from ssbtomo.stages.quantify.words import (
+    SAYS,
+    cited_of_quantities,
+    said_of_ranges,
+    said_of_transport,
+)
 from ssbtomo.stages.segment import variant_store
 
 __all__ = ["Quantify", "thaw"]
@@ -46,6 +54,7 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
     "correlation": measure_correlation,
     "transport": measure_transport,
     "particles": measure_particles,
+    "graded": measure_graded,
     "interfaces": measure_interfaces,
     "pores": measure_pores,
     "cracks": measure_cracks,
@@ -53,7 +62,7 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
-    "transport": 24.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
+    "transport": 24.0, "particles": 1.0, "graded": 0.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
 }  # fmt: skip
 #: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
 _STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
@@ -64,83 +73,11 @@ _STEEP = 1e4
 #: Bytes per voxel of a block in flight with its halo.
 _BLOCK_BYTES = {
     "fractions": 6.0, "contacts": 6.0, "connectivity": 5.0, "correlation": 4.0,
-    "transport": 0.0, "particles": 16.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
+    "transport": 0.0, "particles": 16.0, "graded": 40.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
 }  # fmt: skip
 #: What distances hold of a slab where they are too long for halos: labels, mask and offsets.
 _SLAB_BYTES = 6.0
 _DISTANT = {"particles", "interfaces", "pores", "cracks"}
-_SAYS = {
-    "fractions": "Volume fractions are voxel counts; their standard errors are extrapolated from "
-    "their scatter over cells of growing size [@kanit2003].",
-    "contacts": "Contact areas are sums of voxel faces weighted by the local normal of the "
-    "interface [@ohser2009], per volume of the region; triple lines are sums of voxel edges "
-    "weighted by the local tangent.",
-    "connectivity": "Phases were called connected over shared voxel faces.",
-    "correlation": "Two-point correlations and chord lengths [@torquato2002] were counted on "
-    "the lines of voxels along the three axes; correlation lengths and integral ranges "
-    "[@lantuejoul1991; @kanit2003] are integrals of the normalised covariance to its first zero, or first minimum below 0.05.",
-    "transport": "Effective conductivities were solved with finite volumes on the voxel grid; "
-    "each was certified between two energies [@doyle1984], and the bounds are in the table of "
-    "transport.",
-    "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
-    "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
-    "interfaces": "Coverage, contact patches and the contacts that take part follow from the same "
-    "weighted faces, particle by particle; electrolyte takes part where it is joined to the "
-    "separator's face of the volume, active material where it is joined to the collector's "
-    "through active material and carbon. Gaps were measured from each voxel of the active "
-    "material's surface along the axis nearest to its normal, times the mean cosine at both ends.",
-    "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
-    "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
-    "divided by their surface.",
-}
-_BOUNDARIES = {
-    None: "The potential was fixed on the two outer faces of the volume, and",
-    "taufactor": "In the convention of TauFactor [@kench2023] the potential was fixed on the two "
-    "outer faces of the volume, and",
-    "porespy": "In the convention of PoreSpy [@gostick2019] the potential was fixed at the centres "
-    "of the outer voxels, and",
-    "openimpala": "In the convention of OpenImpala [@lehoux2021] the potential was fixed at "
-    "the centres of the outer voxels, with its drop counted over the whole length, and",
-    "puma": "In the convention of PuMA [@ferguson2021] the potential was fixed at the centres of "
-    "the outer voxels, and",
-}
-_FRACTION = "the tortuosity factor is {} divided by the effective conductivity ratio [@cooper2016]."
-_RANGED = (
-    "Nominal 95 % ranges of the numbers of the scanned volume add, in squares, what follows from"
-)
-_RANGES = {
-    "thresholds": "thresholds that lie 1.5 % of the contrast (standard error), or as far as the "
-    "grey values deep inside the phases ask for, elsewhere",
-    "imaging": "2.4 times the change when the labels were imaged with the blur and the noise of "
-    "the scan and segmented again [@efron1993]",
-    "classes": "the root mean square deviation of labels drawn out of the class probabilities by a "
-    "Gaussian copula, times Student's t",
-    "resolution": "for fractions, contacts and transport, the change with every other voxel "
-    "[@richardson1911]",
-}
-_NOT_RANGED = (
-    "The ranges do not hold how far the volume is from the material, a wrong voxel size, or "
-    "artefacts beyond blur and noise."
-)
-_EXTRAS = {
-    "periodic": "The tensor of a periodic cell is the mean current density under a mean gradient "
-    "with all faces joined [@torquato2002].",
-    "tensor": "The effective conductivity tensor is the mean current density of three solves.",
-    "electrode": "Electrode tortuosity factors were solved with one face held, the other "
-    "insulating, and a uniform current into the surface [@nguyen2020].",
-    "geodesic": "Geodesic tortuosities are the lengths of the shortest ways between 26 neighbours "
-    "over the distance of the outer layers [@stenzel2016].",
-}
-_KEY = re.compile(r"@(\w+)")
-_CITED = {
-    "fractions": ("kanit2003",),
-    "contacts": ("ohser2009",),
-    "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
-    "interfaces": ("ohser2009",),
-    "transport": ("doyle1984", "cooper2016"),
-    "particles": ("vincent1991",),
-    "pores": ("hildebrand1997",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +98,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     section: Section
     axis: str
@@ -198,16 +135,24 @@ class Quantify:
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
         segmented = desk.facts["segment"]
+        told: Any = segmented.get("lithium")
+        extremes = readings(desk)
         variants = [*segmented["variants"], *self._drawn(desk)]
         variants += [HALVED] if self._halved(desk, variants) else []
+        if extremes:
+            desk = read_as(desk, MERGED, {told["lithium"]: MERGED, told["void"]: MERGED})
         done = count(1)
-        total = (len(variants) + 1) * len(self.section.measures)
+        total = (len(variants) + len(extremes) + 1) * len(self.section.measures)
         desk.tell(0, total)
         tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
         base, tables = self._all(desk, None, tell)
         varied = {variant: self._all(desk, variant, tell)[0] for variant in variants}
         offsets = segmented.get("place_offsets", [])
         values, ranges = ranged(base, Variants(varied, self.range.shift, offsets))
+        if extremes:
+            read = {name: self._all(other, None, tell, name)[0] for name, other in extremes.items()}
+            values = bounded(values, read, told)
+            ranges = with_ends(ranges, values)
         return {
             "measurements": [_plain(item) for item in values],
             "tables": {**tables, **({"ranges": ranges} if ranges else {})},
@@ -223,24 +168,26 @@ class Quantify:
 
     def _halved(self, desk: Desk, variants: Sequence[str]) -> bool:
         """Whether every other voxel is measured, too: only where the segmentation was varied."""
-        return bool(variants) and self.range.halved and min(desk.shape) >= _LEAST
+        varied = bool(variants) and self.range.shift > 0
+        return varied and self.range.halved and min(desk.shape) >= _LEAST
 
     def _all(
-        self, desk: Desk, variant: str | None, tell: Callable[[], None]
+        self, desk: Desk, variant: str | None, tell: Callable[[], None], reading: str = ""
     ) -> tuple[list[Measurement], dict[str, Any]]:
+        kept = reading or variant or "base"
         wanted = HALVED_GROUPS if variant == HALVED else MEASURES
         groups = [group for group in wanted if group in self.section.measures]
         waiting = [
             group
             for group in ADDITIVE
-            if group in groups and not self._part(desk, variant or "base", group).is_file()
+            if group in groups and not self._part(desk, kept, group).is_file()
         ]
-        subject = _subject(desk, variant, waiting)
+        subject = _subject(desk, variant, waiting, full=kept == "base")
         measured: list[Measurement] = []
         tables: dict[str, Any] = {}
         for group in groups:
             desk.check_cancelled()
-            part = self._part(desk, variant or "base", group)
+            part = self._part(desk, kept, group)
             if not part.is_file():
                 write_json(part, _frozen(_measured(group, subject), desk.name))
             content = json.loads(part.read_text("utf-8"))
@@ -258,58 +205,17 @@ class Quantify:
 
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as sentences for a paper."""
-        told = [_SAYS[group] for group in MEASURES if group in self.section.measures]
-        return " ".join(told + self._transport() + self._ranges(facts))
-
-    def _ranges(self, facts: Facts) -> list[str]:
-        """Say what the ranges rest on."""
-        table = facts["tables"].get("ranges", {})
-        told = [_RANGES[part] for part in _RANGES if any(half > 0 for half in table.get(part, []))]
-        if not told:
-            return []
-        return [f"{_RANGED} {', '.join(told)}. {_NOT_RANGED}"]
-
-    def _transport(self) -> list[str]:
-        """Say what was conducted beside single phases."""
-        if "transport" not in self.section.measures:
-            return []
-        told = [self._convention()]
-        told += [_EXTRAS[name] for name in self.section.transport_extras]
-        if self.section.transport.cells:
-            told.append(
-                "The cells of the volume were solved with uniform current, with held faces and "
-                "with uniform gradient on their surface [@huet1990]."
-            )
-        for network in self.section.networks:
-            parts = ", ".join(f"{n} {v:g} S/cm" for n, v in network.conductivities.items())
-            contacts = ", ".join(
-                f"{' and '.join(pair)} {value:g} Ω·cm²" for pair, value in network.pairs().items()
-            )
-            told.append(
-                f"The {network.carrier} network {network.name} conducts through {parts}"
-                + (f", with contact resistances between {contacts}." if contacts else ".")
-            )
-        return told
-
-    def _convention(self) -> str:
-        """Say which boundaries were set, and which fraction the tortuosity factor counts."""
-        how = self.section.transport
-        sides = "opposite sides were joined" if how.periodic else "the sides were insulated"
-        connected = how.convention in {"porespy", "openimpala"}
-        counted = "the fraction of what joins both" if connected else "the total volume fraction"
-        return f"{_BOUNDARIES[how.convention]} {sides}; {_FRACTION.format(counted)}"
+        groups = [group for group in MEASURES if group in self.section.measures]
+        graded = any(item["quantity"] == "graded_mean" for item in facts["measurements"])
+        told = [SAYS[group] for group in groups if group != "graded" or graded]
+        return " ".join(told + said_of_transport(self.section) + said_of_ranges(facts))
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
-        keys = [key for group in self.section.measures for key in _CITED.get(group, ())]
-        keys += _KEY.findall(" ".join(self._transport()))
-        if self.range.shift:
-            keys += ["efron1993"] * bool(self.range.repeats)
-            keys += ["richardson1911"] * self.range.halved
-        return tuple(dict.fromkeys(keys))
+        return cited_of_quantities(self.section, self.range)
 
 
-def _subject(desk: Desk, variant: str | None, waiting: Sequence[str]) -> Subject:
+def _subject(desk: Desk, variant: str | None, waiting: Sequence[str], *, full: bool) -> Subject:
     """Return the labels of a variant, with half the voxels if it is that."""
     kept = variant is None or variant == HALVED
     path = desk.store("phases") if kept else variant_store(desk, str(variant))
@@ -320,7 +226,7 @@ def _subject(desk: Desk, variant: str | None, waiting: Sequence[str]) -> Subject
         coarse = {"shape": list(labels.shape), "spacing_um": [2 * d for d in seen["spacing_um"]]}
         desk = replace(desk, facts={**desk.facts, "ingest": {**seen, **coarse}})
     counted = cache(partial(OneRead.of, labels, desk, waiting))
-    return Subject(labels, desk, full=variant is None, counted=counted)
+    return Subject(labels, desk, full=full, counted=counted)
 
 
 def _measured(group: str, subject: Subject) -> Findings:

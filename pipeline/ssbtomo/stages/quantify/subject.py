@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks import Grid, Source
+from ssbtomo.blocks.particles import Necks
 from ssbtomo.errors import PhaseMissingError
 from ssbtomo.model import Phase, Quantify
 from ssbtomo.results import Measurement
@@ -63,7 +64,7 @@ class Subject:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The phases, darkest first."""
-        return self.desk.sample.phases
+        return self.desk.phases
 
     @property
     def names(self) -> list[str]:
@@ -74,6 +75,11 @@ class Subject:
     def settings(self) -> Quantify:
         """What the recipe asks for."""
         return self.desk.sample.quantify
+
+    @property
+    def necks(self) -> Necks:
+        """What tells a neck between two particles."""
+        return Necks(self.settings.particle_depth, self.settings.particle_neck)
 
     @property
     def spacing(self) -> Spacing:
@@ -94,6 +100,21 @@ class Subject:
     def volume_um3(self) -> float:
         """Volume of the region."""
         return float(np.prod(self.desk.shape)) * float(np.prod(self.spacing))
+
+    def phase_of(self, role: str) -> str | None:
+        """Return the name of the first phase that plays a role.
+
+        Parameters
+        ----------
+        role : str
+            For example ``"void"``.
+
+        Returns
+        -------
+        str or None
+            Its name, or ``None`` if no phase plays it.
+        """
+        return next((phase.name for phase in self.phases if phase.role == role), None)
 
     def label_of(self, name: str) -> int:
         """Return the label of a phase.
