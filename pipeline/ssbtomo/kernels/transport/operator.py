@@ -209,6 +209,11 @@ def in_cells(kernel: Kernel) -> Kernel:
     ----------
     kernel : callable
         Takes what `stencil` takes.
+
+    Returns
+    -------
+    callable
+        The same.
     """
 
     def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
@@ -225,6 +230,11 @@ def in_masks(kernel: Kernel) -> Kernel:
     ----------
     kernel : callable
         Takes what `stencil` takes.
+
+    Returns
+    -------
+    callable
+        The same.
     """
 
     def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
@@ -270,6 +280,11 @@ def across(
         Across which face they touch.
     here, there : int
         The two codes; the table value is that of the second.
+
+    Returns
+    -------
+    float
+        Their sum.
     """
     if contact is None or contact.shape[1] == 1:
         return float(table[there])
