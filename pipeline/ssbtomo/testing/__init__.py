@@ -21,14 +21,18 @@ _HOME = {
     "GreyTruth": "grey",
     "KnownShape": "answers",
     "Phantom": "answers",
+    "SectionFaults": "stacks",
+    "Sections": "stacks",
     "Truth": "answers",
     "ball_volume": "scans",
     "composite_cathode": "cathode",
+    "evolving_phases": "stacks",
     "expose": "scans",
     "project_balls": "scans",
     "project_volume": "scans",
     "pore_back_volume": "grey",
     "three_phase_volume": "grey",
+    "section_slices": "stacks",
     "write_sample": "samples",
 }
 _NAMES = (*_HOME, *_MODULES)
