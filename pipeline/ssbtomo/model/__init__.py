@@ -1,5 +1,6 @@
 """The recipe as types: it checks files, exports the JSON schema and shapes the forms."""
 
+from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.reading import load_recipe, problems, read_recipe
 from ssbtomo.model.recipe import Recipe, Sample, SampleRecipe
 from ssbtomo.model.sections import (
@@ -14,12 +15,14 @@ from ssbtomo.model.sections import (
     Section,
     Segment,
 )
+from ssbtomo.model.tomography import Tomography
 from ssbtomo.model.transport import Conduction
 
 __all__ = [
     "MEASURES",
     "Conduction",
     "Denoise",
+    "FibSem",
     "Phase",
     "Quantify",
     "Range",
@@ -31,6 +34,7 @@ __all__ = [
     "SampleRecipe",
     "Section",
     "Segment",
+    "Tomography",
     "load_recipe",
     "problems",
     "read_recipe",

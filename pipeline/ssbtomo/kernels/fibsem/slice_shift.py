@@ -241,7 +241,7 @@ def ring_weights(sums: RingSums) -> Floats:
 
     References
     ----------
-    .. [1] E. J. Hannan and P. J. Thomson, Biometrika 60, 469 (1973), doi:10.1093/biomet/60.3.469.
+    .. [1] E. J. Hannan and P. J. Thomson, Biometrika 60, 241 (1973), doi:10.1093/biomet/60.2.241.
     """
     power = np.maximum(sums.power, 1e-300)
     coherence = np.clip(sums.cross / power, 0.0, 0.999)
