@@ -68,6 +68,12 @@ np.savez(sys.argv[2], **{name: np.stack([way(a) for a in image]) for name, way i
 """
 
 
+def say(text: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def grey(shape: tuple[int, int, int], scale: tuple[float, ...], seed: int) -> np.ndarray:
     """Return sharp phases, blurred within slices as a beam does."""
     return ndi.gaussian_filter(GREYS[evolving_phases(shape, scale=scale, seed=seed)], (0, 0.7, 0.7))
@@ -106,14 +112,13 @@ def alignment(seeds: int) -> None:
                 rows.setdefault(who, []).append(
                     np.r_[np.sqrt((step**2).mean(0)), np.sqrt((error**2).mean(0))]
                 )
-            print(f"  {name}, seed {seed}: ours {taken:.1f} s CPU", flush=True)
-        print(f"{name} (blur {scale}), {SLICES} x {SIDE}², noise 12, walk of 0.8: rms, y / x, pixels")
+            say(f"  {name}, seed {seed}: ours {taken:.1f} s CPU")
+        say(f"{name} (blur {scale}), {SLICES} x {SIDE}², noise 12, walk of 0.8: rms, y / x, pixels")
         for who, errors in rows.items():
             mean, most = np.mean(errors, axis=0), np.max(errors, axis=0)
-            print(
+            say(
                 f"  {who:50s} step {mean[0]:.3f} / {mean[1]:.3f}   accumulated {mean[2]:.2f} / "
                 f"{mean[3]:.2f} (worst {most[2]:.2f} / {most[3]:.2f})",
-                flush=True,
             )
 
 
@@ -129,7 +134,7 @@ def fiducial(seeds: int) -> None:
         how = Aligning(region=(8, 48, 16, 240))
         drift = align_slices(shot.image, np.arange(SLICES), how, SERIAL)
         worst.append(np.sqrt(((drift.found - shot.drift) ** 2).mean(axis=0)))
-    print(f"with a mark: accumulated {np.mean(worst, axis=0).round(3)}, worst {np.max(worst):.3f}")
+    say(f"with a mark: accumulated {np.mean(worst, axis=0).round(3)}, worst {np.max(worst):.3f}")
 
 
 def still(seeds: int) -> None:
@@ -144,7 +149,7 @@ def still(seeds: int) -> None:
             )  # fmt: skip
             found = align_slices(shot.image, np.arange(SLICES), Aligning(), SERIAL)
             told[drift] += found.aligned
-    print(f"taken as aligned, of {seeds}: {told} (by drift per slice)")
+    say(f"taken as aligned, of {seeds}: {told} (by drift per slice)")
 
 
 def curtains() -> None:
@@ -157,12 +162,12 @@ def curtains() -> None:
         ours = np.stack([remove_curtains(one, GREYS.astype(float)).image for one in shot.image])
         taken = (time.process_time() - begin) / len(ours)
         found = {"as recorded": shot.image, "ours": ours, **peers(CURTAIN_PEER, shot.image)}
-        print(f"curtains: {name} (ours {taken:.2f} s CPU per slice)")
+        say(f"curtains: {name} (ours {taken:.2f} s CPU per slice)")
         for who, image in found.items():
             rms = float(np.sqrt(np.mean((image - goal) ** 2)))
             moved = [float((image - goal)[labels == k].mean()) for k in range(3)]
             size = 20 * np.log10(255 / rms) if rms > 0 else np.inf
-            print(f"  {who:34s} PSNR {size:5.1f} dB   class means {np.round(moved, 2)}", flush=True)
+            say(f"  {who:34s} PSNR {size:5.1f} dB   class means {np.round(moved, 2)}")
 
 
 def thickness(seeds: int) -> None:
@@ -175,7 +180,7 @@ def thickness(seeds: int) -> None:
             places = np.zeros((len(noisy), 2))
             parts = likenesses(noisy, np.arange(len(noisy)), places, SERIAL)
             found.append(slice_thickness(parts, (1.0, 1.0)).value / factor)
-        print(f"thickness, every {factor}. slice: {np.round(found, 3)} of the truth", flush=True)
+        say(f"thickness, every {factor}. slice: {np.round(found, 3)} of the truth")
 
 
 if __name__ == "__main__":

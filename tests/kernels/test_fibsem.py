@@ -76,7 +76,7 @@ def test_steps_add_up_and_failed_ones_are_bridged():
     sigmas[3] = np.inf
     drift = drift_of(8, good, steps, sigmas, np.full(6, 0.8))
     np.testing.assert_allclose(drift.place[:, 0], np.arange(8), atol=1e-12)
-    assert drift.left_out == (3,) and drift.doubtful == (5,) and not drift.aligned
+    assert (drift.left_out, drift.doubtful, drift.aligned) == ((3,), (5,), False)
     assert drift_of(8, good, steps * 0.01, np.full((6, 2), 0.05), np.full(6, 0.8)).aligned is True
     even = drift_of(97, np.arange(97), np.full((96, 2), 0.1), np.full((96, 2), 0.05), np.ones(96))
     assert not even.aligned  # small steps that add up to ten pixels are drift
@@ -101,7 +101,8 @@ def test_whole_pixels_are_moved_without_interpolation():
     moved = placed_slice(image, Placing((2.0, 1.0), (1.0, 1.0), (5, 6)))
     np.testing.assert_array_equal(moved, image[2:7, 1:7])
     grown = placed_slice(image, Placing((-2.0, 0.0), (1.0, 1.0), (4, 11), outside=0.0))
-    assert (grown[:2] == 0).all() and (grown[2:] == image[:2]).all()
+    assert (grown[:2] == 0).all()
+    assert (grown[2:] == image[:2]).all()
 
 
 def test_labels_are_never_mixed():

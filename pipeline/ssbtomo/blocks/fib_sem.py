@@ -376,9 +376,7 @@ def _likeness(start: int, *, source: Source, places: Floats, lags: int) -> Liken
     y, x = (max((n - _SIDE) // 2, 0) for n in (height, width))
     images = np.asarray(source[start : start + lags + 1, y : y + _SIDE, x : x + _SIDE])
     pixels = max(min(images.shape[1:]) // 4, 2)
-    return likeness_of(
-        list(images), places[start : start + lags + 1], lags=lags, pixels=pixels
-    )
+    return likeness_of(list(images), places[start : start + lags + 1], lags=lags, pixels=pixels)
 
 
 def _stored(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -68,7 +68,8 @@ class FibSem(Section):
         default=False, description="Remove smooth shading, as the classes show it."
     )
     flicker: bool = Field(
-        default=True, description="Level the brightness from slice to slice, as the classes show it."
+        default=True,
+        description="Level the brightness from slice to slice, as the classes show it.",
     )
     classes: int | None = Field(
         default=None,

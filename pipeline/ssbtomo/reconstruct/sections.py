@@ -123,7 +123,9 @@ def fib_sem(
         drift = drift_found(clean, good, asked, geometry, engine)
         if asked.thickness == "estimate":
             geometry = thickness_of(clean, good, drift, geometry, engine)
-        placed, edges, synthetic = placed_stack(raw.shape, good, drift, stories, asked, geometry)
+        placed, edges, synthetic = placed_stack(
+            raw.shape, good, drift, asked, geometry, stories=stories
+        )
         voxels = np.empty(placed.shape, raw.dtype)
         place_slices(clean, voxels, placed, Grid.slabs(placed.shape, _SLAB), engine)
     volume = _wrapped(voxels, stack).with_spacing(edges, stack.spacing_origin)

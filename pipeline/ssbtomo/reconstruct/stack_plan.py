@@ -257,9 +257,10 @@ def placed_stack(
     shape: tuple[int, ...],
     good: NDArray[np.int64],
     drift: Drift,
-    stories: list[SliceStory] | None,
     asked: FibSem,
     geometry: Geometry,
+    *,
+    stories: list[SliceStory] | None = None,
     positions: Floats | None = None,
 ) -> tuple[Placed, Spacing, tuple[int, ...]]:
     """Compose all transforms.
@@ -272,12 +273,12 @@ def placed_stack(
         Slices that are used.
     drift : Drift
         Their places.
-    stories : list of SliceStory or None
-        The levels of their classes, for the flicker.
     asked : FibSem
         The options.
     geometry : Geometry
         The true voxel.
+    stories : list of SliceStory or None, optional
+        The levels of their classes, for the flicker.
     positions : ndarray of float, optional
         Of all slices along z, in µm.
 

@@ -73,7 +73,7 @@ def stacked(desk: Desk) -> Facts:
     if asked.thickness == "estimate":
         geometry = thickness_of(clean, good, drift, geometry, desk.engine)
     placed, edges, synthetic = placed_stack(
-        shape, good, drift, stories, asked, geometry, positions
+        shape, good, drift, asked, geometry, stories=stories, positions=positions
     )
     _write(desk, clean, placed, edges, told)
     _keep_slices(desk, raw, clean, placed)
@@ -111,18 +111,14 @@ def _cleaned(
         "sections", slabs.shape, raw.dtype, desk.spacing, block=(_SLAB, 128, 128), kind="image"
     )
     told.jump(markers.count(slabs))
-    stories = clean_slices(
-        raw, sink, cleaning, slabs, desk.engine, markers=markers, on_block=told
-    )
+    stories = clean_slices(raw, sink, cleaning, slabs, desk.engine, markers=markers, on_block=told)
     return sink, stories
 
 
 def _write(
     desk: Desk, clean: Source, placed: Placed, edges: tuple[float, float, float], told: _Told
 ) -> None:
-    sink, markers = desk.marked_draft(
-        RECONSTRUCTED, placed.shape, clean.dtype, edges, kind="image"
-    )
+    sink, markers = desk.marked_draft(RECONSTRUCTED, placed.shape, clean.dtype, edges, kind="image")
     planes = Grid.slabs(placed.shape, clipped(desk.block, placed.shape)[0])
     half = told.total // 2
     told.total = half + len(planes)
@@ -165,9 +161,7 @@ def _median_sigma(drift: Drift, good: NDArray[np.int64]) -> list[float]:
     return [float(np.median(sigma[:, axis])) for axis in (0, 1)]
 
 
-def _strength(
-    stories: Sequence[SliceStory] | None, good: NDArray[np.int64]
-) -> list[float] | None:
+def _strength(stories: Sequence[SliceStory] | None, good: NDArray[np.int64]) -> list[float] | None:
     if stories is None:
         return None
     return [

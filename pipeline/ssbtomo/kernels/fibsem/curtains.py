@@ -13,7 +13,10 @@ __all__ = ["Cleaned", "class_levels", "remove_curtains", "stripe_strength"]
 
 _ROUNDS = 3
 _SMOOTH = 1.5  # pixels of blur before a pixel is given to a class
-_SURE = (1.4, 2.0)  # power of the profile over that across: where curtains are believed, and in full
+_SURE = (
+    1.4,
+    2.0,
+)  # power of the profile over that across: where curtains are believed, and in full
 _LONG = 4.0  # windows along a curtain: of what hardly changes along it, over that of the rest
 _BROAD = 48.0  # pixels: what is wider across is shading, not a curtain
 _STRIPS = 24
@@ -83,8 +86,7 @@ def remove_curtains(
         The slice. The peak beside it is about 60 bytes per pixel.
     """
     original = np.asarray(image, np.float32)
-    height, width = original.shape
-    window = length or max(height / 10, 8.0)
+    window = length or max(len(original) / 10, 8.0)
     clean = original.copy()
     charged = 0
     if rows:
@@ -271,7 +273,8 @@ def _kept(profile: Grey, crossing: Grey) -> Grey:
     sure = float(np.clip((here / idle - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1))
     power = scipy.ndimage.gaussian_filter(profile**2, (0.7, 1.5), mode="nearest")
     gain = sure * np.clip(1 - idle / np.maximum(power, 1e-12), 0, 1)
-    return np.asarray(profile * gain, np.float32)
+    kept = profile * gain
+    return np.asarray(kept - kept.mean(axis=1, keepdims=True), np.float32)  # no class moves
 
 
 def _curve(height: int, bend: tuple[float, float]) -> NDArray[np.float64]:

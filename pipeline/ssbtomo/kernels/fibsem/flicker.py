@@ -46,9 +46,7 @@ def flicker_factors(levels: Floats, used: NDArray[np.bool_]) -> Floats:
     return factors
 
 
-def remove_shading(
-    image: NDArray[Any], levels: Floats, *, order: int = 2
-) -> NDArray[np.float32]:
+def remove_shading(image: NDArray[Any], levels: Floats, *, order: int = 2) -> NDArray[np.float32]:
     """Take a smooth shading of a slice away, as the classes show it.
 
     A polynomial in y and x is fitted to what pixels are off the level of their class: a gradient

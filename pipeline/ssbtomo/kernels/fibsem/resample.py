@@ -9,7 +9,14 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-__all__ = ["Placing", "foreshortening", "even_planes", "placed_slice", "source_planes", "view_drift"]
+__all__ = [
+    "Placing",
+    "even_planes",
+    "foreshortening",
+    "placed_slice",
+    "source_planes",
+    "view_drift",
+]
 
 Floats = NDArray[np.float64]
 
@@ -120,9 +127,7 @@ def view_drift(view_angle: float, thickness: float, edge: float) -> float:
     return float(thickness / np.tan(np.radians(view_angle)) / edge)
 
 
-def source_planes(
-    height: float, heights: Floats
-) -> tuple[tuple[int, float], tuple[int, float]]:
+def source_planes(height: float, heights: Floats) -> tuple[tuple[int, float], tuple[int, float]]:
     """Return the two slices between which a plane lies, and what each counts.
 
     Parameters

@@ -158,16 +158,14 @@ def overlap(
         Views of one shape.
     """
     cuts_a, cuts_b = [], []
-    for size, by in zip(first.shape, whole.tolist(), strict=True):
-        by = max(min(by, size - min(_LEAST, size)), min(_LEAST, size) - size)
+    for size, wanted in zip(first.shape, whole.tolist(), strict=True):
+        by = max(min(wanted, size - min(_LEAST, size)), min(_LEAST, size) - size)
         cuts_a.append(slice(max(-by, 0), min(size, size - by)))
         cuts_b.append(slice(max(by, 0), min(size, size + by)))
     return first[tuple(cuts_a)], second[tuple(cuts_b)]
 
 
-def coarse_shift(
-    first: NDArray[Any], second: NDArray[Any], *, high_pass: float = 0.0
-) -> Floats:
+def coarse_shift(first: NDArray[Any], second: NDArray[Any], *, high_pass: float = 0.0) -> Floats:
     """Find a shift of any size by plain cross-correlation, to about a fifth of a pixel.
 
     The spectra are not normalised to phases: that would give noise and structure equal say.

@@ -60,9 +60,7 @@ class SliceThickness:
     lags: tuple[int, ...]
 
 
-def likeness_of(
-    images: list[NDArray[Any]], places: Floats, *, lags: int, pixels: int
-) -> Likeness:
+def likeness_of(images: list[NDArray[Any]], places: Floats, *, lags: int, pixels: int) -> Likeness:
     """Measure how a slice resembles itself, moved, and those that follow.
 
     Noise of one slice is not in another, and white noise only in a pixel with itself: neither

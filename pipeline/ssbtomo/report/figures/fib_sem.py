@@ -33,7 +33,9 @@ def draw_drift(sample: SampleView) -> Drawn | None:
     figure = canvas(4.6)
     drift, error, alike = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
     for axis, color in _COLORS.items():
-        drift.plot(table["slice"], table[f"drift_{axis}_pixels"], color=color, label=f"along {axis}")
+        drift.plot(
+            table["slice"], table[f"drift_{axis}_pixels"], color=color, label=f"along {axis}"
+        )
         sigma = table[f"step_error_{axis}_pixels"].replace(np.inf, np.nan)
         error.plot(table["slice"], sigma.where(sigma > 0), color=color)
     alike.plot(table["slice"], table["correlation"], color=MUTED)
@@ -107,7 +109,9 @@ def draw_cleaned(sample: SampleView) -> Drawn | None:
     low, high = np.percentile(pictures["slice, cleaned"], [0.5, 99.5])
     figure = canvas(WIDTH * 0.98)
     for axes, (title, image) in zip(figure.subplots(2, 2).ravel(), pictures.items(), strict=True):
-        axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="equal")
+        axes.imshow(
+            image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="equal"
+        )
         axes.set_title(title, fontsize=9)
         axes.set_axis_off()
     data = pd.DataFrame(
