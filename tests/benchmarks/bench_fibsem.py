@@ -109,16 +109,17 @@ def alignment(seeds: int) -> None:
                 if np.abs(flipped).sum() < np.abs(error).sum():
                     error = flipped  # a peer tells by how much to move back
                 step = np.diff(error, axis=0)
-                rows.setdefault(who, []).append(
-                    np.r_[np.sqrt((step**2).mean(0)), np.sqrt((error**2).mean(0))]
-                )
-            say(f"  {name}, seed {seed}: ours {taken:.1f} s CPU")
+                one = np.r_[np.sqrt((step**2).mean(0)), np.sqrt((error**2).mean(0)), error.std(0)]
+                rows.setdefault(who, []).append(one)
+                say(f"  {name}, seed {seed}: {who:50s} {np.round(one, 3)}")
+            say(f"  ours took {taken:.1f} s CPU")
         say(f"{name} (blur {scale}), {SLICES} x {SIDE}², noise 12, walk of 0.8: rms, y / x, pixels")
         for who, errors in rows.items():
             mean, most = np.mean(errors, axis=0), np.max(errors, axis=0)
             say(
                 f"  {who:50s} step {mean[0]:.3f} / {mean[1]:.3f}   accumulated {mean[2]:.2f} / "
-                f"{mean[3]:.2f} (worst {most[2]:.2f} / {most[3]:.2f})",
+                f"{mean[3]:.2f} (worst {most[2]:.2f} / {most[3]:.2f}; about its own mean "
+                f"{mean[4]:.2f} / {mean[5]:.2f})"
             )
 
 

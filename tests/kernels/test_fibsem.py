@@ -164,7 +164,7 @@ def test_curtains_go_and_classes_keep_their_level(faults):
 def test_a_clean_slice_stays_clean(seed):
     image = section_slices(grey((1, 160, 200), seed=seed), SectionFaults(drift=0), seed=seed)
     found = remove_curtains(image.image[0], LEVELS)
-    assert decibel(found.image, image.image[0].astype(float)) > 40
+    assert np.sqrt(np.mean((found.image - image.image[0]) ** 2)) < 2.55  # 40 dB
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (3, 3), (9, 64)])

@@ -29,6 +29,7 @@ __all__ = ["Aligning", "align_slices"]
 
 _CHUNK = 16  # pairs of a task
 _PASSES = 2
+_UNLIKE = 0.5  # share of the usual correlation below which two slices are unlike
 _ROUNDS = 3  # of the template of a region
 
 Floats = NDArray[np.float64]
@@ -98,7 +99,8 @@ def align_slices(
     Returns
     -------
     Drift
-        The places of the slices, the same bits for any engine.
+        The places of the slices, the same bits for any engine. Slices that are unlike both
+        their neighbours are left out, too.
 
     Raises
     ------
@@ -111,7 +113,12 @@ def align_slices(
             hint="look at the flagged slices; is this a FIB-SEM stack along z?",
         )
     find = _Finder(source, good, aligning, engine, marked)
-    steps = find.coarse()
+    steps, alike = find.coarse("coarse")
+    odd = _unlike(alike)
+    if odd.any() and len(good) - odd.sum() >= 2:
+        good = good[~odd]
+        find = _Finder(source, good, aligning, engine, marked)
+        steps, _ = find.coarse("coarse-again")
     if aligning.region is None:
         found = find.neighbours(steps, None)
         if aligning.template:
@@ -131,9 +138,10 @@ class _Finder:
     engine: Engine
     marked: Marked
 
-    def coarse(self) -> Floats:
+    def coarse(self, name: str) -> tuple[Floats, Floats]:
         task = partial(_coarse, source=self.source, good=self.good, high=self.aligning.high_pass)
-        return np.concatenate(self._run(task, len(self.good) - 1, "coarse"))
+        found = np.concatenate(self._run(task, len(self.good) - 1, name))
+        return found[:, :2], found[:, 2]
 
     def neighbours(self, steps: Floats, window: _Window | None) -> _Found:
         found = self._pairs(steps, None, window, "coherence")
@@ -218,6 +226,15 @@ def _places(steps: Floats) -> Floats:
     return np.vstack([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
 
+def _unlike(alike: Floats) -> NDArray[np.bool_]:
+    """Tell which slices are unlike the ones before and after, where those are like others."""
+    low = np.pad(alike < _UNLIKE * float(np.median(alike)), 1)
+    both = low[:-1] & low[1:]
+    both[0] = low[1] and not low[2] if len(alike) > 1 else False
+    both[-1] = low[-2] and not low[-3] if len(alike) > 1 else False
+    return np.asarray(both)
+
+
 def _members(chunk: int, count: int) -> range:
     return range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, count))
 
@@ -232,7 +249,8 @@ def _coarse(chunk: int, *, source: Source, good: NDArray[np.int64], high: float)
     found = []
     for number in members:
         second = _read(source, good[number + 1])
-        found.append(coarse_shift(first, second, high_pass=high))
+        shift = coarse_shift(first, second, high_pass=high)
+        found.append((*shift, correlation(first, second, shift)))
         first = second
     return np.array(found)
 

@@ -28,6 +28,7 @@ from ssbtomo.reconstruct.stack_plan import (
     Geometry,
     cleaning_of,
     drift_found,
+    flagged,
     geometry_of,
     placed_stack,
     states_of,
@@ -121,6 +122,8 @@ def fib_sem(
             stories = clean_slices(raw, clean, cleaning, slabs, engine)
         geometry = geometry_of(asked, spacing, stack.conditions)
         drift = drift_found(clean, good, asked, geometry, engine)
+        states = flagged(states, drift)
+        good = _good(len(raw), states)
         if asked.thickness == "estimate":
             geometry = thickness_of(clean, good, drift, geometry, engine)
         placed, edges, synthetic = placed_stack(
@@ -247,6 +250,7 @@ def slice_thickness(
         good = _good(len(raw), states_of(look_at_slices(raw, slabs, engine), asked))
         geometry = geometry_of(asked, (1.0, *edges), stack.conditions)
         drift = drift_found(raw, good, asked, geometry, engine)
+        good = np.setdiff1d(good, drift.left_out)
         found = thickness_of(raw, good, drift, geometry, engine).thickness
     assert found is not None
     return found

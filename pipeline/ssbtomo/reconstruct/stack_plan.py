@@ -26,6 +26,7 @@ __all__ = [
     "Geometry",
     "cleaning_of",
     "drift_found",
+    "flagged",
     "geometry_of",
     "placed_stack",
     "read_positions",
@@ -93,6 +94,29 @@ def states_of(properties: Floats, asked: FibSem) -> tuple[SliceState, ...]:
         raise InputDataError(
             f"{len(found)} of {len(properties)} slices are blank or charged",
             hint="look at them; flag_slices: false uses all that are not named in left_out",
+        )
+    return tuple(found[index] for index in sorted(found))
+
+
+def flagged(states: tuple[SliceState, ...], drift: Drift) -> tuple[SliceState, ...]:
+    """Return all slices that were not used: those that looked spoiled, and those unlike all others.
+
+    Parameters
+    ----------
+    states : tuple of SliceState
+        From `states_of`.
+    drift : Drift
+        Of the stack.
+
+    Returns
+    -------
+    tuple of SliceState
+        In order.
+    """
+    found = {state.index: state for state in states}
+    for index in drift.left_out:
+        found.setdefault(
+            index, SliceState(index, "unlike its neighbours", "correlation under half the usual")
         )
     return tuple(found[index] for index in sorted(found))
 

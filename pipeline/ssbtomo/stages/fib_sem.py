@@ -26,6 +26,7 @@ from ssbtomo.reconstruct.stack_plan import (
     Geometry,
     cleaning_of,
     drift_found,
+    flagged,
     geometry_of,
     placed_stack,
     read_positions,
@@ -70,6 +71,8 @@ def stacked(desk: Desk) -> Facts:
     drift = drift_found(
         clean, good, asked, geometry, desk.engine, marked=lambda name: _marked(desk, name)
     )
+    states = flagged(states, drift)
+    good = np.setdiff1d(good, drift.left_out)
     if asked.thickness == "estimate":
         geometry = thickness_of(clean, good, drift, geometry, desk.engine)
     placed, edges, synthetic = placed_stack(

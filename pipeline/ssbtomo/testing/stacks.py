@@ -103,7 +103,8 @@ def evolving_phases(
     rng = np.random.default_rng(seed)
     field = ndi.gaussian_filter(rng.standard_normal(shape, np.float32), scale, mode="wrap")
     cuts = np.quantile(field, np.cumsum(fractions)[:-1])
-    return np.digitize(field, cuts).astype(np.uint8)
+    labels: NDArray[np.uint8] = np.digitize(field, cuts).astype(np.uint8)
+    return labels
 
 
 def section_slices(

@@ -204,7 +204,8 @@ def _residual(
 
 def _sharp(profile: NDArray[Any]) -> NDArray[Any]:
     """Leave what is narrower than shading, along the last axis."""
-    return profile - scipy.ndimage.gaussian_filter1d(profile, _BROAD, axis=-1, mode="nearest")
+    broad = scipy.ndimage.gaussian_filter1d(profile, _BROAD, axis=-1, mode="nearest")
+    return np.asarray(profile - broad)
 
 
 def _profile(off: Grey, held: Grey, scale: Grey, window: float, bend: tuple[float, float]) -> Grey:
@@ -232,7 +233,7 @@ def _fitted(off: Grey, held: Grey, scale: Grey, window: float) -> tuple[Grey, Gr
         found: Grey = np.add.reduceat(values, starts, axis=0)
         return found
 
-    def smooth(values: Grey, broad: float = 0.0) -> Grey:
+    def smooth(values: NDArray[Any], broad: float = 0.0) -> Grey:
         sigmas = (window / step, broad)
         found: Grey = scipy.ndimage.gaussian_filter(values, sigmas, mode="nearest")
         return found

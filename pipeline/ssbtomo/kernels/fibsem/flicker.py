@@ -85,12 +85,8 @@ def remove_shading(image: NDArray[Any], levels: Floats, *, order: int = 2) -> ND
         row, column = row[::step], column[::step]
         terms = np.stack([np.ones(len(row)), *(y[row] ** i * x[column] ** j for i, j in powers)], 1)
         fit = np.linalg.lstsq(terms, off[row, column].astype(np.float64), rcond=None)[0]
-        shade = sum(
-            np.float32(c) * (y[:, None] ** i * x[None, :] ** j - _mean_power(y, i) * _mean_power(x, j))
-            for c, (i, j) in zip(fit[1:], powers, strict=True)
-        )  # fmt: skip
+        shade = np.zeros_like(values)
+        for share, (i, j) in zip(fit[1:].tolist(), powers, strict=True):
+            middle = float((y**i).mean()) * float((x**j).mean())
+            shade += np.float32(share) * (y[:, None] ** i * x[None, :] ** j - np.float32(middle))
     return np.asarray(values - shade, np.float32)
-
-
-def _mean_power(place: NDArray[np.float32], power: int) -> np.float32:
-    return np.float32((place**power).mean())

@@ -216,11 +216,11 @@ def ring_sums(pair: Pair, shift: Floats) -> RingSums:
     aligned = (pair.cross * _phase(pair, shift - pair.whole)).real
     doubled = np.broadcast_to(pair.doubled, ring.shape).ravel()
     flat = ring.ravel()
-    return RingSums(
-        np.bincount(flat, aligned.ravel() * doubled, RINGS),
-        np.bincount(flat, pair.power.ravel() * doubled, RINGS),
-        np.bincount(flat, doubled, RINGS),
+    cross, power, count = (
+        np.asarray(np.bincount(flat, values, RINGS), np.float64)
+        for values in (aligned.ravel() * doubled, pair.power.ravel() * doubled, doubled)
     )
+    return RingSums(cross, power, count)
 
 
 def ring_weights(sums: RingSums) -> Floats:

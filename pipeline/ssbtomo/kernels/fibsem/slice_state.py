@@ -81,7 +81,8 @@ def odd_slices(properties: Floats) -> tuple[SliceState, ...]:
     contrast = properties[:, 1]
     usual = float(np.median(contrast))
     found: dict[int, SliceState] = {}
-    for index in np.flatnonzero(contrast <= 0.15 * usual).tolist():
+    bare = np.maximum(0.15 * usual, np.minimum(4 * properties[:, 3], 0.5 * usual))
+    for index in np.flatnonzero(contrast <= bare).tolist():
         found[index] = SliceState(
             index, "blank", f"contrast {contrast[index]:.3g}, {usual:.3g} elsewhere"
         )
