@@ -219,11 +219,12 @@ class _Window:
 
     def cut(self, image: NDArray[Any], number: int) -> NDArray[Any]:
         y, x = (int(n) for n in self.corners[number])
-        return image[y : y + self.shape[0], x : x + self.shape[1]]
+        part: NDArray[Any] = image[y : y + self.shape[0], x : x + self.shape[1]]
+        return part
 
 
 def _places(steps: Floats) -> Floats:
-    return np.vstack([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
 
 def _unlike(alike: Floats) -> NDArray[np.bool_]:
@@ -240,7 +241,8 @@ def _members(chunk: int, count: int) -> range:
 
 
 def _read(source: Source, index: int) -> NDArray[Any]:
-    return np.asarray(source[int(index) : int(index) + 1, :, :])[0]
+    image: NDArray[Any] = np.asarray(source[int(index) : int(index) + 1, :, :])[0]
+    return image
 
 
 def _coarse(chunk: int, *, source: Source, good: NDArray[np.int64], high: float) -> Floats:

@@ -173,8 +173,8 @@ def geometry_of(asked: FibSem, spacing: Spacing, conditions: Mapping[str, str]) 
     """
     told = conditions.get("tilt_correction", "")
     on = told.startswith("on") if asked.tilt_corrected is None else asked.tilt_corrected
+    notes: tuple[str, ...] = ()
     if asked.view_angle is None:
-        notes = ()
         if not on and told.startswith("off"):
             notes = (
                 "the microscope's tilt correction was off and no view_angle is given: heights may "
@@ -188,7 +188,6 @@ def geometry_of(asked: FibSem, spacing: Spacing, conditions: Mapping[str, str]) 
         stretch = 1.0
     else:
         stretch = foreshortening(asked.view_angle, float(angle[1]))
-    notes = ()
     if on and abs(stretch - 1) > 0.005:
         notes = (
             f"the microscope's tilt correction ({told}) is not that of a cross-section seen at "
