@@ -107,8 +107,11 @@ def draw_cleaned(sample: SampleView) -> Drawn | None:
         }
         number = int(kept["slice"])
     low, high = np.percentile(pictures["slice, cleaned"], [0.5, 99.5])
-    figure = canvas(WIDTH * 0.98)
-    for axes, (title, image) in zip(figure.subplots(2, 2).ravel(), pictures.items(), strict=True):
+    upper, _, lower, _ = (picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    ratios = (upper, max(lower, 0.2))
+    figure = canvas(WIDTH * (0.12 + sum(ratios) / 2))
+    grid = figure.subplots(2, 2, height_ratios=ratios)
+    for axes, (title, image) in zip(grid.ravel(), pictures.items(), strict=True):
         axes.imshow(
             image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="equal"
         )
