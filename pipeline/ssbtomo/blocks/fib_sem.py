@@ -42,10 +42,8 @@ __all__ = [
     "stack_levels",
 ]
 
-_SAMPLE = 24  # slices that tell the grey values of the classes
-_PIXELS = 200_000  # of each of them
-_STARTS = 48  # slices that tell the thickness
-_SIDE = 1024  # pixels of their middle
+_SAMPLE, _PIXELS = 24, 200_000  # slices that tell the grey classes, pixels of each
+_STARTS, _SIDE = 48, 1024  # slices that tell the thickness, pixels of their middle
 
 Floats = NDArray[np.float64]
 
