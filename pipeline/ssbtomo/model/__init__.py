@@ -1,5 +1,6 @@
 """The recipe as types: it checks files, exports the JSON schema and shapes the forms."""
 
+from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.reading import load_recipe, problems, read_recipe
 from ssbtomo.model.recipe import Recipe, Sample, SampleRecipe
 from ssbtomo.model.sections import (
@@ -15,12 +16,14 @@ from ssbtomo.model.sections import (
     Section,
     Segment,
 )
+from ssbtomo.model.tomography import Tomography
 from ssbtomo.model.transport import Conduction
 
 __all__ = [
     "MEASURES",
     "Conduction",
     "Denoise",
+    "FibSem",
     "Graded",
     "Phase",
     "Quantify",
@@ -33,6 +36,7 @@ __all__ = [
     "SampleRecipe",
     "Section",
     "Segment",
+    "Tomography",
     "load_recipe",
     "problems",
     "read_recipe",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ssbtomo.model.base import Length, Memory, Section
+from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.model.networks import Network
 from ssbtomo.model.tomography import Tomography
@@ -108,10 +109,13 @@ class Phase(Section):
 class Reconstruct(Section):
     """From projections or raw slices to a volume."""
 
-    method: Literal["none", "tomography"] = Field(
+    method: Literal["none", "tomography", "fib-sem"] = Field(
         default="none",
         description="none: the scan is a reconstructed, aligned volume already; tomography: it "
-        "holds the projections of a CT scan.",
+        "holds the projections of a CT scan; fib-sem: the slices of a FIB-SEM run.",
+    )
+    fib_sem: FibSem = Field(
+        default_factory=FibSem, description="How slices become an aligned volume."
     )
     tomography: Tomography = Field(
         default_factory=Tomography, description="How projections become slices."

@@ -1,4 +1,4 @@
-"""Reconstruct volumes: slices from projections.
+"""Reconstruct volumes: slices from projections, aligned stacks from FIB-SEM slices.
 
 The verbs take what `ssbtomo.io` opens, and return volumes with the story of how they came about.
 """
@@ -9,12 +9,27 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "AlignedStack": "sections",
     "Tomogram": "parallel_beam",
+    "align": "sections",
     "centre_of_rotation": "parallel_beam",
     "cone_beam": "feldkamp",
+    "fib_sem": "sections",
+    "remove_curtains": "sections",
+    "slice_thickness": "sections",
     "tomography": "parallel_beam",
 }
-__all__ = ["Tomogram", "centre_of_rotation", "cone_beam", "tomography"]
+__all__ = [
+    "AlignedStack",
+    "Tomogram",
+    "align",
+    "centre_of_rotation",
+    "cone_beam",
+    "fib_sem",
+    "remove_curtains",
+    "slice_thickness",
+    "tomography",
+]
 
 
 def __getattr__(name: str) -> Any:
