@@ -22,13 +22,8 @@ from ssbtomo.kernels.ct.hardening import linearise
 from ssbtomo.kernels.ct.stripes import remove_stripes
 from ssbtomo.kernels.ct.turns import turn_of
 from ssbtomo.model.tomography import Tomography
-from ssbtomo.reconstruct.parallel_beam import (
-    Samples,
-    Tomogram,
-    images_of,
-    stripe_width_of,
-    volume_of,
-)
+from ssbtomo.reconstruct.parallel_beam import Tomogram, volume_of
+from ssbtomo.reconstruct.scan_plan import Samples, images_of, stripe_width_of
 
 if TYPE_CHECKING:
     from ssbtomo.projections import Projections

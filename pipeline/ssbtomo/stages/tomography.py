@@ -20,16 +20,8 @@ from ssbtomo.kernels.ct.centre import Centre
 from ssbtomo.model import Sample
 from ssbtomo.model.tomography import Tomography
 from ssbtomo.reconstruct.feldkamp import check_cone, cone_slices, feldkamp, volume_window
-from ssbtomo.reconstruct.parallel_beam import (
-    Quality,
-    check_scan,
-    grey_window,
-    images_of,
-    look_closer,
-    slices_of,
-    sweep,
-    tomogram_size,
-)
+from ssbtomo.reconstruct.scan_plan import check_scan, images_of, slices_of, tomogram_size
+from ssbtomo.reconstruct.tomogram_quality import Quality, grey_window, look_closer, sweep
 from ssbtomo.stages.desk import RECONSTRUCTED, Desk, Facts, clipped
 from ssbtomo.units import Spacing
 from ssbtomo.volume import Origin, Volume
