@@ -26,7 +26,7 @@ _HOME = {
     "active_contacts": "active",
     "lithium_penetration": "anode",
     "anode_interface": "anode",
-    "contact_lost": "contact_lost",
+    "contact_lost": "crack_costs",
     "connectivity": "connection",
     "tortuosity": "transport",
     "effective_tensor": "conduction",

@@ -185,6 +185,7 @@ def interface_crack(
     edges = check_spacing(spacing)
     angle = math.radians(tilt)
     centre = [n * e / 2 for n, e in zip(shape, edges, strict=True)]
+    centre[0] += (width - shape[0]) % 2 * edges[0] / 2  # so that a flat crack is whole voxels
     grids = np.ogrid[tuple(slice(0, n) for n in shape)]
     z, y, x = (
         (index + 0.5) * e - c for index, e, c in zip(grids, edges, centre, strict=True)
