@@ -232,11 +232,11 @@ def _around(values: NDArray[Any], block: Block) -> list[tuple[int, NDArray[Any]]
     ]
     padded = np.pad(values, pads)
     centre = slice(1, -1)
-    found = []
-    for axis in range(3):
-        for side in (slice(0, -2), slice(2, None)):
-            found.append((axis, padded[tuple(side if k == axis else centre for k in range(3))]))
-    return found
+    return [
+        (axis, padded[tuple(side if k == axis else centre for k in range(3))])
+        for axis in range(3)
+        for side in (slice(0, -2), slice(2, None))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,10 @@ def columns(stack: Stack, grid: Grid, engine: Engine) -> Columns:
     boxes = whole_lines(grid, stack.axis)
     for box, found in zip(boxes, engine.map(partial(_walk, stack=stack), boxes), strict=True):
         maps[(slice(None), *stack.flat(box.core))] = found
-    return Columns(*maps, grid.shape[stack.axis])
+    front, top, lithium, first, end, void, other, buried, solid = maps
+    return Columns(
+        front, top, lithium, first, end, void, other, buried, solid, grid.shape[stack.axis]
+    )
 
 
 def _walk(box: Block, *, stack: Stack) -> NDArray[np.int32]:

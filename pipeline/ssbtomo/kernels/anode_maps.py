@@ -133,7 +133,8 @@ def texture(
     sides = [n * e for n, e in zip(heights.shape, across, strict=True) if n > 1]
     wave = cutoff or min(sides, default=edge) / 5
     if not known.any():
-        return Texture(*[float("nan")] * 4, wave)
+        none = float("nan")
+        return Texture(none, none, none, none, wave)
     plane = _mean_plane(heights, known)
     rest = np.where(known, (heights - plane.over(_shape(heights))) * edge, 0.0)
     sigma = [_GAUSS * wave / e for e in across]

@@ -41,7 +41,7 @@ def count_ends(height: Ints, piece: Ints, links: Ints, count: int, least: int) -
 
 
 @njit(nogil=True, cache=True)
-def _count(height, piece, links, least, out):  # type: ignore[no-untyped-def]
+def _count(height, piece, links, least, out):  # type: ignore[no-untyped-def]  # noqa: C901 - one sweep
     order, ends = out
     parent = np.arange(height.size)
     peak = height.copy()

@@ -77,7 +77,7 @@ def scan_columns(roles: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 @njit(nogil=True, cache=True)
-def _scan(roles, maps):  # type: ignore[no-untyped-def]
+def _scan(roles, maps):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one walk
     front, top, lithium, first, end, void, other, buried, solid = maps
     for n in range(roles.shape[0]):
         for v in range(roles.shape[1]):

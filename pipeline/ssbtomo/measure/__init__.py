@@ -24,7 +24,7 @@ _HOME = {
     "interface_map": "interface_maps",
     "interface_points": "interface_maps",
     "active_contacts": "active",
-    "lithium_penetration": "anode",
+    "lithium_penetration": "penetration",
     "anode_interface": "anode",
     "contact_lost": "crack_costs",
     "connectivity": "connection",

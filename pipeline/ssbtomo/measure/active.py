@@ -130,7 +130,9 @@ def active_contacts(
     )
 
 
-def roles_by_label(roles: Mapping[str | int, Role], named: Mapping[str | int, int]) -> dict[int, str]:
+def roles_by_label(
+    roles: Mapping[str | int, Role], named: Mapping[str | int, int]
+) -> dict[int, str]:
     """Return the role of each label.
 
     Parameters

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssbtomo.blocks.areas import interface_areas
-from ssbtomo.blocks.closing import CrackAreas, CrackJoins, close, crack_areas, crack_joins
+from ssbtomo.blocks.closing import CrackAreas, close, crack_areas
+from ssbtomo.blocks.crack_joins import CrackJoins, crack_joins
 from ssbtomo.blocks.engine import SERIAL, Engine, Source
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.blocks.passes import Allocate
@@ -145,8 +146,8 @@ def contact_lost(
         )
     own = roles_by_label(roles, named_phases(source, phases, engine, least=2))
     found = costs_of(
-        source, crack_source, Cell(own, AXES.index(axis)), edges, cut(source, engine), engine,  # type: ignore[arg-type]
-        allocate=in_memory(source, engine), reach=reach,
+        source, crack_source, edges, cut(source, engine), engine,
+        cell=Cell(own, AXES.index(axis)), allocate=in_memory(source, engine), reach=reach,
     )  # fmt: skip
     table = pd.DataFrame(found.rows).sort_values("rank", ignore_index=True)
     return ContactLost(
@@ -158,11 +159,11 @@ def contact_lost(
 def costs_of(
     source: Source,
     cracks: Source,
-    cell: Cell,
     spacing: Spacing,
     grid: Grid,
     engine: Engine,
     *,
+    cell: Cell,
     allocate: Allocate,
     reach: float | None = None,
 ) -> CrackCosts:
@@ -212,13 +213,12 @@ def costs_of(
     fillers = [label for label in cell.phases if label not in opened]
     closed = allocate("closed", np.dtype(source.dtype))
     close(
-        source, cracks, fillers, spacing, grid, engine,
-        reach=reach or REACH * max(spacing), sink=closed,
+        source, cracks, spacing, grid, engine,
+        fillers=fillers, reach=reach or REACH * max(spacing), sink=closed,
     )  # fmt: skip
     pair = (active, electrolyte)
-    areas = crack_areas(
-        source, closed, cracks, pair, spacing, grid, engine, opened=opened
-    )
+    sources = (source, closed, cracks)
+    areas = crack_areas(sources, spacing, grid, engine, pair=pair, opened=opened)
     found = interface_areas(source, spacing, cell.phases, grid, engine)
     contact = next(area for key, area in found.area_um2.items() if {*key} == {*pair})
     joins: list[CrackJoins | None] = [None, None]
@@ -226,7 +226,7 @@ def costs_of(
         kind = 0 if electrolyte in network.phases else 1 if active in network.phases else None
         if kind is not None:
             joins[kind] = crack_joins(
-                source, closed, cracks, network, grid, engine, allocate=allocate
+                source, closed, cracks, grid, engine, network=network, allocate=allocate
             )
     rows = _rows(areas, contact, joins, float(np.prod(spacing)))
     return CrackCosts(rows, contact, areas, *joins)

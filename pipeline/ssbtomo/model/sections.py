@@ -196,7 +196,8 @@ class Quantify(Section):
         description="interfaces: write the same as a table of points with area and normal, too.",
     )
     anode_side: Literal["low", "high"] = Field(
-        default="low", description="anode: at which end of the transport axis the lithium electrode is."
+        default="low",
+        description="anode: at which end of the transport axis the lithium electrode is.",
     )
     charge: Charge | None = Field(
         default=None,

@@ -26,9 +26,7 @@ _CLOSED = (
     "Each voxel of a crack becomes the phase that is nearest (exact Euclidean distance), void and lithium "
     "aside; voxel faces of the interface that appears, weighted by the local normal."
 )
-_CLOSED_BIAS = (
-    "Flat cracks of 1 to 4 voxels within 4 %. It supposes that the two walls touched all over before."
-)
+_CLOSED_BIAS = "Flat cracks of 1 to 4 voxels within 4 %. It supposes that the two walls touched all over before."
 
 
 def _lithium(title: str, meaning: str, unit: str) -> Definition:

@@ -78,7 +78,9 @@ def filament_cell(
     fork = (fifth + tip) // 2 if arms > 1 else tip
     cell[(slice(fifth, fork), *body)] = _LITHIUM
     if arms > 1:
-        cell[(slice(fork, fork + 2 * radius), body[0], slice(u - radius, u + 5 * radius))] = _LITHIUM
+        cell[(slice(fork, fork + 2 * radius), body[0], slice(u - radius, u + 5 * radius))] = (
+            _LITHIUM
+        )
         for left in (u - radius, u + 3 * radius):
             cell[fork:tip, body[0], left : left + 2 * radius] = _LITHIUM
     for k in range(dead):
@@ -92,9 +94,7 @@ def filament_cell(
         Truth("dead_lithium_volume", "lithium", 27 * dead * voxel, _VOXELS, unit="um^3"),
         Truth("filament_count", "lithium", 1 + dead, _VOXELS),
     )
-    return KnownShape(
-        "filament", _placed(cell, number, anode), edges, dict(STACK_PHASES), truth
-    )
+    return KnownShape("filament", _placed(cell, number, anode), edges, dict(STACK_PHASES), truth)
 
 
 def anode_with_voids(
@@ -187,9 +187,7 @@ def interface_crack(
     centre = [n * e / 2 for n, e in zip(shape, edges, strict=True)]
     centre[0] += (width - shape[0]) % 2 * edges[0] / 2  # so that a flat crack is whole voxels
     grids = np.ogrid[tuple(slice(0, n) for n in shape)]
-    z, y, x = (
-        (index + 0.5) * e - c for index, e, c in zip(grids, edges, centre, strict=True)
-    )
+    z, y, x = ((index + 0.5) * e - c for index, e, c in zip(grids, edges, centre, strict=True))
     across = z * math.cos(angle) - y * math.sin(angle)
     along = z * math.sin(angle) + y * math.cos(angle)
     labels = np.where(across + 0 * x < 0, _ELECTROLYTE, _ACTIVE).astype(np.uint8)

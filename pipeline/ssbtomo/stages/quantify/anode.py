@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,8 @@ from ssbtomo.blocks.grid import Grid
 from ssbtomo.blocks.stack import Stack, columns
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.surface_plane import Plane
-from ssbtomo.measure.anode import (
-    AnodeInterface,
-    Penetration,
-    interface_of,
-    penetration_of,
-    planes_of,
-)
+from ssbtomo.measure.anode import AnodeInterface, interface_of
+from ssbtomo.measure.penetration import Penetration, penetration_of, planes_of
 from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import clipped
 from ssbtomo.stages.quantify.instances import instance_store
@@ -55,9 +50,7 @@ def measure_anode(subject: Subject) -> Findings:
     stack = Stack(subject.labels, dict(roles), subject.desk.axis, asked.anode_side == "high")
     maps = columns(stack, subject.grid, subject.desk.engine)
     try:
-        planes = planes_of(
-            maps, subject.spacing[stack.axis], thickness=asked.electrolyte_thickness
-        )
+        planes = planes_of(maps, subject.spacing[stack.axis], thickness=asked.electrolyte_thickness)
         face = interface_of(
             maps, stack, subject.spacing, states=asked.contact_states,
             cutoff=asked.roughness_cutoff, charge=asked.charge,
@@ -175,10 +168,15 @@ def _write_maps(face: AnodeInterface, subject: Subject) -> None:
     ):
         thick = np.expand_dims(values, desk.axis)
         z, y, x = thick.shape
-        kind = "labels" if name == "anode-contact" else "image"
+        kind: Literal["labels", "image"] = "labels" if name == "anode-contact" else "image"
         block = clipped(desk.block, (z, y, x))
         sink = io.ome_zarr.create(
-            desk.draft(name), thick.shape, thick.dtype, desk.spacing, kind=kind, block=block  # type: ignore[arg-type]
+            desk.draft(name),
+            thick.shape,
+            thick.dtype,
+            desk.spacing,
+            kind=kind,
+            block=block,
         )
         for part in Grid((z, y, x), block):
             sink[part.core] = thick[part.core]

@@ -39,8 +39,8 @@ def measure_crack_contacts(subject: Subject) -> Findings:
     cell = Cell(dict(roles), subject.desk.axis)
     try:
         found = costs_of(
-            subject.labels, io.ome_zarr.open_array(path), cell, subject.spacing, subject.grid,
-            subject.desk.engine, allocate=subject.desk.allocate,
+            subject.labels, io.ome_zarr.open_array(path), subject.spacing, subject.grid,
+            subject.desk.engine, cell=cell, allocate=subject.desk.allocate,
         )  # fmt: skip
     finally:
         subject.desk.clear_scratch()
