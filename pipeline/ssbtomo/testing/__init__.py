@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("analytic", "samples", "shapes", "strategies")
+_MODULES = ("analytic", "samples", "shapes", "stacks", "strategies")
 _HOME = {
     "CathodeDesign": "cathode",
     "CtOptics": "optics",
