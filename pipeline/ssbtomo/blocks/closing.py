@@ -43,8 +43,6 @@ def close(
         Labels, (Z, Y, X).
     cracks : Source
         Cracks from 1; 0 is none.
-    fillers : sequence of int
-        Phases that may fill them.
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm.
     grid : Grid
@@ -52,6 +50,8 @@ def close(
     engine : Engine
         Where the tasks run. A task holds 20 bytes per voxel of the box around the cracks of its
         block, with `reach` around it.
+    fillers : sequence of int
+        Phases that may fill them.
     reach : float
         In µm.
     sink : Sink
@@ -144,14 +144,14 @@ def crack_areas(
     ----------
     sources : tuple of Source
         Labels with the cracks open, and closed by `close`; the cracks from 1, 0 is none.
-    pair : tuple of int
-        The two phases whose contact counts.
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm.
     grid : Grid
         How the volume is cut. The answer does not depend on it.
     engine : Engine
         Where the tasks run.
+    pair : tuple of int
+        The two phases whose contact counts.
     opened : sequence of int
         Phases that fill the cracks as they are.
 

@@ -62,13 +62,13 @@ def crack_joins(
         Labels with the cracks open, and closed.
     cracks : Source
         Cracks from 1; 0 is none.
-    network : Network
-        Phases that conduct together and the faces that they must reach; voxels of its helpers
-        do not count.
     grid : Grid
         How the volume is cut. The answer does not depend on it.
     engine : Engine
         Where the tasks run.
+    network : Network
+        Phases that conduct together and the faces that they must reach; voxels of its helpers
+        do not count.
     allocate : callable
         Makes the stores ``"network-pieces"`` and ``"network-fill"`` (uint32), no longer needed
         afterwards.

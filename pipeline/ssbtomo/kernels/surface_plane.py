@@ -112,10 +112,11 @@ def _least_absolute(
     design: NDArray[np.float64], height: NDArray[np.float64], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Solve for least absolute distances; the start is kept where it is as good."""
-    plane: NDArray[np.float64] = np.linalg.lstsq(design, height, rcond=None)[0]
+    plane = np.asarray(np.linalg.lstsq(design, height, rcond=None)[0], np.float64)
     for round_ in range(_ROUNDS):
         least = max(0.5 ** (round_ / 2), 1e-3)
         weight = 1 / np.maximum(abs(height - design @ plane), least)
-        plane = np.linalg.solve(design.T @ (weight[:, None] * design), design.T @ (weight * height))
+        normal = design.T @ (weight[:, None] * design)
+        plane = np.asarray(np.linalg.solve(normal, design.T @ (weight * height)), np.float64)
     best, plain = (abs(height - design @ one).sum() for one in (plane, start))
     return start if plain <= best * (1 + 1e-6) else np.asarray(plane, np.float64)

@@ -175,14 +175,14 @@ def costs_of(
         Labels, (Z, Y, X).
     cracks : Source
         Cracks from 1; 0 is none.
-    cell : Cell
-        Roles and axis.
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm.
     grid : Grid
         How the volume is cut. The answer does not depend on it.
     engine : Engine
         Where the tasks run.
+    cell : Cell
+        Roles and axis.
     allocate : callable
         Makes the stores ``"closed"`` (as the labels), and those of
         `ssbtomo.blocks.closing.crack_joins`; none is needed afterwards.

@@ -342,13 +342,14 @@ def _filament_rows(found: Filaments, spacing: Spacing, stack: Stack, voxel: floa
         ["crack", "pore", "cathode"], "bulk",
     )  # fmt: skip
     tips = (found.tip + 0.5) * np.array(spacing)
-    sides = found.pieces.touches(stack.shape)
-    sides = np.delete(sides, stack.axis, axis=1).any(axis=(1, 2))
+    z, y, x = stack.shape
+    sides = np.delete(found.pieces.touches((z, y, x)), stack.axis, axis=1)
+    border = np.asarray(sides.any(axis=(1, 2)))
     return {
         "filament": np.arange(1, size.size + 1), "volume_um3": size * voxel,
         "depth_um": found.depth * spacing[stack.axis], "depth_share": found.share,
         **{f"tip_{name}_um": tips[:, k] for k, name in enumerate(AXES)},
         "branches": found.ends, "joined_to": _JOINED[found.joined], "path": path,
         "crack_share": crack, "void_share": share[:, 0], "electrolyte_share": share[:, 2],
-        "touches_border": sides,
+        "touches_border": border,
     }  # fmt: skip
