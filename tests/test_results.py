@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssbtomo.errors import OutputError, SsbtomoError
-from ssbtomo.results import COLUMNS, Measurement, Results, folder_name, load, table, with_ranges
+from ssbtomo.results import COLUMNS, Measurement, Results, folder_name, load, table
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 keys = st.tuples(
@@ -29,51 +29,6 @@ def measured(draw):
     return [Measurement(q, s, v, "1", "drawn", axis) for (q, s, axis), v in values.items()]
 
 
-def by_key(measurements):
-    return {item.key: repr((item.value, item.low, item.high)) for item in measurements}
-
-
-@given(measured(), st.lists(measured(), min_size=1, max_size=4))
-def test_the_range_holds_the_value(values, variants):
-    for item in with_ranges(values, variants):
-        if not math.isnan(item.value):
-            assert item.low <= item.value <= item.high
-
-
-@given(measured(), st.lists(measured(), max_size=4), st.randoms(use_true_random=False))
-def test_the_order_of_variants_and_of_their_rows_does_not_matter(values, variants, random):
-    mixed = [random.sample(variant, len(variant)) for variant in variants]
-    random.shuffle(mixed)
-    assert by_key(with_ranges(values, mixed)) == by_key(with_ranges(values, variants))
-
-
-@given(measured(), st.lists(measured(), max_size=3))
-def test_one_more_variant_never_narrows_a_range(values, variants):
-    narrow = with_ranges(values, [values])
-    wide = with_ranges(values, [values, *variants])
-    for less, more in zip(narrow, wide, strict=True):
-        if not math.isnan(less.low):
-            assert more.low <= less.low
-            assert more.high >= less.high
-
-
-@given(measured())
-def test_without_variants_no_range_is_claimed(values):
-    assert all(math.isnan(item.low) and math.isnan(item.high) for item in with_ranges(values, []))
-
-
-def test_the_range_ends_at_an_infinite_variant():
-    value = Measurement("tortuosity_factor", "void", 3.0, "1", "solved", "z")
-    (ranged,) = with_ranges([value], [[replace(value, value=math.inf)]])
-    assert (ranged.low, ranged.high) == (3.0, math.inf)
-
-
-def test_a_measurement_of_another_axis_is_no_variant():
-    value = Measurement("tortuosity_factor", "void", 3.0, "1", "solved", "z")
-    (ranged,) = with_ranges([value], [[replace(value, value=9.0, axis="x")]])
-    assert (ranged.low, ranged.high) == (3.0, 3.0)
-
-
 def written(folder, measurements):
     """A results folder with nothing but what `Results` needs."""
     folder.mkdir(exist_ok=True)
@@ -84,7 +39,8 @@ def written(folder, measurements):
 
 @given(values=measured())
 def test_the_table_survives_the_disk(tmp_path_factory, values):
-    ranged = with_ranges(values, [values]) or [Measurement("q", "s", math.inf, "1", "e")]
+    ranged = [replace(item, low=item.value, high=item.value) for item in values]
+    ranged = ranged or [Measurement("q", "s", math.inf, "1", "e")]
     results = written(tmp_path_factory.mktemp("results"), ranged)
     pd.testing.assert_frame_equal(results.table, table(ranged), check_exact=True)
 

@@ -118,8 +118,13 @@ def init(
 def info(scan: Scan, as_json: AsJson = False) -> None:
     """Tell what a scan is: size, type, voxel size and its origin, and what is odd about it."""
     from ssbtomo import io
+    from ssbtomo.errors import ProjectionsError
 
-    volume = io.open_volume(scan)
+    try:
+        volume = io.open_volume(scan)
+    except ProjectionsError:
+        _tell_projections(scan, as_json=as_json)
+        return
     report = io.check_stack(scan)
     problems = [f"{item.severity}: {item.what} ({item.where})" for item in report.problems]
     if as_json:
@@ -132,6 +137,22 @@ def info(scan: Scan, as_json: AsJson = False) -> None:
     typer.echo(repr(volume))
     for problem in problems:
         typer.echo(f"  {problem}")
+
+
+def _tell_projections(scan: Path, *, as_json: bool) -> None:
+    """Tell what a scan of projections is."""
+    from ssbtomo import io
+
+    found = io.open_projections(scan)
+    if not as_json:
+        typer.echo(repr(found))
+        return
+    content = {
+        "projections": found.shape, "dtype": str(found.data.dtype), "beam": found.geometry.beam,
+        "voxel_size_um": found.voxel_size, "origins": dict(found.origins),
+        "notes": list(found.notes),
+    }  # fmt: skip
+    typer.echo(json.dumps(content, indent=1))
 
 
 @app.command()
@@ -185,12 +206,101 @@ def run(
 
 
 @app.command()
+def train(  # noqa: PLR0913 - options of a command
+    scans: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECIPE_OR_SCANS", help="A recipe with its samples, or scans."),
+    ],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option("--labels", "-l", help="Scribbles, once per scan: label image or JSON."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model file to write.")] = Path(
+        "model.ssbmodel"
+    ),
+    phases: Annotated[
+        str | None, typer.Option(help="For scans: void,electrolyte,active, or void=85,...")
+    ] = None,
+    voxel_size: Annotated[
+        str | None, typer.Option(help="For scans without one: '18.4 nm', or three, Z,Y,X.")
+    ] = None,
+    features: Annotated[str | None, typer.Option(help="default, fib-sem or sheets.")] = None,
+    rule: Annotated[str | None, typer.Option(help="forest, or logistic as a preview.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    settle: Annotated[
+        bool | None, typer.Option("--settle/--no-settle", help="No films at blurred edges.")
+    ] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a voxel classifier from scribbles, and print how well it does on what it did not see."""
+    from ssbtomo.runner.training import told, train_model
+
+    given = {"features": features, "rule": rule, "seed": seed, "settle": settle}
+    options = {key: value for key, value in given.items() if value is not None}
+    model = train_model(
+        scans, labels or [], out, phases=phases, voxel_size=voxel_size, workers=workers,
+        options=options,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"model": str(out), "phases": list(model.phases),
+                               "training": dict(model.training), "scores": dict(model.scores)},
+                              indent=1))  # fmt: skip
+        return
+    _say(told(model))
+    typer.echo(out)
+
+
+@app.command()
 def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
     """Write figures, methods and report of a results folder anew."""
     from ssbtomo.report import write_report
     from ssbtomo.results import Results
 
     typer.echo(write_report(Results.load(results).path))
+
+
+@app.command()
+def score(  # noqa: PLR0913 - the flags of a command
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help="Segmented labels, or a results folder.")
+    ],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="True labels, same voxels.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for score.json and CSV tables.")
+    ] = None,
+    phases: Annotated[
+        str | None, typer.Option(help="Names and labels: void=0,electrolyte=1,active=2.")
+    ] = None,
+    unlabelled: Annotated[
+        int | None, typer.Option(help="Value of the truth where nothing is compared.")
+    ] = None,
+    tolerance: Annotated[
+        str | None, typer.Option(help="Surfaces agree within it: '0.2 um'; a voxel if absent.")
+    ] = None,
+    axis: Annotated[
+        list[str] | None, typer.Option(help="Compare tortuosity factors along it; repeat for more.")
+    ] = None,
+    voxel_size: Annotated[
+        str | None, typer.Option(help="If the files tell none: '18.4 nm', or three, Z,Y,X.")
+    ] = None,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="The labels are numbers of objects.")
+    ] = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score labels against the truth: overlap, surfaces, objects, and the numbers they give."""
+    from ssbtomo.runner.scoring import Asked, score_files
+
+    asked = Asked(
+        phases=phases, unlabelled=unlabelled, tolerance=tolerance, axes=tuple(axis or ()),
+        voxel_size=voxel_size, instances=instances, workers=workers,
+    )  # fmt: skip
+    found = score_files(labels, truth, asked, out)
+    typer.echo(found.as_json if as_json else found.text)
+    if out is not None:
+        _say(str(out / "score.json"))
 
 
 @app.command()

@@ -11,6 +11,7 @@ __all__ = [
     "NotPercolatingError",
     "OutputError",
     "PhaseMissingError",
+    "ProjectionsError",
     "RecipeError",
     "ResourceError",
     "SsbtomoError",
@@ -57,6 +58,10 @@ class VoxelSizeError(SsbtomoError, ValueError):
 
 class AxisError(SsbtomoError, ValueError):
     """An axis does not exist, or the axes are not (Z, Y, X)."""
+
+
+class ProjectionsError(AxisError):
+    """A file holds projections, which have yet to be reconstructed to a volume."""
 
 
 class FormatError(SsbtomoError, ValueError):

@@ -51,6 +51,8 @@ class Progress:
         where nothing can be said yet.
     remaining : float or None
         Seconds until all are done, at that rate.
+    note : str
+        What the unit that is worked on has reached, such as a solve's iteration and bounds.
     """
 
     sample: str
@@ -59,6 +61,7 @@ class Progress:
     total: int
     rate: float | None = None
     remaining: float | None = None
+    note: str = ""
 
 
 class Pace:

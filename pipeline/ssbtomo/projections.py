@@ -153,11 +153,13 @@ class Projections:
 
     def _numbers(self, what: str, values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         kept = np.array(values, dtype=np.float64)
-        if kept.shape != shape or not np.isfinite(kept).all():
+        wrong = "" if np.isfinite(kept).all() else "are not all finite"
+        if kept.shape != shape:
+            wrong = f"have the shape {kept.shape}"
+        if wrong:
             raise InputDataError(
-                f"{self.source}: there are {len(self.data)} projections, but the {what} have the "
-                f"shape {kept.shape} or are not finite",
-                hint=f"give {what} of the shape {shape}",
+                f"{self.source}: there are {len(self.data)} projections, but the {what} {wrong}",
+                hint=f"give {what} of the shape {shape}, finite numbers",
             )
         kept.setflags(write=False)
         return kept

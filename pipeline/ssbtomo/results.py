@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from ssbtomo.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "Measurement", "Results", "folder_name", "load", "table", "with_ranges"]
+__all__ = ["COLUMNS", "Measurement", "Results", "folder_name", "load", "table"]
 
 COLUMNS = (
     "sample",
@@ -51,8 +51,9 @@ class Measurement:
     axis : str
         ``"z"``, ``"y"``, ``"x"``, a face such as ``"z-min"``, or empty.
     low, high : float
-        Range of the value while the segmentation thresholds are shifted; ``nan`` if
-        no range was computed.
+        Nominal 95 % range of the number of the scanned volume, and the certified bounds of the
+        solves of transport; ``nan`` if there is neither. See
+        `ssbtomo.kernels.ranges.nominal_range` for what it holds and what not.
     warnings : tuple of str
         Reasons to doubt the number.
     sample : str
@@ -80,37 +81,6 @@ class Measurement:
     def key(self) -> tuple[str, str, str, str]:
         """What the number is about: sample, quantity, subject, axis."""
         return self.sample, self.quantity, self.subject, self.axis
-
-
-def with_ranges(
-    values: Iterable[Measurement], variants: Sequence[Iterable[Measurement]]
-) -> list[Measurement]:
-    """Give each measurement the range that its value takes over the variants.
-
-    Parameters
-    ----------
-    values : iterable of Measurement
-        The measurements at the chosen segmentation.
-    variants : sequence of iterable of Measurement
-        The same measurements on re-segmentations; one may be absent from a variant.
-
-    Returns
-    -------
-    list of Measurement
-        With `low` and `high` set: the smallest and largest over value and variants.
-    """
-    seen: dict[tuple[str, str, str, str], list[float]] = {}
-    for variant in variants:
-        for item in variant:
-            seen.setdefault(item.key, []).append(item.value)
-    ranged = []
-    for item in values:
-        known = [v for v in [item.value, *seen.get(item.key, [])] if not math.isnan(v)]
-        if not variants or not known:
-            ranged.append(item)
-        else:
-            ranged.append(replace(item, low=min(known), high=max(known)))
-    return ranged
 
 
 def table(measurements: Iterable[Measurement]) -> pd.DataFrame:

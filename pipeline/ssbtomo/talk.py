@@ -93,7 +93,9 @@ class Live:
         if isinstance(event, StageStarted):
             self._task = self.bars.add_task(_place(event), total=None, left="")
         elif isinstance(event, Progress) and self._task is not None:
-            self.bars.update(self._task, completed=event.done, total=event.total, left=_pace(event))
+            self.bars.update(
+                self._task, completed=event.done, total=event.total, left=event.note or _pace(event)
+            )
         else:
             if self._task is not None and isinstance(event, StageDone):
                 self.bars.remove_task(self._task)
@@ -146,7 +148,8 @@ def said(event: Event) -> str:
             return f"{_place(event)} ..."
         case Progress():
             pace = _pace(event)
-            return f"{_place(event)}: {event.done} of {event.total}{pace and ', '}{pace}"
+            parts = (f"{event.done} of {event.total}", event.note, pace)
+            return f"{_place(event)}: {', '.join(part for part in parts if part)}"
         case StageDone():
             return f"{_place(event)} done in {event.seconds:.1f} s"
         case StageSkipped():

@@ -53,7 +53,7 @@ def writers() -> ModuleType:
 
 def kinds(module: ModuleType) -> dict[str, tuple[Callable[..., Path], bool]]:
     """Return every writer by name, and whether it writes projections."""
-    found = {write.__name__: (write, False) for write in module.VOLUMES}
+    found = {write.__name__: (write, False) for write in (*module.VOLUMES, *module.PLAIN)}
     found |= {f"{write.__name__} (scan)": (write, True) for write in module.SCANS}
     tags = {
         "fei": (34682, module.FEI.format(beam="E", on="yes", scanned=9)),
@@ -199,7 +199,7 @@ def _queue(todo: list[tuple[str, int]], told: Any) -> None:
     told.put(None)
 
 
-def _warm() -> None:
+def warm() -> None:
     """Read every format once as it is: imports and compilers shall not count as its memory."""
     grey = np.arange(5 * 7 * 9, dtype=np.uint16).reshape(5, 7, 9)
     for write, scan in KINDS.values():
@@ -213,7 +213,7 @@ def run(count: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
     wrongs: list[str] = []
     todo = list(cases(count, seed))
     context = multiprocessing.get_context("fork")
-    _warm()
+    warm()
     while todo:
         told = context.SimpleQueue()
         worker = context.Process(target=_queue, args=(todo, told))

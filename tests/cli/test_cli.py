@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from ssbtomo.cli import app
 
-COMMANDS = ["demo", "init", "info", "check", "run", "report", "explain"]
+COMMANDS = ["demo", "init", "info", "check", "run", "train", "report", "score", "explain"]
 
 
 def ssbtomo(*words, **options):
@@ -23,7 +23,18 @@ def ssbtomo(*words, **options):
 
 @pytest.mark.parametrize(
     "heavy",
-    ["porespy", "napari", "matplotlib", "pandas", "dask", "zarr", "numba", "skimage", "scipy"],
+    [
+        "porespy",
+        "napari",
+        "matplotlib",
+        "pandas",
+        "dask",
+        "zarr",
+        "numba",
+        "skimage",
+        "scipy",
+        "sklearn",
+    ],
 )
 @pytest.mark.parametrize("module", ["ssbtomo", "ssbtomo.cli"])
 def test_importing_stays_light(module, heavy):
@@ -71,3 +82,34 @@ def test_explain_defines_quantities_and_keys():
     assert json.loads(ssbtomo("explain", "schema").stdout)["title"] == "ssbtomo recipe"
     told = ssbtomo("explain", "tortosity_factor")
     assert (told.returncode, "did you mean 'tortuosity_factor'" in told.stderr) == (1, True)
+
+
+def test_info_tells_projections_apart(tmp_path):
+    import h5py
+    import numpy as np
+
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        group = file.create_group("exchange")
+        group["data"] = np.ones((5, 4, 6), np.uint16)
+        group["theta"] = np.linspace(0, 180, 5)
+    plain = ssbtomo("info", tmp_path / "scan.h5")
+    assert plain.returncode == 0
+    assert "5 images of 4 x 6 pixels" in plain.stdout
+    told = json.loads(ssbtomo("info", tmp_path / "scan.h5", "--json").stdout)
+    assert told["projections"] == [5, 4, 6]
+
+
+def test_init_drafts_a_recipe_for_projections(tmp_path):
+    import h5py
+    import numpy as np
+
+    from ssbtomo.model import load_recipe
+
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        group = file.create_group("exchange")
+        group["data"] = np.ones((5, 4, 6), np.uint16)
+        group["theta"] = np.linspace(0, 144, 5)
+    done = ssbtomo("init", tmp_path / "scan.h5", "-o", tmp_path / "recipe.yaml")
+    assert done.returncode == 0, done.stderr
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert recipe.samples[0].reconstruct.method == "tomography"

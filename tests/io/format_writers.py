@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import h5py
+import imagecodecs
 import numpy as np
 import tifffile
 
@@ -423,8 +424,38 @@ def fei(folder: Path, grey: np.ndarray) -> Path:
     return sem_slices(folder / "slices", grey, 34682, text)
 
 
+def tiff_packed(folder: Path, grey: np.ndarray) -> Path:
+    tifffile.imwrite(folder / "scan.tif", grey, compression="zlib", photometric="minisblack")
+    return folder / "scan.tif"
+
+
+def tiff_plain(folder: Path, grey: np.ndarray) -> Path:
+    spaced = {"axes": "ZYX", "spacing": 0.05, "unit": "um"}
+    tifffile.imwrite(folder / "scan.tif", grey, imagej=True, metadata=spaced)
+    return folder / "scan.tif"
+
+
+def png_slices(folder: Path, grey: np.ndarray) -> Path:
+    place = folder / "slices"
+    place.mkdir()
+    for k, image in enumerate(grey):
+        (place / f"{k}.png").write_bytes(imagecodecs.png_encode(image))
+    return place
+
+
+def npz(folder: Path, grey: np.ndarray) -> Path:
+    np.savez_compressed(folder / "scan.npz", image=grey)
+    return folder / "scan.npz"
+
+
+def npy(folder: Path, grey: np.ndarray) -> Path:
+    np.save(folder / "scan.npy", grey)
+    return folder / "scan.npy"
+
+
 VOLUMES = (
     txm, mhd, mha, nrrd, nhdr, amira, amira_runs, amira_zip, mrc, vgi, xtekct, skyscan, nxdata,
     dicom, dicom_frames,
 )  # fmt: skip
+PLAIN = (tiff_packed, tiff_plain, png_slices, npz, npy)  # they tell no voxel size, but for ImageJ's
 SCANS = (txrm, xtekct_scan, skyscan_scan, nxtomo, exchange)

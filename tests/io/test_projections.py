@@ -25,10 +25,20 @@ def test_xradia_cone_beam(tmp_path, writers, grey):
     assert geometry.pixel_size == (2.0, 2.0)  # PixelSize is at the object
     assert scan.voxel_size == 0.5
     assert scan.spacing == (0.5, 0.5, 0.5)
-    np.testing.assert_array_equal(scan.shifts, np.arange(5)[:, None] * [0.5, 1.0])  # rows, columns
+    np.testing.assert_array_equal(scan.shifts, np.arange(5)[:, None] * [-0.5, 1.0])  # rows, columns
     np.testing.assert_array_equal(scan.flats.compute()[0], grey[0])
     assert scan.origins["angles"] == "tag ImageInfo/Angles"
     assert pickle.loads(pickle.dumps(scan.data.dask)) is not None
+
+
+def test_xradia_flats_from_another_scan(tmp_path, writers, grey):
+    path = writers.txrm(tmp_path, grey)
+    flats = writers.xradia(tmp_path / "flat.xrm", grey[:1] + 5)
+    scan = open_projections(path, flats=flats)
+    np.testing.assert_array_equal(scan.flats.compute(), grey[:1] + 5)
+    assert scan.origins["flats"] == "user"
+    with pytest.raises(AxisError, match="a volume, not projections"):
+        open_projections(writers.txm(tmp_path, grey))
 
 
 def test_xradia_parallel_beam_and_unknown_geometry(tmp_path, writers, grey):
@@ -71,10 +81,13 @@ def test_nexus(tmp_path, writers, grey):
     np.testing.assert_allclose(scan.angles, np.linspace(0, np.pi, 5))
     assert scan.geometry == Geometry("parallel", (6.5, 6.5), object_detector=1e5)
     with h5py.File(path, "a") as file:
+        file["entry0000/instrument/beam/incident_energy"] = 35.0
+        file["entry0000/instrument/beam/incident_energy"].attrs["units"] = "keV"
         del file["entry0000/instrument/detector/x_pixel_size"].attrs["units"]
         file["entry0000/sample/rotation_angle"].attrs["units"] = "rad"
     scan = open_projections(path)
     assert scan.geometry.pixel_size is None
+    assert scan.conditions == {"energy": "35 keV"}
     assert "no unit" in scan.notes[0]
     assert scan.angles[-1] == 180
     assert open_projections(path, pixel_size=["13 um", "6.5 um"]).spacing == (13.0, 6.5, 6.5)
@@ -166,6 +179,8 @@ def test_plain_images_need_their_angles(tmp_path, grey):
     assert "voxel size 2 µm" in repr(scan)
     with pytest.raises(InputDataError, match="5 projections, but the angles"):
         open_projections(folder, angles_deg=[1, 2])
+    with pytest.raises(InputDataError, match="not a row of numbers"):
+        open_projections(folder, angles_deg="half a turn")
     with pytest.raises(VoxelSizeError, match="not a length with a unit"):
         open_projections(folder, pixel_size=["2", "2"])
     with pytest.raises(VoxelSizeError, match="not above zero"):
@@ -187,7 +202,7 @@ def test_the_model_refuses_what_cannot_be(grey):
         Geometry("parallel", object_detector=float("nan"))
     with pytest.raises(AxisError, match="2 axes"):
         Projections(data[0], Geometry("parallel"))
-    with pytest.raises(InputDataError, match="not finite"):
+    with pytest.raises(InputDataError, match="not all finite"):
         Projections(data, Geometry("parallel"), angles=np.full(5, np.nan))
     scan = Projections(data, Geometry("parallel"), angles=np.arange(5))
     with pytest.raises(ValueError, match="read-only"):
@@ -207,7 +222,7 @@ def test_genuine_xradia_files(real_volumes):
     assert (few.shape, few.geometry.beam) == ((7, 256, 256), "parallel")
     np.testing.assert_allclose(np.rad2deg(few.angles), np.arange(-45, 46, 15), atol=0.02)
     assert few.voxel_size == pytest.approx(2 * one.voxel_size)  # binned 8, not 4
-    assert few.shifts[1] == pytest.approx([-0.22419488, -0.94368505])
+    assert few.shifts[1] == pytest.approx([0.22419488, -0.94368505])
     assert int(few.data[0, 0, 2].compute()) == 16
     with pytest.raises(AxisError, match="projections of a CT scan"):
         open_volume(folder / "test_chip00.xrm")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from ssbtomo.errors import VoxelSizeError
+from ssbtomo.errors import FormatError, VoxelSizeError
 from ssbtomo.io import open_volume
 from ssbtomo.io.sem_metadata import sem_metadata
 from ssbtomo.io.tiff_pages import read_tags
@@ -95,6 +95,8 @@ def test_slice_thickness_from_the_user(tmp_path, writers, grey):
     for text in ("20", "-20 nm", "0 nm"):
         with pytest.raises(VoxelSizeError, match="slice_thickness"):
             open_volume(folder, slice_thickness=text)
+    with pytest.raises(VoxelSizeError, match="are both given"):
+        open_volume(folder, ["20 nm"] * 3, slice_thickness="20 nm")
     plain = writers.sem_slices(tmp_path / "plain", grey, 0, "")
     with pytest.raises(VoxelSizeError, match="nothing tells the pixel size"):
         open_volume(plain, slice_thickness="20 nm")
@@ -170,3 +172,34 @@ def test_genuine_images(real_volumes):
     assert "tilt_correction" not in told.conditions  # the file leaves it empty
     # This one was written anew by tifffile, without the microscope's tags: nothing is made up.
     assert sem_metadata(folder / "openfibsem_test_image.tif") is None
+
+
+def test_a_drafted_recipe_asks_for_the_thickness_only(tmp_path, writers, grey):
+    from ssbtomo.runner.drafting import draft_recipe
+
+    recipe = tmp_path / "recipe.yaml"
+    draft_recipe(writers.fei(tmp_path, grey), recipe)
+    assert "voxel_size: [SLICE_THICKNESS nm, 6.3 nm, 5 nm]" in recipe.read_text()
+
+
+def test_images_larger_than_their_bytes_can_be_are_refused(tmp_path, grey):
+    import imagecodecs
+
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, grey, compression="zlib", photometric="minisblack")
+    content = bytearray(path.read_bytes())
+    for code in (256, 257):  # width and height of the first page
+        at = max(content.find(np.array([code, k], dtype="<u2").tobytes()) for k in (3, 4))
+        content[at + 2 : at + 12] = np.array([4, 1, 0, 60000, 0], dtype="<u2").tobytes()
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="cannot be packed into"):
+        open_volume(path)
+    folder = tmp_path / "png"
+    folder.mkdir()
+    for k, image in enumerate(grey):
+        (folder / f"{k}.png").write_bytes(imagecodecs.png_encode(image))
+    first = bytearray((folder / "0.png").read_bytes())
+    first[16:24] = np.array([60000, 60000], dtype=">u4").tobytes()
+    (folder / "0.png").write_bytes(first)
+    with pytest.raises(FormatError, match="cannot be packed into"):
+        open_volume(folder)

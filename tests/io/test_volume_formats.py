@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import struct
+import tracemalloc
 import zlib
 
 import h5py
@@ -159,6 +160,22 @@ def test_packed_streams_are_read_from_any_place(tmp_path, writers, codec, monkey
     np.testing.assert_array_equal(source[2:20:5], voxels[2:20:5])
 
 
+def test_a_packed_volume_is_never_unpacked_as_a_whole(tmp_path):
+    path = tmp_path / "scan.mha"
+    pack = zlib.compressobj(1)
+    slices = [bytes([k]) * 10**6 for k in range(160)]
+    stream = b"".join(pack.compress(image) for image in slices) + pack.flush()
+    text = "NDims = 3\nCompressedData = True\nDimSize = 1000 1000 160\nElementType = MET_UCHAR\n"
+    path.write_bytes(text.encode() + b"ElementDataFile = LOCAL\n" + stream)
+    volume = open_volume(path)
+    tracemalloc.start()
+    assert int(volume.data[159, 5, 5].compute()) == 159
+    assert int(volume.data[40, 5, 5].compute()) == 40
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 110e6  # a slab of 32 MB in three stages; not the volume's 160 MB
+
+
 def test_amira_chooses_and_refuses(tmp_path, writers, grey):
     path = writers.amira(tmp_path, grey)
     content = path.read_bytes()
@@ -196,9 +213,10 @@ def test_mrc_of_either_byte_order_and_without_a_cell(tmp_path, writers, grey):
     volume = open_volume(path)
     np.testing.assert_array_equal(volume.data.compute(), grey)
     assert volume.spacing == (0.05, 0.03, 0.02)
-    struct.pack_into("<3f", content, 40, 0, 0, 0)
-    path.write_bytes(content)
-    assert open_volume(path).spacing is None
+    for cell in ((0, 0, 0), (9, 7, 5)):  # nothing, and one ångström per voxel: a placeholder
+        struct.pack_into("<3f", content, 40, *cell)
+        path.write_bytes(content)
+        assert open_volume(path).spacing is None
     struct.pack_into("<3i", content, 64, 3, 2, 1)
     path.write_bytes(content)
     with pytest.raises(AxisError, match=r"stored as \(3, 2, 1\)"):
@@ -250,12 +268,12 @@ def test_projections_are_not_volumes(tmp_path, writers, grey):
         folder = tmp_path / write.__name__
         folder.mkdir()
         path = write(folder, grey)
-        if write is writers.nxtomo:  # one dataset of three axes: it may be wanted as it is
-            continue
         with pytest.raises(SsbtomoError) as caught:
             open_volume(path)
         assert "open_projections" in caught.value.hint
         assert open_projections(path).shape == grey.shape
+    inside = "entry0000/instrument/detector/data"  # with its dark and flat images
+    assert open_volume(path, dataset=inside).shape == (8, 7, 9)
 
 
 def test_hdf5_that_cannot_lie_in_its_file(tmp_path, grey):

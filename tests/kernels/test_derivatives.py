@@ -10,12 +10,12 @@ from scipy import ndimage as ndi
 
 from ssbtomo.errors import InputDataError, VoxelSizeError
 from ssbtomo.kernels.derivatives import (
-    _eigenvalues,
     gradient_halo,
     gradient_magnitude,
     gradient_weights,
     structure_tensor,
     structure_tensor_halo,
+    tensor_eigenvalues,
 )
 
 CUBES = (1.0, 1.0, 1.0)
@@ -117,7 +117,7 @@ def test_eigenvalues_are_numpys_also_where_they_meet(kind):
         for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
     )
     found = np.empty((4000, 3), np.float32)
-    _eigenvalues(entries, found)
+    tensor_eigenvalues(entries, found)
     expected = np.linalg.eigvalsh(tensors.astype(float), UPLO="U")[:, ::-1]
     # float32 results; where two meet, roots of rounding errors: 1e-8 of the largest.
     np.testing.assert_allclose(found / scale[:, 0], expected.clip(0) / scale[:, 0], atol=3e-7)

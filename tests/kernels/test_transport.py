@@ -238,9 +238,9 @@ def test_the_bounds_do_not_depend_on_the_number_of_threads():
 
 def test_memory_is_as_stated():
     result = solve(blobs((64, 64, 64)), CUBE, 0, {1: 1.0})
-    # 8 for the potential, 12 for residual, direction and correction, 1 for the codes, 3 for
-    # the coarse grids: 24; a ghost layer around 64³ adds 12 %
-    assert result.bytes_per_voxel < 27.5
+    # 8 for the potential, 4 for the correction, 2 each for residual and direction, 1 for the
+    # codes, 1.7 for the coarse grids: 18.7; a ghost layer around 64³ adds 12 %
+    assert result.bytes_per_voxel < 22
 
 
 def test_progress_tells_a_falling_upper_bound():
@@ -249,7 +249,8 @@ def test_progress_tells_a_falling_upper_bound():
     numbers, _, bounds = zip(*told, strict=True)
     assert numbers == tuple(range(1, result.iterations + 1))
     assert list(bounds) == sorted(bounds, reverse=True)
-    assert bounds[-1] == pytest.approx(result.effective, rel=1e-6)
+    # steps are summed with curvatures of float32
+    assert bounds[-1] == pytest.approx(result.effective, rel=1e-5)
 
 
 def test_a_solve_can_be_cancelled():

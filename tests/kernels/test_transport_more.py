@@ -54,6 +54,43 @@ def test_pores_with_and_without_end(depth, convention, known):
     assert result.charged == 1
 
 
+def test_a_profile_tells_where_the_resistance_is():
+    straight = electrode(pore(100), CUBE, 0, {1: 1.0}, tolerance=1e-8)
+    # of a wide pore layers are not quite flat: a few 1e-5
+    np.testing.assert_allclose(straight.tau_x, 1, atol=1e-4)
+    np.testing.assert_allclose(straight.current_x, np.arange(100, 0, -1) / 100, rtol=1e-12)
+    ends = electrode(pore(75), CUBE, 0, {1: 1.0}, tolerance=1e-8)
+    assert np.isnan(ends.tau_x[75:]).all()
+    np.testing.assert_allclose(ends.tau_x[:74], 1, atol=1e-4)
+
+    narrow = pore(100)
+    narrow[40:60, 45:49] = narrow[40:60, 51:] = 0
+    found = electrode(narrow, CUBE, 0, {1: 1.0}).tau_x
+    assert found[40] > 1.2  # the current gathers where it enters
+    assert found[50] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_ladder_is_the_sum_of_its_profile(axis):
+    labels = np.zeros(tuple(9 if a == axis else 3 for a in range(3)), np.uint8)
+    labels[tuple(slice(None) if a == axis else slice(1, 2) for a in range(3))] = 1
+    found = electrode(labels, FLAT, axis, {1: 2.0}, tolerance=1e-10)
+    lengths = np.array([0.5, *[1.0] * 8])
+    assert 3 / 9 * (lengths * found.tau_x * found.current_x**2).sum() == pytest.approx(found.tau)
+
+
+def test_the_slice_of_the_flux_is_that_of_its_map():
+    labels = blobs((12, 13, 14))
+    for axis in range(3):
+        result = solve(labels, FLAT, axis, {1: 1.0}, keep_maps=True)
+        whole = result.local.flux
+        across = 3 - sum(result.field_slice_axes)
+        expected = np.take(whole, whole.shape[across] // 2, across)
+        wanted = expected.T if axis == 2 else expected
+        assert result.flux_slice.shape == result.field_slice.shape
+        np.testing.assert_allclose(result.flux_slice, wanted, rtol=1e-5)  # float32
+
+
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("layers", [5, 12])
 def test_a_pore_of_one_voxel_is_a_ladder(axis, layers):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ssbtomo.errors import CancelledError, InputDataError
-from ssbtomo.kernels.transport import Checkpoint, solve
+from ssbtomo.kernels.transport import Checkpoint, electrode, solve, tensor
 
 CUBE = (1.0, 1.0, 1.0)
 
@@ -76,3 +76,28 @@ def test_a_solve_asks_often_whether_it_is_cancelled():
         left = iter([False] * (last - 1))
         with pytest.raises(CancelledError):
             solve(labels, CUBE, 0, {1: 1.0}, cancelled=lambda left=left: next(left, True))
+
+
+def copied(checkpoint: Checkpoint) -> Checkpoint:
+    return Checkpoint(checkpoint.deviation.copy(), checkpoint.iterations, checkpoint.norm)
+
+
+def test_an_electrode_goes_on_from_its_checkpoint():
+    labels = blobs((24, 22, 20), 0.6)
+    kept: list[Checkpoint] = []
+    whole = electrode(labels, CUBE, 0, {1: 1.0}, keep=lambda c: kept.append(copied(c)))
+    rest = electrode(labels, CUBE, 0, {1: 1.0}, start=kept[3])
+    # each is within its bounds, which are within ten times the tolerance
+    assert rest.tau == pytest.approx(whole.tau, rel=1e-5)
+    assert rest.iterations <= whole.iterations + 4
+    assert rest.bounds[0] <= whole.bounds[1]
+    assert whole.bounds[0] <= rest.bounds[1]
+
+
+def test_a_tensor_goes_on_from_its_checkpoint():
+    labels = blobs((22, 20, 18), 0.6)
+    kept: dict[int, list[Checkpoint]] = {0: [], 1: [], 2: []}
+    whole = tensor(labels, CUBE, {1: 1.0}, keep=lambda axis, c: kept[axis].append(copied(c)))
+    begun = {axis: states[1] for axis, states in kept.items()}
+    rest = tensor(labels, CUBE, {1: 1.0}, start=begun.get)
+    np.testing.assert_allclose(np.diag(rest.effective), np.diag(whole.effective), rtol=2e-6)

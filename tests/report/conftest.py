@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,8 @@ def _tables(
                 "threshold": [86.0, 160.0],
                 "low": [82.5, 156.0],
                 "high": [89.5, 164.0],
+                "separability": [5.5, 5.8],
+                "variance_share": [0.93, 0.93],
             }
         ),
         "phase_grey": pd.DataFrame(
@@ -235,7 +238,35 @@ def _tables(
         }
     )
     tables |= _contact_tables(name, phases, rng)
-    return tables
+    return tables | _tomogram_tables(name)
+
+
+def _tomogram_tables(name: str) -> dict[str, pd.DataFrame]:
+    columns = 31.0 + np.arange(-2, 2.05, 0.1)
+    frequency = np.arange(1, 33) / 64
+    told = {
+        "noise": 3.1,
+        "signal_to_noise": 9.0,
+        "resolution_pixels": 4.4,
+        "stripes_before": 0.02,
+        "stripes_after": 0.003,
+    }
+    return {
+        "rotation_axis": pd.DataFrame(
+            {"sample": name, "column": columns, "cost": 0.01 + (columns - 31.2) ** 2}
+        ),
+        "ring_correlation": pd.DataFrame(
+            {
+                "sample": name,
+                "frequency_per_pixel": frequency,
+                "correlation": np.exp(-((frequency / 0.2) ** 2)),
+                "half_bit": 0.25 + 0.01 / frequency,
+            }
+        ),
+        "tomogram_quality": pd.DataFrame(
+            {"sample": name, "property": list(told), "value": list(told.values())}
+        ),
+    }
 
 
 def _contact_tables(
@@ -277,6 +308,30 @@ def _contact_tables(
         ),
         "contact_profiles": pd.DataFrame(profiles),
         "representative": pd.DataFrame(spread),
+        "tau_profiles": pd.DataFrame(
+            {
+                "sample": name,
+                "subject": electrolyte,
+                "axis": "z",
+                "depth_um": np.arange(20) * 0.1,
+                "tau": 2 + np.sin(np.arange(20)),
+                "current": 1 - np.arange(20) / 20,
+            }
+        ),
+        "conductivity_cells": pd.DataFrame(
+            {
+                "sample": name,
+                "subject": electrolyte,
+                "axis": "z",
+                "size_um": [0.5, 1.0],
+                "cells": [8, 1],
+                "uniform_current": [0.1, 0.12],
+                "held_faces": [0.16, 0.15],
+                "uniform_gradient": [0.24, 0.19],
+                "ci_low": [0.13, np.nan],
+                "ci_high": [0.19, np.nan],
+            }
+        ),
         "gaps": pd.DataFrame(
             {
                 "sample": name,
@@ -315,17 +370,49 @@ def _sensitivity(name: str, rows: list[list[Any]]) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
+def _ranges(name: str, rows: list[list[Any]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"sample": name, "quantity": quantity, "subject": subject, "axis": axis,
+             "value": value, "low": 0.95 * value, "high": 1.05 * value,
+             "thresholds": 0.01 * (1 + index % 3) * abs(value), "imaging": 0.02 * abs(value),
+             "scatter": 0.0, "resolution": 0.01 * (index % 4) * abs(value), "classes": 0.0}
+            for index, (_, quantity, subject, axis, value, *_rest) in enumerate(rows)
+        ]
+    )  # fmt: skip
+
+
+def _reliability(name: str) -> pd.DataFrame:
+    edges = np.linspace(1 / 3, 1, 11)
+    rows = []
+    for left_out, sure in (("voxels", 0.01), ("slices", 0.06)):
+        for low, high in pairwise(edges):
+            middle = (low + high) / 2
+            rows.append(
+                {"sample": name, "left_out": left_out, "from": low, "to": high,
+                 "confidence": middle, "accuracy": middle - sure,
+                 "voxels": int(1000 * middle**4)}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _undecided(labels: np.ndarray) -> np.ndarray:
+    edges = ndi.gaussian_gradient_magnitude(labels.astype(float), 1.0)
+    return np.clip(400 * edges, 0, 255).astype(np.uint8)
+
+
 def _fields(folder: Path, labels: np.ndarray, phases: list[str]) -> None:
     folder.mkdir(parents=True)
     for value, phase in enumerate(phases[1:], 1):
         depth = np.linspace(1, 0, labels.shape[0])[:, None]
         field = np.where(labels[:, labels.shape[1] // 2] == value, depth, np.nan).astype(np.float32)
-        stem = folder / f"potential-{''.join(c for c in phase if c.isalnum())}-z"
-        np.save(stem.with_suffix(".npy"), field)
-        stem.with_suffix(".json").write_text(
-            json.dumps({"phase": phase, "axis": "z", "spacing_um": [SPACING[0], SPACING[2]]}),
-            "utf-8",
-        )
+        for quantity, image in (("potential", field), ("flux", np.nan_to_num(field) * 5)):
+            stem = folder / f"{quantity}-{''.join(c for c in phase if c.isalnum())}-z"
+            np.save(stem.with_suffix(".npy"), image)
+            stem.with_suffix(".json").write_text(
+                json.dumps({"phase": phase, "axis": "z", "spacing_um": [SPACING[0], SPACING[2]]}),
+                "utf-8",
+            )
 
 
 STAGES = [
@@ -401,9 +488,16 @@ def build_results(
         cracks[12:14, 8:40, 10:60] = 1
         _store(volumes / "cracks.ome.zarr", cracks)
         _fields(folder / "fields" / name.replace(" ", "_"), labels, list(phases))
+        slices = grey[None, SHAPE[0] // 2].repeat(7, 0).astype(np.float16)
+        np.savez(
+            folder / "fields" / name.replace(" ", "_") / "axis-sweep.npz",
+            images=slices, offsets=np.array([-4.0, -2, -1, 0, 1, 2, 4]),
+        )  # fmt: skip
         tables = _tables(folder, name, list(phases), rng, labels)
         of_sample = _rows(name, list(phases), rng)
         tables["sensitivity"] = _sensitivity(name, of_sample)
+        tables["ranges"], tables["reliability"] = _ranges(name, of_sample), _reliability(name)
+        _store(volumes / "entropy.ome.zarr", _undecided(labels))
         rows += of_sample
         for key, table in tables.items():
             gathered.setdefault(key, []).append(table)

@@ -128,18 +128,30 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     folder = results_folder()
     gone = (
         "histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation",
-        "contact_profiles", "particles", "gaps", "representative",
+        "contact_profiles", "particles", "gaps", "representative", "tau_profiles",
+        "conductivity_cells", "rotation_axis", "ring_correlation", "tomogram_quality",
+        "ranges", "reliability",
     )  # fmt: skip
     for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()
     write_report(folder)
-    for name in ("image", "phases", "cracks"):
+    for name in ("image", "phases", "cracks", "entropy"):
         (folder / "volumes" / "cathode" / f"{name}.ome.zarr").rename(folder / name)
     page = _parsed(write_report(folder))
     assert "Slices (no grey volume in the results)" in _words(page)
     assert "Grey values (no histogram in the results)" in _words(page)
     left = {path.stem for path in (folder / "figures").iterdir()}
-    assert left == {"cathode-contact-matrix", "cathode-tortuosity", "cathode-potential"}
+    assert left == {
+        f"cathode-{name}"
+        for name in (
+            "axis-sweep",
+            "conductivity",
+            "contact-matrix",
+            "flux",
+            "potential",
+            "tortuosity",
+        )
+    }
 
 
 def test_an_empty_table_still_gives_a_page(results_folder: Build):

@@ -92,9 +92,9 @@ def test_a_network_is_not_called_like_a_phase(recipe):
 
 def test_a_killed_solve_goes_on_and_leaves_nothing(recipe, tmp_path, no_report, monkeypatch):
     from ssbtomo.kernels.transport import solve
-    from ssbtomo.stages.quantify import transport
+    from ssbtomo.stages.quantify import conductor, transport
 
-    monkeypatch.setattr(transport, "_REST", 0.0)
+    monkeypatch.setattr(conductor, "_REST", 0.0)
     starts: list[int] = []
 
     def killed(*args, **options):

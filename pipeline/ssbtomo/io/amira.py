@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ssbtomo.errors import FormatError
-from ssbtomo.io.headers import check_shape, map_voxels, numbers, spacing_with_unit
+from ssbtomo.io.headers import check_shape, first_bytes, map_voxels, numbers, spacing_with_unit
 from ssbtomo.io.lazy import lazy_array
 from ssbtomo.io.packed import Codec, PackedVolume
 from ssbtomo.io.selection import read_selection
@@ -106,8 +106,7 @@ READER = AmiraReader()
 
 def _header(path: Path) -> tuple[str, str, dict[int, int]]:
     """Return the header, the byte order, and the first byte of the first section."""
-    with path.open("rb") as file:
-        content = file.read(_LONGEST)
+    content = first_bytes(path, _LONGEST)
     magic = _MAGIC.match(content)
     first = re.search(rb"\n@(\d{1,9})[^\n]{0,80}\n", content)
     if magic is None or first is None:

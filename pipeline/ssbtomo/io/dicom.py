@@ -196,7 +196,13 @@ def _head(file: Path) -> Any:
 def _check_length(file: Path, head: Any, size: tuple[int, int]) -> None:
     """Refuse an image that is longer than its file, unpacked if need be."""
     syntax = getattr(getattr(head, "file_meta", None), "TransferSyntaxUID", None)
-    most = _MOST if syntax is not None and syntax.is_compressed else 1
+    try:
+        most = _MOST if syntax is not None and syntax.is_compressed else 1
+    except ValueError as error:
+        raise FormatError(
+            f"{file}: its transfer syntax {str(syntax)[:64]!r} is none",
+            hint="copy or export it again",
+        ) from error
     frames = max(_whole(head, "NumberOfFrames", 1), 1)
     need = size[0] * size[1] * frames * max(_whole(head, "BitsAllocated", 8) // 8, 1)
     if need > file.stat().st_size * most:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError, SsbtomoError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError, SsbtomoError
 from ssbtomo.io.headers import length
 from ssbtomo.io.lazy import lazy_array, slab_chunks
 from ssbtomo.io.nexus import find_scan, read_scan
@@ -153,6 +153,12 @@ class Hdf5Reader:
         """
         choice = read_selection(dataset)
         with _opened(path) as file:
+            if not choice.path and find_scan(file):
+                raise ProjectionsError(
+                    f"{path} holds projections of a CT scan, not a volume",
+                    hint="reconstruct it first: st.io.open_projections(path) opens it; or choose a "
+                    "dataset: dataset: path/inside/the/file",
+                )
             found = _choose(file, path, choice.path)
             check_storage(found, path)
             extra = max(found.ndim - 3, 0)
@@ -265,10 +271,9 @@ def _choose(file: h5py.File, path: Path, wanted: str) -> h5py.Dataset:
         if only.ndim > 3 or only.ndim == 2:
             return only
     kind = FormatError if solid else AxisError
-    scan = "; its projections are opened by st.io.open_projections(path)" if find_scan(file) else ""
     raise kind(
         f"{path} has {len(solid)} datasets of three axes; it holds {story}",
-        hint="choose one: dataset: path/inside/the/file" + scan,
+        hint="choose one: dataset: path/inside/the/file",
     )
 
 

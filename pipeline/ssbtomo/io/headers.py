@@ -19,6 +19,7 @@ __all__ = [
     "Table",
     "check_shape",
     "file_beside",
+    "first_bytes",
     "ini_tables",
     "length",
     "map_voxels",
@@ -32,6 +33,25 @@ __all__ = [
 Table = dict[str, str]
 _LONGEST = 2**22  # bytes of a text header: 4 MB hold years of history
 _DAMAGED = "the header is damaged; export the scan again"
+
+
+def first_bytes(path: Path, limit: int) -> bytes:
+    """Read the begin of a file, without asking for more than it has.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    limit : int
+        Bytes at most.
+
+    Returns
+    -------
+    bytes
+        What is there.
+    """
+    with path.open("rb") as file:
+        return file.read(min(limit, path.stat().st_size))
 
 
 def read_text(path: Path, limit: int = _LONGEST) -> str:
@@ -54,10 +74,10 @@ def read_text(path: Path, limit: int = _LONGEST) -> str:
     FormatError
         If it is longer, or binary.
     """
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit or b"\0" in content:
-        what = f"longer than {limit:,} bytes" if len(content) > limit else "binary"
+    content = first_bytes(path, limit)
+    longer = path.stat().st_size > limit
+    if longer or b"\0" in content:
+        what = f"longer than {limit:,} bytes" if longer else "binary"
         raise FormatError(f"{path} should be a text of settings; it is {what}", hint=_DAMAGED)
     try:
         return content.decode("utf-8-sig")

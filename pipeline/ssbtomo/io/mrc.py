@@ -12,6 +12,7 @@ import numpy as np
 from ssbtomo.errors import AxisError, FormatError, InputDataError
 from ssbtomo.io.headers import check_shape, length, map_voxels
 from ssbtomo.io.lazy import lazy_array
+from ssbtomo.units import Spacing
 from ssbtomo.volume import Volume
 
 __all__ = ["READER", "MrcReader"]
@@ -92,13 +93,12 @@ class MrcReader:
         shape = check_shape((nz, ny, nx), path)
         source = map_voxels(path, shape, order + _TYPES[mode], offset=_HEADER + extra)
         edges = [_edge(c, m) for c, m in zip(reversed(cell), reversed(sampled), strict=True)]
-        z, y, x = edges
-        known = z is not None and y is not None and x is not None
+        spacing, note = _spacing(edges)
         return Volume(
             lazy_array(source),
-            spacing=(z, y, x) if known else None,  # type: ignore[arg-type]
-            spacing_origin="tag" if known else "unknown",
-            notes=() if known else ("the header's cell is empty, so the voxel size is unknown",),
+            spacing=spacing,
+            spacing_origin="tag" if spacing else "unknown",
+            notes=(note,) if note else (),
         )
 
 
@@ -117,6 +117,17 @@ def _order(head: bytes, path: Path) -> str:
         if mode in _TYPES and min(nx, ny, nz) > 0 and max(nx, ny, nz) < 2**20:
             return order
     raise FormatError(f"{path} is not an MRC file", hint="check how it was made")
+
+
+def _spacing(edges: list[float | None]) -> tuple[Spacing | None, str]:
+    z, y, x = edges
+    if z is None or y is None or x is None:
+        return None, "the header's cell is empty, so the voxel size is unknown"
+    if (z, y, x) == (1e-4, 1e-4, 1e-4):
+        return None, (
+            "the header gives 1 Å, which programs write that know no voxel size; give it if it is so"
+        )
+    return (z, y, x), ""
 
 
 def _edge(cell: float, count: int) -> float | None:

@@ -168,6 +168,9 @@ def _nxtomo(file: h5py.File, path: Path, entry: str) -> Projections:
         flats=flats,
         darks=darks,
         origins={**origins, **more, **({"pixel_size": told} if pixel else {})},
+        conditions=_energy(
+            file, f"{entry}instrument/beam/incident_energy", f"{entry}beam/incident_energy"
+        ),
         notes=() if pixel else (told,),
     )
 
@@ -210,6 +213,7 @@ def _exchange(file: h5py.File, path: Path) -> Projections:
         Geometry("parallel", pixel),
         angles=angles,
         origins={**origins, **({"pixel_size": told} if pixel else {})},
+        conditions=_energy(file, "measurement/instrument/monochromator/energy"),
         notes=() if pixel else (told,),
         **extra,
     )
@@ -291,6 +295,16 @@ def _length(group: Any, name: str) -> float | None:
     if not isinstance(data, h5py.Dataset) or data.size != 1 or data.dtype.kind not in "iuf":
         return None
     return length(abs(float(np.ravel(data[()])[0])), _unit(data))
+
+
+def _energy(file: h5py.File, *names: str) -> dict[str, str]:
+    import h5py
+
+    for name in names:
+        data = file.get(name)
+        if isinstance(data, h5py.Dataset) and data.size == 1 and data.dtype.kind in "iuf":
+            return {"energy": f"{float(np.ravel(data[()])[0]):.6g} {_unit(data)}".strip()}
+    return {}
 
 
 def _unit(data: h5py.Dataset) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import FormatError, InputDataError
+from ssbtomo.errors import FormatError, InputDataError, ProjectionsError
 from ssbtomo.io.headers import Table, ini_tables, length, map_voxels, number, read_text, whole
 from ssbtomo.io.lazy import lazy_array
 from ssbtomo.io.named_slices import numbered_images
@@ -67,7 +67,7 @@ class NikonReader:
         names = (table.get("name", "") + ".vol", path.stem + ".vol")
         found = [path.with_name(n) for n in names if _plain(n) and path.with_name(n).is_file()]
         if not found:
-            raise InputDataError(
+            raise ProjectionsError(
                 f"{path}: there is no volume {names[1]} beside it",
                 hint="the projections are opened by st.io.open_projections(path)",
             )

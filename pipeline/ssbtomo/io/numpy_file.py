@@ -6,12 +6,13 @@ import io
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.lib import format as npy_format
 
-from ssbtomo.errors import FormatError
+from ssbtomo.errors import FormatError, SsbtomoError
 from ssbtomo.io.lazy import MappedFile, check_type, lazy_array
 from ssbtomo.io.selection import read_selection
 from ssbtomo.volume import Volume
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["READER", "NumpyReader", "PackedMember"]
 
+_MOST = 1100  # bytes that a packed byte can become: deflate's bound is 1,040
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
 
@@ -109,7 +111,9 @@ class NumpyReader:
             with zipfile.ZipFile(path) as archive:
                 member, header = _member(archive, path, read_selection(dataset).path)
                 return _open_member(archive, path, member, header)
-        except zipfile.BadZipFile as error:
+        except SsbtomoError:
+            raise
+        except Exception as error:  # a damaged archive provokes errors of every kind
             raise FormatError(
                 f"{path} is not a readable .npz file: {error}", hint="copy or save the file again"
             ) from error
@@ -134,6 +138,13 @@ def _open_member(archive: zipfile.ZipFile, path: Path, member: str, header: Head
             _header(file, str(path))
             source = _mapped(path, shape, dtype, fortran=fortran, offset=file.tell())
         return _volume(source)
+    need = prod(shape) * dtype.itemsize
+    if need > info.file_size or info.file_size > info.compress_size * _MOST:
+        raise FormatError(
+            f"{path}: {member} {shape} of {dtype} needs {need:,} bytes; {info.compress_size:,} "
+            f"packed bytes are said to hold {info.file_size:,}",
+            hint="the file is damaged; copy or save it again",
+        )
     stamp = path.stat().st_mtime_ns
     packed = PackedMember(str(path.absolute()), member, shape, dtype.str, stamp)
     note = "the file is compressed as a whole: all of it is unpacked when any part is read"
@@ -180,8 +191,10 @@ def _header(file: IO[bytes], where: str, *, check: bool = True) -> Header:
             else npy_format.read_array_header_2_0
         )
         shape, fortran, dtype = read(file)
-    except ValueError as error:
+    except Exception as error:  # a damaged header is parsed as Python, and fails as that
         raise FormatError(f"{where} is not a NumPy file: {error}", hint="save it again") from error
+    if any(n < 0 for n in shape):
+        raise FormatError(f"{where}: the shape {shape} is none", hint="save it again")
     if check:
         check_type(dtype, where)
     return tuple(int(n) for n in shape), bool(fortran), dtype
@@ -192,6 +205,6 @@ def _unpacked(source: PackedMember) -> NDArray[Any]:
     with zipfile.ZipFile(source.path) as archive:
         try:
             content = io.BytesIO(archive.read(source.member))
-        except (zipfile.BadZipFile, EOFError) as error:
+            return np.asarray(npy_format.read_array(content, allow_pickle=False))
+        except Exception as error:  # as above
             raise FormatError(f"{source.path} is damaged: {error}", hint="copy it again") from error
-    return np.asarray(npy_format.read_array(content, allow_pickle=False))

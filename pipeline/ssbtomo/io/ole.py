@@ -152,7 +152,7 @@ def open_streams(path: Path) -> Streams:
         ) from error
     table = np.array(ole.fat, dtype=np.uint32)
     regular = table[table < _LAST_SECTOR]
-    held = path.stat().st_size // max(int(ole.sectorsize), 1)
+    held = -(-path.stat().st_size // max(int(ole.sectorsize), 1)) - 1  # the first is the header
     if regular.size and int(regular.max()) >= held:
         ole.close()
         raise FormatError(

@@ -126,11 +126,12 @@ class PackedVolume:
 
     def __getitem__(self, window: Any) -> NDArray[Any]:
         cuts = window if isinstance(window, tuple) else (window,)
-        first, stop, step = 0, self.shape[0], 1
-        if cuts and isinstance(cuts[0], slice) and (cuts[0].step or 1) > 0:
-            first, stop, step = cuts[0].indices(self.shape[0])
-            cuts = (slice(None, None, step), *cuts[1:])
-        return np.asarray(self._slab(first, max(stop, first))[cuts])
+        numbers = np.arange(self.shape[0])[cuts[0] if cuts else slice(None)]
+        wanted = np.atleast_1d(numbers)
+        first = int(wanted.min()) if wanted.size else 0
+        stop = int(wanted.max()) + 1 if wanted.size else 0
+        slab = self._slab(first, stop)
+        return np.asarray(slab[(numbers - first, *cuts[1:])])
 
     def _slab(self, first: int, stop: int) -> NDArray[Any]:
         plane = self.nbytes // self.shape[0]

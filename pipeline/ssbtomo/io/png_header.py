@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_png_header"]
 
+_MOST = 1100  # bytes that a packed byte can become: deflate's bound is 1,040
 _SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # colour type: grey, RGB, palette, grey + alpha, RGBA
 
 
@@ -46,4 +47,9 @@ def read_png_header(path: Path) -> Page:
         raise FormatError(f"{path} is truncated", hint="copy or export the file again")
     width, height, bits, color = struct.unpack(">IIBB", head[16:26])
     samples = _SAMPLES.get(color, 3)
+    if width * height * samples * bits // 8 > size * _MOST:
+        raise FormatError(
+            f"{path}: {height:,} x {width:,} pixels cannot be packed into {size:,} bytes",
+            hint="its header is damaged; copy or export the file again",
+        )
     return Page(height, width, "uint16" if bits == 16 else "uint8", samples, end=size)

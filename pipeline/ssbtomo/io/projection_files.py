@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import dask.array as da
+    from numpy.typing import NDArray
 
 __all__ = ["ProjectionReader", "open_projections"]
 
@@ -99,7 +100,7 @@ def open_projections(
         scan = Projections(volume.data, geometry, origins=origins, notes=(*volume.notes, *notes))
     given: dict[str, Any] = {}
     if angles_deg is not None:
-        given["angles"] = np.deg2rad(np.asarray(angles_deg, dtype=float))
+        given["angles"] = _angles(angles_deg)
     if edges is not None:
         given["geometry"] = replace(scan.geometry, pixel_size=edges)
     for what, images in (("flats", flats), ("darks", darks)):
@@ -110,6 +111,17 @@ def open_projections(
     return replace(
         scan, **given, origins=origins, source=str(place), name=name or scan.name or stem(place)
     )
+
+
+def _angles(degrees: Sequence[float]) -> NDArray[np.float64]:
+    try:
+        angles: NDArray[np.float64] = np.deg2rad(np.asarray(degrees, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise InputDataError(
+            f"angles_deg: {str(degrees)[:60]!r} is not a row of numbers",
+            hint="give one angle per image in degrees: numpy.linspace(0, 180, n)",
+        ) from error
+    return angles
 
 
 def _pixel(edges: Sequence[str]) -> tuple[float, float]:
@@ -130,9 +142,12 @@ def _images(path: Path) -> da.Array:
     from ssbtomo.io.lazy import lazy_array
     from ssbtomo.io.slice_folder import SliceFiles, slice_header
 
+    reader = reader_for(path)
     try:
-        return reader_for(path).open(path, None).data
+        return reader.open(path, None).data
     except AxisError as error:
+        if isinstance(reader, ProjectionReader):
+            return reader.open_projections(path, None).data
         if not path.is_file():
             raise
         try:

@@ -194,7 +194,13 @@ def open_volume(
     volume = reader_for(place).open(place, dataset)
     beside = read_sidecar(place)
     volume = _with_sidecar(volume, beside) if beside else volume
-    if given is None and slice_thickness is not None:
+    if given is not None and slice_thickness is not None:
+        raise VoxelSizeError(
+            f"voxel_size {list(voxel_size or ())} and slice_thickness {slice_thickness!r} are both "
+            "given",
+            hint="voxel_size holds the distance of the slices: give one of the two",
+        )
+    if slice_thickness is not None:
         given = _with_thickness(volume, slice_thickness)
     if given is not None:
         volume = _overruled(volume, given, "user", "given by the user")

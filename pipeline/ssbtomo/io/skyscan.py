@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError
+from ssbtomo.errors import FormatError, ProjectionsError
 from ssbtomo.io.headers import Table, ini_tables, length, number, read_text
 from ssbtomo.io.lazy import lazy_array
 from ssbtomo.io.named_slices import numbered_images
@@ -67,7 +67,7 @@ class SkyscanReader:
         tables = _tables(log)
         made = tables.get("reconstruction", {})
         if "first section" not in made and "pixel size (um)" not in made:
-            raise AxisError(
+            raise ProjectionsError(
                 f"{log} describes projections, not slices",
                 hint="the projections are opened by st.io.open_projections(path)",
             )

@@ -37,6 +37,7 @@ _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT = 256, 257, 258, 262, 27
 _OFFSETS, _COUNTS = (273, 324), (279, 325)
 _WANTED = {254, _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT, *_OFFSETS, *_COUNTS}
 _LONGEST_TAG = 2**20
+_MOST = 50_000  # bytes that a packed byte can become: zstd packs a blank block of 128 kB into three
 _KINDS = {1: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}
 
 
@@ -56,6 +57,8 @@ class Page:
         The byte after the last that the page needs.
     reduced : bool
         A thumbnail of another page.
+    packed, unpacked : int
+        Bytes of its pixels in the file, and once decoded; 0 if the header does not tell.
     """
 
     height: int
@@ -64,6 +67,8 @@ class Page:
     samples: int
     end: int
     reduced: bool = False
+    packed: int = 0
+    unpacked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,12 @@ def check_complete(path: Path) -> list[Page]:
         if page.end > size:
             problem, hint = _cut(path, len(pages) - 1, size, page.end)
             raise FormatError(problem, hint=hint)
+        if page.packed and page.unpacked > page.packed * _MOST:
+            raise FormatError(
+                f"{path}: page {len(pages)} of {page.height:,} x {page.width:,} pixels cannot be "
+                f"packed into {page.packed:,} bytes",
+                hint="its header is damaged; copy or export the file again",
+            )
     if not pages:
         raise FormatError(f"{path} is a TIFF file without a page", hint="write it again")
     return pages
@@ -281,4 +292,6 @@ def _page(tags: dict[int, list[int]]) -> Page:
         samples=first.get(_SAMPLES, 1),
         end=max((a + b for a, b in zip(offsets, counts, strict=False)), default=0),
         reduced=bool(first.get(254, 0) & 1),
+        packed=sum(counts),
+        unpacked=first.get(_LENGTH, 0) * first.get(_WIDTH, 0) * first.get(_SAMPLES, 1) * bits // 8,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError
 from ssbtomo.io.lazy import SliceStack, lazy_array
 from ssbtomo.io.ole import OLE_MAGIC, Streams, open_streams, opened
 from ssbtomo.projections import Geometry, Projections
@@ -25,8 +25,8 @@ _TYPES = {2: "<i1", 3: "<u1", 4: "<i2", 5: "<u2", 6: "<i4", 7: "<u4", 10: "<f4",
 _CONE, _PARALLEL = 1, 2  # ImageInfo/XrayGeometry
 _ABORTED = "the scan was aborted: {0} of {1} announced images were taken"
 _Y_SIGN = (
-    "the sign of Alignment/Y-Shifts is taken as upwards (dxchange's readers), that is against the "
-    "rows; other readers take it along the rows: compare both if the shifts are large"
+    "Y-Shifts are added along the stored rows, as four other readers do; dxchange's notes call them "
+    "inverted: compare both signs if the slices look blurred along z"
 )
 
 
@@ -117,7 +117,7 @@ class XradiaReader:
         streams = open_streams(path)
         try:
             if path.suffix.lower() in (".txrm", ".xrm") or _turns(streams):
-                raise AxisError(
+                raise ProjectionsError(
                     f"{path} holds projections of a CT scan, not a volume",
                     hint="reconstruct it first: st.io.open_projections(path) opens it",
                 )
@@ -137,8 +137,8 @@ class XradiaReader:
         """Open the images of a ``.txrm`` or ``.xrm`` file with their geometry.
 
         The angles are stored in degrees, distances in millimetres, the pixel size in
-        micrometres at the object. X-Shifts are added to the columns of an image; Y-Shifts
-        point upwards, against the rows.
+        micrometres at the object. X-Shifts are added to the columns of an image's content
+        (measured on a genuine scan), Y-Shifts to its rows.
 
         Parameters
         ----------
@@ -154,6 +154,10 @@ class XradiaReader:
         """
         streams = open_streams(path)
         try:
+            if path.suffix.lower() == ".txm" and not _turns(streams):
+                raise AxisError(
+                    f"{path} holds a volume, not projections", hint="open it: st.open(path)"
+                )
             return _projections(streams, path)
         finally:
             streams.close()
@@ -286,10 +290,10 @@ def _distance(streams: Streams, name: str) -> float | None:
 
 def _shifts(streams: Streams, count: int) -> NDArray[np.float64] | None:
     across = _of_images(streams, "Alignment/X-Shifts", count)
-    upwards = _of_images(streams, "Alignment/Y-Shifts", count)
-    if across is None or upwards is None or not (across.any() or upwards.any()):
+    down = _of_images(streams, "Alignment/Y-Shifts", count)
+    if across is None or down is None or not (across.any() or down.any()):
         return None
-    return np.stack([-upwards, across], axis=1)
+    return np.stack([down, across], axis=1)
 
 
 def _reference(streams: Streams, stack: XradiaStack) -> tuple[da.Array | None, tuple[str, ...]]:

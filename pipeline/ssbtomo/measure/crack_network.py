@@ -1,154 +1,180 @@
-"""The crack network of a phase: which cracks there are, and how much of them."""
+"""The crack network of a phase or of an image: its facets, how they meet, and what they add up to."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ssbtomo.blocks.cracks import PASSES, CrackRules, crack_table, split_cracks
+from ssbtomo.blocks.components import Wanted, find_components
+from ssbtomo.blocks.crack_points import CrackVoxels, ridge_voxels, voxels_of
+from ssbtomo.blocks.cracks import PASSES, CrackRules, split_cracks
 from ssbtomo.blocks.engine import Engine
+from ssbtomo.blocks.filters import estimate_noise
 from ssbtomo.blocks.grid import Grid
+from ssbtomo.errors import AxisError, InputDataError, PhaseMissingError
+from ssbtomo.kernels.crack_ridges import RidgeRules
+from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.kernels.thickness import Cancelled, Progress
-from ssbtomo.measure.sizes import phase_mask
+from ssbtomo.measure.crack_facets import (
+    Network,
+    Place,
+    classes,
+    grey_levels,
+    measured,
+    with_grey,
+)
+from ssbtomo.measure.crack_results import Cracks, results
 from ssbtomo.units import AXES, Spacing, check_spacing
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CrackSummary", "Cracks", "cracks"]
+__all__ = ["cracks"]
 
 _BLOCK = 128
+_FEW = 64  # integer arrays with more values than this are images
+_SCALES = (1.5, 2.0, 3.0)  # voxel edges
+_PIECE = 27  # voxels of the smallest fragment
 
 
-@dataclass(frozen=True, slots=True)
-class CrackSummary:
-    """The crack network in a few numbers.
-
-    Parameters
-    ----------
-    count : int
-        Cracks.
-    area_per_volume_um2_um3 : float
-        Middle surface of all cracks per volume of the region (P32).
-    volume_fraction : float
-        Volume of all cracks per volume of the region.
-    aperture_mean_um : float
-        Mean aperture, weighted by area; ``nan`` without cracks.
-    spanning : tuple of str
-        Axes along which one crack joins both faces of the volume.
-    unresolved : int
-        Cracks whose aperture is below 3 voxels.
-    """
-
-    count: int
-    area_per_volume_um2_um3: float
-    volume_fraction: float
-    aperture_mean_um: float
-    spanning: tuple[str, ...]
-    unresolved: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Cracks:
-    """The cracks of a phase.
-
-    Parameters
-    ----------
-    facets : pandas.DataFrame
-        One row per connected crack (crossing cracks are one, not yet cut at their
-        intersections); columns as in `ssbtomo.kernels.crack_table.crack_rows`.
-    labels : ndarray of int32, shape (Z, Y, X)
-        0 where there is no crack, else the crack.
-    summary : CrackSummary
-        The network in a few numbers.
-    """
-
-    facets: pd.DataFrame
-    labels: NDArray[np.int32]
-    summary: CrackSummary
-
-    def __repr__(self) -> str:
-        found = self.summary
-        return (
-            f"Cracks: {found.count}, {found.area_per_volume_um2_um3:.4g} µm²/µm³, "
-            f"mean aperture {found.aperture_mean_um:.4g} µm, "
-            f"spanning {', '.join(found.spanning) or 'no axis'}"
-        )
-
-
-def cracks(
-    labels: ArrayLike,
+def cracks(  # noqa: PLR0913 - one verb for labels and images
+    labels_or_image: ArrayLike,
     spacing: Spacing,
     *,
-    phase: int = 0,
+    kind: Literal["labels", "image"] | None = None,
+    phase: int | Sequence[int] = 0,
+    filling: int | None = None,
+    image: ArrayLike | None = None,
+    void_grey: float | None = None,
+    bright: bool = False,
+    scales: Sequence[float] | None = None,
+    noise: float | None = None,
+    contrast: float = 0.08,
+    roles: Mapping[str, int] | None = None,
+    particles: ArrayLike | None = None,
+    phases: ArrayLike | None = None,
+    axis: Literal["z", "y", "x"] = "z",
     max_aperture: float | None = None,
     min_extent: float | None = None,
     aspect: float = 3.0,
+    workers: int | None = None,
+    block: int = _BLOCK,
     cancelled: Cancelled | None = None,
     progress: Progress | None = None,
 ) -> Cracks:
-    """Find and measure the cracks of a phase.
+    """Find the cracks of a segmented volume, or of a grey one, and measure them as facets.
 
     Parameters
     ----------
-    labels : array_like of int, shape (Z, Y, X)
-        Segmented volume; NumPy or Dask.
+    labels_or_image : array_like, shape (Z, Y, X)
+        Labels or grey values; NumPy or Dask. One slice, (1, Y, X), is measured per area times
+        its thickness: cracks are taken to go on across it.
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm.
-    phase : int
-        Label of the phase that fills the cracks.
+    kind : {"labels", "image"}, optional
+        What was given; by default floats, and integers of more than 64 values, are an image.
+    phase : int or sequence of int
+        Labels of what fills the cracks: void, and lithium if cracks may be full of it.
+    filling : int, optional
+        The label among them that counts as filled.
+    image : array_like, optional
+        Grey values beside labels; not used to find cracks, only for their apertures.
+    void_grey : float, optional
+        Grey value of a wide crack. Give it where no pore or crack is wider than some 6 voxels:
+        by default the darkest (brightest) place of the smoothed image, which blur lifts.
+    bright : bool
+        Whether the cracks of the image are brighter than their surroundings.
+    scales : sequence of float, optional
+        Standard deviations in µm at which sheets are looked for in an image, ascending;
+        1.5, 2 and 3 voxel edges by default.
+    noise : float, optional
+        Standard deviation of the noise of the image; estimated by default.
+    contrast : float
+        Least depth of a sheet in the smoothed image, as a share of the difference between the
+        median grey value and `void_grey`. A crack one voxel edge wide has some 0.15 with the
+        usual blur, one of half an edge 0.07; gaps between grains whose grey differs have less.
+    roles : mapping of str to int, optional
+        Labels of ``"active"``, ``"electrolyte"``, ``"lithium"``: tells where facets lie.
+    particles : array_like of int, optional
+        Particles of active material from 1, whole across their cracks: tells cracks inside a
+        particle from those between two.
+    phases : array_like of int, optional
+        Labels beside an image, for `roles`.
+    axis : {"z", "y", "x"}
+        Stack axis, for dips and distances to the electrodes.
     max_aperture, min_extent, aspect : float, optional
-        What is a crack; see `ssbtomo.kernels.cracks.CrackRules`.
+        What is a crack; see `ssbtomo.kernels.cracks.CrackRules`. Of an image `min_extent` only.
+    workers : int, optional
+        Threads; all cores if not given.
+    block : int
+        Voxels of a block's edge; changes no number.
     cancelled : callable, optional
         Asked between blocks; true stops the work.
     progress : callable, optional
-        Told ``(done, total)`` blocks of all passes.
+        Told ``(done, total)`` blocks of all passes of the search.
 
     Returns
     -------
     Cracks
-        The table (one row per connected crack), the labelled volume and a summary.
+        Tables, volumes and a summary.
 
     Raises
     ------
     PhaseMissingError
-        If the phase does not occur.
+        If no phase of `phase` occurs.
     InputDataError
-        If a size is not positive.
+        If a size is not positive, or shapes differ.
+    AxisError
+        If there are not three axes.
     CancelledError
         If `cancelled` said so.
 
     Notes
     -----
-    Estimators and bias: see `ssbtomo.blocks.cracks.split_cracks` and
-    `ssbtomo.kernels.crack_table.crack_rows`. Memory: 13 bytes per voxel at most beside the
-    labels, and about 0.2 GB for the block at work.
+    Estimators and bias: `ssbtomo.blocks.cracks.split_cracks`, `ssbtomo.blocks.facets.find_facets`,
+    `ssbtomo.kernels.crack_ridges.find_ridges` and ``docs/cracks.md``. Memory: 25 bytes per voxel
+    at most beside the input (13 while searching labels), 60 bytes per voxel of a block with its
+    halo for each thread, and some 200 bytes for each crack voxel.
     """
-    import pandas as pd
-
     edges = check_spacing(spacing)
-    void = phase_mask(labels, phase)
-    shape = (void.shape[0], void.shape[1], void.shape[2])
-    grid = Grid(shape, (_BLOCK, _BLOCK, _BLOCK))
-    engine = Engine(cancel=_Asked(cancelled) if cancelled else None)
-    steps, total = count(1), PASSES * len(grid)
-    found = split_cracks(
-        void,
-        edges,
-        grid,
-        engine,
-        allocate=lambda _, dtype: np.empty(shape, dtype),
-        rules=CrackRules(max_aperture, min_extent, aspect),
-        on_block=lambda _: progress(next(steps), total) if progress else None,
-    )
-    facets = pd.DataFrame(crack_table(found.labels, edges, grid, engine))
-    instances = np.asarray(found.labels)
-    return Cracks(facets, instances, _summary(facets, instances.size * float(np.prod(edges))))
+    values = _checked(labels_or_image)
+    shape = (values.shape[0], values.shape[1], values.shape[2])
+    grid = Grid(shape, (block, block, block))
+    limits = CrackRules(max_aperture, min_extent, aspect).on(edges)
+    what = kind or _kind(values)
+    with Engine.start(
+        "threads", workers, cancel=_Asked(cancelled) if cancelled else None
+    ) as engine:
+        place = Place(edges, grid, engine, AXES.index(axis))
+        if what == "image":
+            search = scales, noise, bright, contrast, void_grey
+            voxels = _of_image(values, place, search, limits.extent)
+            level = voxels.extreme if void_grey is None else void_grey
+            network = with_grey(voxels, values, level, place)
+            said = None if phases is None else _beside(phases, shape)
+            passed: tuple[int, ...] = _several(phase)
+        else:
+            passed = _several(phase)
+            voxels = _of_labels(
+                values, place, (passed, filling), CrackRules(max_aperture, min_extent, aspect), progress,
+            )  # fmt: skip
+            said = values
+            network = (
+                measured(voxels, place)
+                if image is None
+                else _by_both(voxels, _beside(image, shape), void_grey, place)
+            )
+        if roles and said is not None:
+            grains = None if particles is None else _beside(particles, shape)
+            network.facets.update(
+                classes(network, said, place, passed=passed, roles=roles, particles=grains)
+            )
+        pieces = _fragments(values, passed, place) if what == "labels" else (None, None)
+    return results(network, place, pieces)
 
 
 class _Asked(threading.Event):
@@ -162,18 +188,103 @@ class _Asked(threading.Event):
         return self._cancelled()
 
 
-def _summary(facets: pd.DataFrame, region: float) -> CrackSummary:
-    area, volume = float(facets["area_um2"].sum()), float(facets["volume_um3"].sum())
-    return CrackSummary(
-        count=len(facets),
-        area_per_volume_um2_um3=area / region,
-        volume_fraction=volume / region,
-        aperture_mean_um=volume / area if area > 0 else float("nan"),
-        spanning=tuple(axis for axis in AXES if _spans(facets, axis)),
-        unresolved=int((~facets["resolved"].astype(bool)).sum()),
+def _checked(values: Any) -> NDArray[Any]:
+    array: NDArray[Any] = np.asarray(values)
+    if array.ndim != 3:
+        raise AxisError(
+            f"the volume has {array.ndim} axes, {array.shape}; three are needed, (Z, Y, X)",
+            hint="give one slice as image[None]",
+        )
+    if array.dtype.kind not in "biuf":
+        raise InputDataError(f"the volume is {array.dtype}; numbers are needed")
+    return array
+
+
+def _kind(values: NDArray[Any]) -> Literal["labels", "image"]:
+    if values.dtype.kind == "f":
+        return "image"
+    if values.dtype.kind == "b":
+        return "labels"
+    return "image" if np.unique(values).size > _FEW else "labels"
+
+
+def _several(phase: int | Sequence[int]) -> tuple[int, ...]:
+    return (int(phase),) if isinstance(phase, int | np.integer) else tuple(int(p) for p in phase)
+
+
+def _beside(values: Any, shape: tuple[int, int, int]) -> NDArray[Any]:
+    array: NDArray[Any] = np.asarray(values)
+    if array.shape != shape:
+        raise InputDataError(f"one volume has {shape} voxels, another {array.shape}")
+    return array
+
+
+def _of_labels(
+    labels: NDArray[Any],
+    place: Place,
+    fills: tuple[tuple[int, ...], int | None],
+    rules: CrackRules,
+    progress: Progress | None,
+) -> CrackVoxels:
+    passed, filling = fills
+    mask = np.isin(labels, passed)
+    if not mask.any():
+        present = np.unique(labels)
+        shown = ", ".join(map(str, present[:10])) + (", …" if present.size > 10 else "")
+        raise PhaseMissingError(
+            f"phase {' or '.join(map(str, passed))} does not occur in the labels, which hold {shown}",
+            hint="check the phase's label against the segmentation",
+        )
+    steps, total = count(1), PASSES * len(place.grid)
+    own = place.spacing, place.grid, place.engine
+    found = split_cracks(
+        mask,
+        *own,
+        allocate=lambda _, dtype: np.empty(mask.shape, dtype),
+        rules=rules,
+        on_block=lambda _: progress(next(steps), total) if progress else None,
     )
+    return voxels_of(found.labels, labels, *own, filling=filling)
 
 
-def _spans(facets: pd.DataFrame, axis: str) -> bool:
-    wanted = {f"{axis}-min", f"{axis}-max"}
-    return any(wanted <= set(faces.split("+")) for faces in facets["touches"])
+def _of_image(
+    image: NDArray[Any],
+    place: Place,
+    search: tuple[Sequence[float] | None, float | None, bool, float, float | None],
+    extent: float,
+) -> CrackVoxels:
+    scales, noise, bright, contrast, void_grey = search
+    edge = voxel_edge(place.spacing)
+    level = estimate_noise(image, place.engine) if noise is None else noise
+    median, extremes = grey_levels(image, place)
+    wide = extremes[int(bright)] if void_grey is None else void_grey
+    floor = max(level, 1e-3 * float(extremes[1] - extremes[0]), 1e-12)
+    chosen = tuple(scales) if scales else tuple(s * edge for s in _SCALES)
+    rules = RidgeRules(chosen, floor, bright, depth=contrast * abs(median - wide))
+    own = place.spacing, place.grid, place.engine
+    return ridge_voxels(image, *own, rules=rules, extent=extent)
+
+
+def _by_both(
+    voxels: CrackVoxels, image: NDArray[Any], void_grey: float | None, place: Place
+) -> Network:
+    """Measure labelled cracks by the grey values across them."""
+    points = voxels.points
+    level = void_grey
+    if level is None:
+        values = image[tuple(points.places.T)] if len(points.places) else np.zeros(1)
+        level = float(np.percentile(values, 5))
+    return with_grey(voxels, image, level, place)
+
+
+def _fragments(
+    labels: NDArray[Any], passed: tuple[int, ...], place: Place
+) -> tuple[int | None, float | None]:
+    """Count the pieces of what is left, and the share of the largest."""
+    solid = ~np.isin(labels, passed)
+    found = find_components(
+        solid, place.grid, place.engine, Wanted(phase=0, neighbours=6, inverted=True)
+    )
+    sizes = found.table.size
+    large = sizes[sizes >= _PIECE]
+    return int(large.size), float(large.max(initial=0) / max(sizes.sum(), 1))

@@ -14,9 +14,11 @@ from ssbtomo.model.sections import (
     Section,
     Segment,
 )
+from ssbtomo.model.transport import Conduction
 
 __all__ = [
     "MEASURES",
+    "Conduction",
     "Denoise",
     "Phase",
     "Quantify",

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from ssbtomo.model.base import Charge, Length, Memory, Section
 from ssbtomo.model.networks import Network
 from ssbtomo.model.tomography import Tomography
+from ssbtomo.model.training import Train
+from ssbtomo.model.transport import Conduction
 
 __all__ = [
     "MEASURES",
@@ -105,9 +107,10 @@ class Denoise(Section):
 class Segment(Section):
     """From grey values to phases."""
 
-    method: Literal["multi-otsu", "gaussian-mixture", "thresholds", "labels"] = Field(
+    method: Literal["multi-otsu", "gaussian-mixture", "thresholds", "labels", "trained"] = Field(
         default="multi-otsu",
-        description="How thresholds are found; labels: the scan holds phase labels already.",
+        description="How thresholds are found; labels: the scan holds phase labels already; "
+        "trained: a voxel classifier, from `model` or `train`.",
     )
     thresholds: tuple[float, ...] | None = Field(
         default=None, description="thresholds: grey values between the phases, dark to bright."
@@ -120,6 +123,15 @@ class Segment(Section):
     smallest_object: int = Field(
         default=0, ge=0, description="Pieces of a phase below this many voxels are given away."
     )
+    model: str | None = Field(
+        default=None, description="trained: the model file, from `ssbtomo train`."
+    )
+    train: Train | None = Field(
+        default=None, description="trained: train on this sample, from its scribbles."
+    )
+    companions: tuple[str, ...] = Field(
+        default=(), description="trained: further channels, registered to the scan."
+    )
 
     @model_validator(mode="after")
     def _thresholds_go_with_their_method(self) -> Self:
@@ -129,9 +141,18 @@ class Segment(Section):
             raise ValueError(f"thresholds must rise from dark to bright, got {self.thresholds}")
         return self
 
+    @model_validator(mode="after")
+    def _training_goes_with_its_method(self) -> Self:
+        if self.method != "trained":
+            if self.model is not None or self.companions:
+                raise ValueError("`model` and `companions` need `method: trained`")
+        elif (self.model is None) == (self.train is None):
+            raise ValueError("`method: trained` needs either `model` or `train`")
+        return self
+
 
 class Range(Section):
-    """The range of every number: re-segmentation with shifted thresholds."""
+    """The nominal 95 % range of every number: what it becomes when the segmentation is varied."""
 
     shift: float = Field(
         default=0.05,
@@ -139,6 +160,25 @@ class Range(Section):
         le=0.4,
         description="Each threshold is moved up and down by this share of the distance between "
         "the mean grey values of its two phases; 0 turns ranges off.",
+    )
+    repeats: int = Field(
+        default=1,
+        ge=0,
+        le=16,
+        description="How often the labels are imaged, with the blur and the noise of the scan, and "
+        "segmented again; each costs as much as the segmentation.",
+    )
+    draws: int = Field(
+        default=8,
+        ge=0,
+        le=64,
+        description="How many labels are drawn out of class probabilities, where the segmentation "
+        "has them; 0 for none.",
+    )
+    halved: bool = Field(
+        default=True,
+        description="Whether fractions, contacts and transport are measured with half the "
+        "resolution, too, for what the voxels miss.",
     )
 
 
@@ -162,15 +202,19 @@ class Quantify(Section):
     networks: tuple[Network, ...] = Field(
         default=(), description="Phases that conduct together, one solve per axis each."
     )
-    transport_extras: tuple[Literal["tensor", "electrode", "geodesic"], ...] = Field(
+    transport: Conduction = Field(
+        default=Conduction(), description="How transport is solved: convention, accuracy, sides."
+    )
+    transport_extras: tuple[Literal["tensor", "electrode", "geodesic", "periodic"], ...] = Field(
         default=(),
         description="More than tortuosity factors: the effective tensor, the tortuosity of a "
-        "blocking electrode (transport axis), the lengths of the shortest ways.",
+        "blocking electrode (transport axis), the lengths of the shortest ways, the tensor of a "
+        "periodic cell.",
     )
     fields: tuple[str, ...] = Field(
         default=(),
-        description="Phases and networks of which potential, current focusing and share of the "
-        "resistance are written as volumes, along the transport axis.",
+        description="Phases and networks of which the maps of `transport.maps` are written as volumes, "
+        "along the transport axis.",
     )
     particle_phase: str | None = Field(
         default=None, description="Phase split into particles; the active material if absent."

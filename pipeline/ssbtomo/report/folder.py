@@ -22,7 +22,7 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A slice of a potential field on disk, and what it shows.
+    """A slice of a field of transport on disk, and what it shows.
 
     Parameters
     ----------
@@ -150,8 +150,13 @@ class SampleView:
     def _inside(self, kind: str) -> Path:
         return self.folder / kind / folder_name(self.name)
 
-    def fields(self) -> list[Field]:
-        """Return the potential fields of this sample.
+    def fields(self, quantity: str = "potential") -> list[Field]:
+        """Return the slices of a field of transport of this sample.
+
+        Parameters
+        ----------
+        quantity : str
+            ``"potential"`` or ``"flux"``.
 
         Returns
         -------
@@ -159,7 +164,7 @@ class SampleView:
             Those along the transport axis first.
         """
         found = []
-        for sidecar in sorted(self._inside("fields").glob("potential-*.json")):
+        for sidecar in sorted(self._inside("fields").glob(f"{quantity}-*.json")):
             about = json.loads(sidecar.read_text("utf-8"))
             array = sidecar.with_suffix(".npy")
             if array.is_file():

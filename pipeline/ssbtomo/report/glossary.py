@@ -201,6 +201,15 @@ GLOSSARY: dict[str, Definition] = {
         + _SOLVE_BIAS,
         _TAU_SOURCE,
     ),
+    "periodic_conductivity_tensor": Definition(
+        "Element of the tensor of a periodic cell",
+        "The same with the volume continued by itself across all its faces, under a mean gradient.",
+        "1",
+        _SOLVE,
+        "Exact for periodic media; of a piece of another one, ways are cut where its faces do not fit. "
+        + _SOLVE_BIAS,
+        _TAU_SOURCE,
+    ),
     "electrode_tortuosity_factor": Definition(
         "Electrode tortuosity factor",
         "Three times the low-frequency resistance of charging the surface of the phase through the first "
@@ -307,9 +316,11 @@ GLOSSARY: dict[str, Definition] = {
 
 #: Words that the table uses.
 TERMS: dict[str, str] = {
-    "low, high": "The range that a value takes while the grey-value thresholds between the phases are shifted "
-    "as stated in the methods (P. Pietsch et al., Sustainable Energy Fuels 2 (2018) 598, "
-    "doi:10.1039/C7SE00498B). It says what the choice of thresholds does; it is no confidence interval.",
+    "low, high": "Nominal 95 % range of the number of the scanned volume. It adds, as independent errors: thresholds "
+    "that may lie elsewhere; blur and noise, by imaging the labels and segmenting them again (B. Efron, R. J. Tibshirani, "
+    "An Introduction to the Bootstrap, 1993); the voxel size, by leaving out every other voxel (fractions, contacts, transport); "
+    "draws from class probabilities where there are any. The table ranges holds each part. Not in it: how far the volume is from the "
+    "material (table representative), a wrong voxel size, phases that the grey values do not show, artefacts beyond blur and noise.",
     "subject": "The phase that a number is about; phases that meet are joined by a bar.",
     "axis": "The direction (z, y, x) of transport or of lines, or the face of the volume that is meant (z-min … x-max).",
     "transport axis": "The direction from separator to collector, or whichever the recipe names.",

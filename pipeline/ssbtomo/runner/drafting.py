@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ssbtomo import io
-from ssbtomo.errors import OutputError
+from ssbtomo.errors import OutputError, ProjectionsError
+from ssbtomo.projections import Projections
 from ssbtomo.units import format_length
 from ssbtomo.volume import Volume
 
@@ -27,17 +28,17 @@ phases:                       # from dark to bright; the roles set colours and m
   - {{name: active, role: active}}
 
 transport_axis: z             # from the separator to the current collector: z, y or x
-
+{reconstruct}
 denoise:
   method: none                # none, gaussian, median, nlm, tv
 
 segment:
-  method: multi-otsu          # multi-otsu, gaussian-mixture, thresholds, labels
+  method: multi-otsu          # multi-otsu, gaussian-mixture, thresholds, labels, trained
   repair: true                # undo the false film of the middle phase on dark-bright edges
   smallest_object: 0          # voxels; smaller pieces of a phase are given away
 
 range:
-  shift: 0.05                 # low and high of every number: thresholds moved by this share
+  shift: 0.05                 # low and high of every number, a nominal 95 % range: thresholds are moved by this share for it
 
 quantify:
   measures: [fractions, contacts, connectivity, correlation, transport, particles, interfaces, pores, cracks]
@@ -51,7 +52,19 @@ run:
 """
 
 
-def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume:
+_RECONSTRUCT = """
+reconstruct:
+  method: tomography          # the scan holds projections
+  tomography:
+    stripes: sorting          # rings: none, profile, sorting, large
+    # axis: 511.5             # column of the rotation axis; found if absent
+    # angles: [0, 180]        # degrees of the first and last projection, if the file does not tell
+    # pixel_size: 650 nm      # of the detector, if the file does not tell
+    # flats: flats.tif        # and darks: if the file holds none
+"""
+
+
+def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume | Projections:
     """Write a commented recipe for a scan.
 
     Parameters
@@ -65,7 +78,7 @@ def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume:
 
     Returns
     -------
-    Volume
+    Volume or Projections
         The opened scan.
 
     Raises
@@ -73,12 +86,13 @@ def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume:
     OutputError
         If the recipe exists, or its folder cannot be written.
     """
-    volume = io.open_volume(scan)
+    found = _opened(scan)
     if target.exists() and not force:
         raise OutputError(f"{target} exists", hint="choose another name with -o, or add --force")
     text = _TEXT.format(
         name=target.name, path=_quoted(_relative(scan, target)),
-        voxel_size=_voxel_size(volume), facts=_facts(volume),
+        voxel_size=_voxel_size(found), facts=_facts(found),
+        reconstruct=_RECONSTRUCT if isinstance(found, Projections) else "",
     )  # fmt: skip
     try:
         target.write_text(text, encoding="utf-8")
@@ -86,7 +100,14 @@ def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume:
         raise OutputError(
             f"{target} cannot be written: {error.strerror}", hint="choose another place with -o"
         ) from error
-    return volume
+    return found
+
+
+def _opened(scan: Path) -> Volume | Projections:
+    try:
+        return io.open_volume(scan)
+    except ProjectionsError:
+        return io.open_projections(scan)
 
 
 def _relative(scan: Path, target: Path) -> str:
@@ -101,7 +122,17 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _voxel_size(volume: Volume) -> str:
+def _voxel_size(volume: Volume | Projections) -> str:
+    if isinstance(volume, Projections):
+        edge = volume.voxel_size
+        told = "does not tell" if edge is None else f"tells ({format_length(edge)})"
+        return f"  # the file {told} the voxel size"
+    if volume.spacing is None and volume.pixel_size is not None:
+        y, x = (format_length(edge) for edge in volume.pixel_size)
+        return (
+            "  # TODO: the images tell their pixel, not their distance. Put in your slice thickness\n"
+            f"  # (Z, Y, X):\n  # voxel_size: [SLICE_THICKNESS nm, {y}, {x}]"
+        )
     if volume.spacing is None:
         return (
             "  # TODO: the file does not tell its voxel size. Give it (Z, Y, X), with units:\n"
@@ -111,7 +142,11 @@ def _voxel_size(volume: Volume) -> str:
     return f"  # the voxel size comes from the {volume.spacing_origin}; to overrule it:\n  # voxel_size: [{edges}]"
 
 
-def _facts(volume: Volume) -> str:
+def _facts(volume: Volume | Projections) -> str:
+    if isinstance(volume, Projections):
+        images, rows, columns = volume.shape
+        notes = "".join(f"\n  # note: {note}" for note in volume.notes)
+        return f"  # {images} projections of {rows} x {columns} pixels{notes}"
     size = " x ".join(map(str, volume.shape))
     notes = "".join(f"\n  # note: {note}" for note in volume.notes)
     return f"  # {size} voxels (Z, Y, X), {volume.dtype}{notes}"

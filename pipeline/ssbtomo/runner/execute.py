@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -167,9 +167,15 @@ class _Work:
         self.tell(StageStarted(desk.name, stage.name))
         pace = Pace()
         desk.mark = mark
-        desk.tell = lambda done, total: self.tell(
-            Progress(desk.name, stage.name, done, total, *pace(done, total))
-        )
+        reached = Progress(desk.name, stage.name, 0, 1)
+
+        def tell(done: int, total: int) -> None:
+            nonlocal reached
+            reached = Progress(desk.name, stage.name, done, total, *pace(done, total))
+            self.tell(reached)
+
+        desk.tell = tell
+        desk.note = lambda text: self.tell(replace(reached, note=text))
         begin = time.perf_counter()
         facts = stage(desk)
         seconds = round(time.perf_counter() - begin, 3)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ssbtomo.runner.samples import Job, jobs_of
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
+from ssbtomo.stages.quantify.lighter import lighter
+from ssbtomo.stages.trained import check_trained
 from ssbtomo.volume import Volume
 
 __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
@@ -115,9 +118,13 @@ def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) 
 def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
+    denoised = job.sample.denoise.method != "none"
+    check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
     memory, stage = _estimate(job, volume, recipe.run.block, workers)
     itemsize = volume.dtype.itemsize
     copies = itemsize * 1.2 + (4.8 if job.sample.denoise.method != "none" else 0) + 8
+    again = job.sample.range.shift > 0 and job.sample.range.repeats > 0
+    copies += itemsize * 1.2 if again and job.sample.segment.method != "labels" else 0
     return SamplePlan(job, volume, memory, stage, int(prod(volume.shape) * copies))
 
 
@@ -145,9 +152,21 @@ def _proposed(sample: SamplePlan, plan: Plan) -> str:
         if _estimate(sample.job, sample.volume, block, workers)[0] <= plan.limit
     ]
     if not fitting:
-        return "leave out measures (quantify.measures), or crop the scan"
+        return _lightened(sample, plan)
     block, workers = max(fitting, key=lambda way: way[1] * _share_owned(way[0]))
     return f"take run: {{block: {list(block)}, workers: {workers}}}"
+
+
+def _lightened(sample: SamplePlan, plan: Plan) -> str:
+    """Say what to leave out, with blocks as they are, or how much of the scan would fit."""
+    asked = sample.job.sample
+    for advice, section in lighter(asked.quantify):
+        job = replace(sample.job, sample=asked.model_copy(update={"quantify": section}))
+        if _estimate(job, sample.volume, plan.recipe.run.block, plan.workers)[0] <= plan.limit:
+            return advice
+    share = (plan.limit - _BASE) / (sample.memory - _BASE)
+    cut = f" to {math.floor(100 * share)} % of its voxels" if share >= 0.01 else ""
+    return f"leave out measures (quantify.measures), or crop the scan{cut}"
 
 
 def _halved(block: Shape, times: int) -> Shape:

@@ -15,7 +15,7 @@ __all__ = ["environment", "hash_of", "peak_memory"]
 
 _PACKAGES = (
     "numpy", "scipy", "dask", "distributed", "zarr", "zarrs", "tifffile", "numba",
-    "pandas", "connected-components-3d", "matplotlib", "pydantic",
+    "pandas", "connected-components-3d", "matplotlib", "pydantic", "scikit-learn",
 )  # fmt: skip
 _PIECE = 1 << 22
 

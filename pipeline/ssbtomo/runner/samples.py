@@ -60,7 +60,7 @@ def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
         If two samples have the same name.
     """
     jobs = []
-    for sample in recipe.samples:
+    for sample in (_with_places(sample, folder) for sample in recipe.samples):
         path = Path(sample.path).expanduser()
         path = path if path.is_absolute() else folder / path
         if glob.has_magic(sample.path) and not path.exists():
@@ -70,6 +70,21 @@ def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
             jobs.append(Job(sample.name or _stem(path), path.resolve(), sample))
     _must_differ(jobs)
     return jobs
+
+
+def _with_places(sample: Sample, folder: Path) -> Sample:
+    """Return the sample with the files of its classifier as absolute paths."""
+    asked = sample.segment
+
+    def place(path: str) -> str:
+        return str((folder / Path(path).expanduser()).resolve())
+
+    changes: dict[str, object] = {"companions": tuple(map(place, asked.companions))}
+    if asked.model is not None:
+        changes["model"] = place(asked.model)
+    if asked.train is not None:
+        changes["train"] = asked.train.model_copy(update={"labels": place(asked.train.labels)})
+    return sample.model_copy(update={"segment": asked.model_copy(update=changes)})
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Segment grey volumes into phases: thresholds, mixtures, partial-volume repair.
+"""Segment grey volumes into phases: thresholds, mixtures, partial-volume repair; and score labels.
 
 Every verb takes NumPy or Dask arrays in (Z, Y, X); labels are 0 for the darkest phase.
 """
@@ -11,20 +11,42 @@ from typing import Any
 _HOME = {
     "Segmentation": "segmentation",
     "Segmenter": "volumes",
+    "Prediction": "prediction",
+    "Scribbles": "scribbles",
+    "TrainingSample": "training",
+    "VoxelModel": "voxel_model",
     "gaussian_mixture": "verbs",
     "multi_otsu": "verbs",
+    "predict": "prediction",
+    "read_scribbles": "scribbles",
+    "number_ranges": "variants",
+    "probability_ranges": "variants",
     "remove_small_objects": "verbs",
     "repair_partial_volume": "verbs",
+    "score": "scoring",
+    "score_instances": "scoring",
     "segment_volume": "volumes",
+    "train": "training",
 }
 __all__ = [
+    "Prediction",
+    "Scribbles",
     "Segmentation",
     "Segmenter",
+    "TrainingSample",
+    "VoxelModel",
     "gaussian_mixture",
     "multi_otsu",
+    "number_ranges",
+    "predict",
+    "probability_ranges",
+    "read_scribbles",
     "remove_small_objects",
     "repair_partial_volume",
+    "score",
+    "score_instances",
     "segment_volume",
+    "train",
 ]
 
 

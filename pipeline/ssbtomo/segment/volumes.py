@@ -21,7 +21,7 @@ from ssbtomo.kernels.thresholds import Classes, classify
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.inputs import check_image, check_source, find_classes
 from ssbtomo.segment.segmentation import Segmentation
-from ssbtomo.segment.surfaces import Surfaces, find_surfaces, stop_if
+from ssbtomo.segment.surfaces import Surfaces, find_surfaces, purified, stop_if
 from ssbtomo.units import Spacing, check_spacing
 
 __all__ = ["Method", "Segmenter", "segment_volume"]
@@ -108,7 +108,9 @@ class Segmenter:
                 progress(min(done, _PARTS - 1), _PARTS)
             stop_if(cancelled)
 
-        surfaces = find_surfaces(grey, spacing, found, place, step) if repair else None
+        surfaces = None
+        if repair:
+            surfaces = purified(find_surfaces(grey, spacing, found, place, step), grey, spacing)
         fitted = found if method == "gaussian-mixture" else gaussian_mixture(counts, classes)
         if progress is not None:
             progress(_PARTS, _PARTS)

@@ -31,5 +31,5 @@ def chain(sample: Sample) -> list[Stage]:
         Reconstruct(sample.reconstruct),
         Denoise(sample.denoise),
         Segment(sample.segment, sample.range, sample.phases),
-        Quantify(sample.quantify, sample.transport_axis),
+        Quantify(sample.quantify, sample.transport_axis, sample.range),
     ]

@@ -29,6 +29,7 @@ RECONSTRUCTED = "reconstructed"
 Facts = dict[str, Any]
 Shape = tuple[int, int, int]
 _MARKED = ".done"  # ending of the folder with a draft's markers
+_BESIDE = "~"  # between the name of a draft and that of one beside it
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ class Desk:
         Voxels of a block along (Z, Y, X).
     tell : callable
         Told ``(done, total)`` while a stage works.
+    note : callable
+        Told in words how far the unit is that is worked on.
     facts : dict
         What each finished stage found, by its name.
     mark : str
@@ -64,6 +67,7 @@ class Desk:
     engine: Engine = SERIAL
     block: Shape = (128, 128, 128)
     tell: Callable[[int, int], None] = lambda done, total: None
+    note: Callable[[str], None] = lambda text: None
     facts: dict[str, Facts] = field(default_factory=dict)
     mark: str = ""
 
@@ -155,6 +159,35 @@ class Desk:
             return io.ome_zarr.open_array(path), markers
         sink = io.ome_zarr.create(self.draft(name), shape, dtype, spacing, block=block, **options)
         return sink, markers
+
+    def beside_draft(self, name: str, markers: Markers, dtype: Any, **options: Any) -> ArrayFile:
+        """Return a store that is written with another draft, under that one's markers.
+
+        Parameters
+        ----------
+        name : str
+            The other draft's and this one's, as ``"phases~entropy"``; for `publish`.
+        markers : Markers
+            Of the other draft, from `marked_draft`; they are cleared if this store is lost.
+        dtype : dtype
+            Type of a voxel.
+        **options : object
+            As for `ssbtomo.io.ome_zarr.create`.
+
+        Returns
+        -------
+        ArrayFile
+            Of the volume's shape; its shards are the desk's blocks.
+        """
+        block, dtype = clipped(self.block, self.shape), np.dtype(dtype)
+        path = self.work / "drafts" / f"{name}.ome.zarr"
+        if markers.finished():
+            if _is_array(path, self.shape, dtype, block):
+                return io.ome_zarr.open_array(path)
+            markers.clear()
+        return io.ome_zarr.create(
+            self.draft(name), self.shape, dtype, self.spacing, block=block, **options
+        )
 
     def _markers(self, name: str, mark: str = "") -> Markers:
         return Markers(self.work.absolute() / "drafts" / f"{name}{_MARKED}", mark)
@@ -273,10 +306,12 @@ def resumable(draft: Path) -> bool:
     Returns
     -------
     bool
-        Whether there are both a store and markers of finished blocks.
+        Whether there are both a store and markers of finished blocks, its own or, for a draft
+        beside another, that one's.
     """
     name = draft.name.removesuffix(_MARKED).removesuffix(".ome.zarr")
-    done, store = draft.with_name(f"{name}{_MARKED}"), draft.with_name(f"{name}.ome.zarr")
+    leader = name.partition(_BESIDE)[0]
+    done, store = draft.with_name(f"{leader}{_MARKED}"), draft.with_name(f"{name}.ome.zarr")
     return store.is_dir() and any(done.glob("*/*.json"))
 
 

@@ -23,11 +23,22 @@ from ssbtomo.model import Segment as Section
 from ssbtomo.palette import phase_colors
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.segmentation import Segmentation
+from ssbtomo.segment.variants import find_imaging, place_offsets, same_phases, segment_again
 from ssbtomo.segment.volumes import Method, Segmenter
 from ssbtomo.stages.desk import Desk, Facts
+from ssbtomo.stages.trained import (
+    classifying_bytes,
+    section_parameters,
+    segment_trained,
+    training_sentence,
+)
 
 __all__ = ["Segment", "variant_store"]
 
+_OTHER_PHASES = (
+    "labels imaged with the blur and noise of the scan were segmented into other phases, {} times "
+    "of {}: another scan of this sample may be, too, and the ranges do not hold that"
+)
 _BINS = 256  # of the histogram that is drawn
 _SHOWN = 64  # values without a phase that a block tells of
 
@@ -68,7 +79,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     section: Section
     range: Range
@@ -78,18 +89,21 @@ class Segment:
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
         return {
-            **self.section.model_dump(mode="json"),
+            **section_parameters(self.section),
             "shift": self.range.shift,
+            "repeats": self.range.repeats,
             "phases": [phase.model_dump(mode="json") for phase in self.phases],
         }
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        repaired = self.section.repair and self.section.method != "labels"
+        repaired = self.section.repair and self.section.method not in ("labels", "trained")
         return 0.5 if repaired else 0.0  # the faces of 128³ blocks; more where they are smaller
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
+        if self.section.method == "trained":
+            return classifying_bytes(len(self.phases)), 0.0
         return _BLOCK_BYTES if self.section.method != "labels" else 4.0 * itemsize, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
@@ -99,6 +113,8 @@ class Segment:
         try:
             if method == "labels":
                 return self._labelled(desk, image)
+            if method == "trained":
+                return self._trained(desk, image)
             return self._thresholded(desk, image, method)
         finally:
             desk.clear_scratch()
@@ -130,6 +146,11 @@ class Segment:
             "warnings": [],
         }
 
+    def _trained(self, desk: Desk, image: Source) -> Facts:
+        counts, facts = segment_trained(desk, image, self.section, self.phases)
+        self._all_present(desk, counts)
+        return facts
+
     def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:
         bench = Bench(desk.grid, desk.engine, desk.allocate)
         histogram = grey_summary(image, desk.grid, desk.engine).check()
@@ -146,17 +167,45 @@ class Segment:
             self._all_present(desk, counts)
         for done, (variant, shift) in enumerate(shifted.items(), start=1):
             desk.check_cancelled()
-            desk.tell(done, len(shifted) + 1)
+            desk.tell(done, len(shifted) + 1 + self._repeats)
             with self._store(desk, variant) as (sink, markers):
                 segmenter.labels(shift, sink=sink, markers=markers)
+        again, offsets, warnings = self._imaged_again(desk, segmenter, bench)
         return {
-            "variants": list(shifted),
+            "variants": [*shifted, *again],
+            "place_offsets": offsets,
             "stores": ["phases"],
-            "warnings": list(found.warnings),
+            "warnings": [*found.warnings, *warnings],
             "thresholds": list(found.thresholds),
+            "variance_share": found.variance_share,
             "fractions": [count / float(np.prod(desk.shape)) for count in counts],
             "tables": self._tables(found, histogram),
         }
+
+    @property
+    def _repeats(self) -> int:
+        return self.range.repeats if self.range.shift > 0 else 0
+
+    def _imaged_again(
+        self, desk: Desk, segmenter: Segmenter, bench: Bench
+    ) -> tuple[list[str], list[float], list[str]]:
+        """Image the labels and segment them again; return names, threshold offsets, warnings."""
+        if not self._repeats:
+            return [], [], []
+        labels = io.ome_zarr.open_array(desk.store("phases"))
+        imaging = find_imaging(segmenter, labels, desk.spacing, bench)
+        offsets = place_offsets(segmenter, imaging)
+        names = []
+        for seed in range(self._repeats):
+            desk.check_cancelled()
+            again = segment_again(labels, imaging, segmenter, desk.spacing, bench, seed=seed)
+            if not same_phases(again, imaging):
+                continue
+            names.append(f"imaged again {seed + 1}")
+            with self._store(desk, names[-1]) as (sink, markers):
+                again.labels(sink=sink, markers=markers)
+        lost = self._repeats - len(names)
+        return names, offsets, [_OTHER_PHASES.format(lost, self._repeats)] if lost else []
 
     def _counts(self, desk: Desk, labels: Source) -> list[int]:
         kernel = partial(_count_labels, phases=len(self.phases))
@@ -209,6 +258,8 @@ class Segment:
                 "threshold": [float(t) for t in chosen],
                 "low": [float(t - s) for t, s in zip(chosen, steps, strict=True)],
                 "high": [float(t + s) for t, s in zip(chosen, steps, strict=True)],
+                "separability": list(found.separability),
+                "variance_share": [found.variance_share] * len(chosen),
             },
             "phase_grey": {
                 "phase": names,
@@ -221,6 +272,8 @@ class Segment:
         """Say what the step did, as sentences for a paper."""
         if self.section.method == "labels":
             return "The phases were given as labels."
+        if self.section.method == "trained":
+            return training_sentence(facts)
         how = {
             "multi-otsu": "multi-level Otsu thresholds of the global histogram [@liao2001]",
             "gaussian-mixture": "a Gaussian mixture fitted to the global histogram [@dempster1977]",
@@ -230,30 +283,31 @@ class Segment:
         repair = (
             " The partial-volume film that blurred edges leave between a dark and a bright phase "
             "was removed by flooding the gradient magnitude from confident voxels [@vincent1991]; "
-            "surfaces then lie half-way between the grey values of the two phases beside them, "
+            "surfaces then lie half-way between the grey values deep inside the two phases beside them, "
             "corrected for what the blur of the labels does to curved surfaces."
         )
         small = (
             f" Pieces below {self.section.smallest_object} voxels were given to their surroundings."
         )
-        spread = (
-            f" The range of every number is its smallest and largest value while each threshold "
-            f"is moved by {self.range.shift:.0%} of the distance between the mean grey values of "
-            "its two phases [@pietsch2018]."
+        variance = (
+            f" The variance between the classes is {facts['variance_share']:.1%} of the image's "
+            "[@otsu1979]."
         )
         return (
             f"{len(self.phases)} phases were segmented with {how} ({values})."
             + (repair if self.section.repair else "")
             + (small if self.section.smallest_object else "")
-            + (spread if self.range.shift else "")
+            + variance
         )
 
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
+        if self.section.method == "trained":
+            return ("breiman2001",)
         keys = {"multi-otsu": ("liao2001",), "gaussian-mixture": ("dempster1977",)}
         repaired = ("vincent1991",) if self.section.repair else ()
-        ranged = ("pietsch2018",) if self.range.shift else ()
-        return (*keys.get(self.section.method, ()), *repaired, *ranged)
+        shown = () if self.section.method == "labels" else ("otsu1979",)
+        return (*keys.get(self.section.method, ()), *repaired, *shown)
 
 
 def _drawn(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

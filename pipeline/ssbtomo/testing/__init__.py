@@ -18,6 +18,7 @@ _HOME = {
     "Ball": "scans",
     "DetectorFaults": "scans",
     "FibSemOptics": "optics",
+    "GreyTruth": "grey",
     "KnownShape": "answers",
     "Phantom": "answers",
     "Truth": "answers",
@@ -26,6 +27,8 @@ _HOME = {
     "expose": "scans",
     "project_balls": "scans",
     "project_volume": "scans",
+    "pore_back_volume": "grey",
+    "three_phase_volume": "grey",
     "write_sample": "samples",
 }
 _NAMES = (*_HOME, *_MODULES)

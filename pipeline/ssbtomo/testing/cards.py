@@ -79,7 +79,7 @@ segment:
   smallest_object: 27            # smaller pieces are noise and go to their surroundings
 
 range:
-  shift: 0.05                    # every number gets the range over thresholds shifted by 5 %
+  shift: 0.05                    # every number gets a nominal 95 % range; thresholds are moved by 5 % for it
 
 quantify:
   tortuosity_axes: [z, y, x]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from ssbtomo.kernels.transport.electrode import ElectrodeResult, electrode
 from ssbtomo.kernels.transport.geodesic import GeodesicResult, geodesic
-from ssbtomo.kernels.transport.gradients import Checkpoint
+from ssbtomo.kernels.transport.needs import Needs, memory_needed
 from ssbtomo.kernels.transport.result import TransportResult
 from ssbtomo.kernels.transport.solve import solve
+from ssbtomo.kernels.transport.steering import Checkpoint
+from ssbtomo.kernels.transport.storage import Storage
 from ssbtomo.kernels.transport.tensor import EffectiveTensor, tensor
 
 __all__ = [
@@ -19,9 +21,12 @@ __all__ = [
     "EffectiveTensor",
     "ElectrodeResult",
     "GeodesicResult",
+    "Needs",
+    "Storage",
     "TransportResult",
     "electrode",
     "geodesic",
+    "memory_needed",
     "solve",
     "tensor",
 ]

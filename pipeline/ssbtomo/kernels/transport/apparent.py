@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, CancelledError
-from ssbtomo.kernels.transport.cells import Medium, keep_joined
+from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
+from ssbtomo.kernels.transport.joined import keep_joined
 from ssbtomo.kernels.transport.local import crossing
 from ssbtomo.kernels.transport.operator import inside
 from ssbtomo.kernels.transport.relaxation import Cell, drive, relax
@@ -110,7 +111,7 @@ def apparent(
        doi:10.1016/0022-5096(90)90041-2
     .. [2] S. Hazanov and C. Huet, "Order relationships for boundary conditions effect in
        heterogeneous bodies smaller than the representative volume", J. Mech. Phys. Solids 42
-       (1994) 1995; doi:10.1016/0022-5096(94)90022-1
+       (1994) 1995-2011.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.transport.operator import CONTACT, MASK, OPEN, SERIES
+from ssbtomo.kernels.transport.storage import MEMORY, Storage
 
 __all__ = [
     "Medium",
@@ -19,7 +20,6 @@ __all__ = [
     "connected_mean",
     "from_fractions",
     "from_labels",
-    "keep_joined",
 ]
 
 Contacts = Mapping[tuple[int, int], float]
@@ -61,7 +61,10 @@ class Medium:
 
 
 def from_labels(
-    labels: NDArray[Any], conductivities: Mapping[int, float], contacts: Contacts | None = None
+    labels: NDArray[Any],
+    conductivities: Mapping[int, float],
+    contacts: Contacts | None = None,
+    storage: Storage = MEMORY,
 ) -> tuple[NDArray[np.uint8], Medium]:
     """Give each label its conductivity; labels without one do not conduct.
 
@@ -74,6 +77,8 @@ def from_labels(
     contacts : mapping of pairs of int to float, optional
         Area-specific resistance where two labels touch, in the unit of the voxel edges over
         that of the conductivities.
+    storage : Storage
+        Where the codes lie.
 
     Returns
     -------
@@ -98,13 +103,14 @@ def from_labels(
         for label, value in conducting.items()
     }
     scale = values[-1] if values else 1.0
-    codes = np.zeros(labels.shape, np.uint8)
+    codes = storage.zeros(labels.shape, np.uint8)
     counts = np.zeros(len(values) + 1, np.int64)
     for part in _slabs(labels.shape[0]):
         for label, code in code_of.items():
             chosen = labels[part] == label
             codes[part][chosen] = code
             counts[code] += np.count_nonzero(chosen)
+        storage.release(codes, part.start, part.stop)
     series = len(values) > 1
     table = np.full(256, np.inf if series else 0.0)
     if series:
@@ -194,7 +200,7 @@ def check_conductivities(conductivities: Mapping[int, float]) -> None:
 
 
 def from_fractions(
-    fractions: NDArray[Any], conductivity: float
+    fractions: NDArray[Any], conductivity: float, storage: Storage = MEMORY
 ) -> tuple[NDArray[np.uint8], Medium]:
     """Take the conducting share of each voxel from class probabilities.
 
@@ -207,6 +213,8 @@ def from_fractions(
         Share of each voxel that conducts.
     conductivity : float
         Conductivity of what conducts.
+    storage : Storage
+        Where the codes lie.
 
     Returns
     -------
@@ -221,7 +229,7 @@ def from_fractions(
         If a fraction is not a number from 0 to 1.
     """
     full = 255.0 if fractions.dtype == np.uint8 else 1.0
-    codes = np.empty(fractions.shape, np.uint8)
+    codes = storage.zeros(fractions.shape, np.uint8)
     counts = np.zeros(256, np.int64)
     sums = np.zeros(256)
     for part in _slabs(fractions.shape[0]):
@@ -236,61 +244,11 @@ def from_fractions(
         flat = codes[part].ravel()
         counts += np.bincount(flat, minlength=256)
         sums += np.bincount(flat, values.ravel(), minlength=256)
+        storage.release(codes, part.start, part.stop)
     table = 0.5 * sums / np.maximum(counts, 1)
     table[0] = 0.0
     fraction = float(2 * (table @ counts)) / fractions.size
     return codes, Medium(table, OPEN, conductivity, fraction, fraction * conductivity)
-
-
-def keep_joined(
-    codes: NDArray[np.uint8], axis: int, *, periodic: bool, blocked: bool = False
-) -> bool:
-    """Remove the clusters that do not join both electrodes.
-
-    Parameters
-    ----------
-    codes : ndarray of uint8, shape (Z, Y, X)
-        Codes of the voxels; set to 0 in clusters (of face neighbours) that are removed.
-    axis : int
-        The transport axis.
-    periodic : bool
-        Whether opposite sides are joined.
-    blocked : bool
-        Whether the last face is none: clusters that touch the first one stay.
-
-    Returns
-    -------
-    bool
-        Whether anything is left.
-    """
-    import cc3d
-
-    clusters = cc3d.connected_components(codes, connectivity=6, binary_image=True)
-    group = _groups(clusters, [a for a in range(3) if a != axis] if periodic else [])
-    faces = np.moveaxis(clusters, axis, 0)
-    first, last = np.unique(group[faces[0]]), np.unique(group[faces[-1]])
-    keep = np.isin(group, first if blocked else np.intersect1d(first, last))
-    keep[0] = False
-    for part in _slabs(codes.shape[0]):
-        codes[part] *= keep[clusters[part]]
-    return bool(keep.any())
-
-
-def _groups(clusters: NDArray[Any], axes: list[int]) -> NDArray[np.int64]:
-    """Return for each cluster the number of the group that it forms across joined sides."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = int(clusters.max()) + 1
-    pairs = [np.zeros((2, 0), np.int64)]
-    for axis in axes:
-        sides = np.moveaxis(clusters, axis, 0)
-        near, far = sides[0].ravel(), sides[-1].ravel()
-        both = (near > 0) & (far > 0)
-        pairs.append(np.unique(np.stack([near[both], far[both]]).astype(np.int64), axis=1))
-    near, far = np.concatenate(pairs, axis=1)
-    graph = coo_array((np.ones(near.size, np.int8), (near, far)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def _slabs(planes: int) -> Iterator[slice]:

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.halves import pack
 from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, edge, face_row
 from ssbtomo.kernels.transport.stencil import add_drive, rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
@@ -47,11 +48,15 @@ def count_faces(op: Operator, mask: NDArray[np.uint8], near: int, far: int) -> N
 
 
 @njit(**DEVICE)
-def _combine(z: NDArray[Any], p: NDArray[Any], beta: float) -> None:
-    """Set a plane of the search direction to z + beta × direction, ghosts included."""
-    share = p.dtype.type(beta)
+def _combine(z: NDArray[Any], p: NDArray[Any], share: float) -> float:
+    """Add a share of the old search direction to a plane, ghosts included; return its peak."""
+    part = z.dtype.type(share)
+    peak = z.dtype.type(0)
     for i in range(p.size):
-        p[i] = z[i] + share * p[i]
+        value = z[i] + part * z.dtype.type(p[i])
+        z[i] = value
+        peak = max(peak, abs(value))
+    return float(peak)
 
 
 @njit(**DEVICE)
@@ -81,75 +86,85 @@ def direct(
     sums: NDArray[np.float64],
     part: Slab,
 ) -> None:
-    """Turn the search direction, p = z + beta p, and sum p · A p, in two steps.
+    """Turn the search direction, z += beta p, and sum z · A z, in two steps.
 
     Parameters
     ----------
     op : Operator
         The finest grid.
     fields : tuple of ndarray
-        The preconditioned residual z, and the direction p, changed in place.
+        The preconditioned residual z, which becomes the direction; and the old direction p,
+        as `advance` stores it.
     beta : float
         Share of the old direction.
-    sums : ndarray of float64, shape (Z + 2, 1)
-        Each plane's part of the curvature along the new direction, written.
+    sums : ndarray of float64, shape (Z + 2, 2)
+        Each plane's part of the curvature along the new direction, and its largest value;
+        written. The latter is read first: that of the old direction.
     part : tuple of int
         Which planes, and which phase.
     """
     z, p = fields
     for k in range(part[0], part[1] + 1):
         if is_due(k, 0, part):
-            _combine(z[k], p[k], beta)
+            sums[k, 1] = _combine(z[k], p[k], beta * sums[k, 1] / np.iinfo(p.dtype).max)
         if is_due(k - 1, 1, part):
-            sums[k - 1, 0] = _curvature(op, p, k - 1)
+            sums[k - 1, 0] = _curvature(op, z, k - 1)
 
 
 @njit(**DEVICE)
-def _step(x: NDArray[np.float64], p: NDArray[Any], alpha: float) -> None:
-    """Move a plane of the potential along the direction, ghosts included."""
+def _step(
+    x: NDArray[np.float64], z: NDArray[Any], p: NDArray[Any], how: tuple[float, float]
+) -> None:
+    """Move a plane of the potential along the direction, ghosts included, and store that."""
+    alpha, peak = how
+    scale = np.iinfo(p.dtype).max / peak if peak > 0.0 else 0.0
     for i in range(p.size):
-        x[i] += alpha * p[i]
+        x[i] += alpha * z[i]
+        p[i] = p.dtype.type(z[i] * scale)
 
 
 @njit(**DEVICE)
 def _residual(
     op: Operator,
-    x: NDArray[np.float64],
-    r: NDArray[Any],
+    fields: tuple[NDArray[np.float64], NDArray[Any], NDArray[Any]],
     k: int,
     sums: NDArray[np.float64],
 ) -> None:
-    """Write a plane of the residual; sum its square, and its product with the potential."""
+    """Write a plane of the residual; sum its square, its products with potential and step."""
+    x, z, r = fields
     rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
     room = np.empty((2, rows * pitch), np.float64)
     work = np.empty((2, (rows + 2) * pitch), np.float64)
     square = 0.0
     product = 0.0
+    slope = 0.0
     for first in range(pitch, end, rows * pitch):
         last = min(first + rows * pitch, end)
         run = (k, first, last)
         net, diagonal = room[0, : last - first], room[1, : last - first]
         stencil(op, x, run, (net, diagonal), work)
-        here, out = x[k, first:last], r[k, first:last]
+        here, along, out = x[k, first:last], z[k, first:last], r[k, first:last]
         add_drive(op, run, net)
         for i in range(here.size):
             value = net[i] - diagonal[i] * here[i] if diagonal[i] > 0.0 else 0.0
             square += value * value
             product += value * here[i]
-            out[i] = value
+            slope += value * along[i]
+            out[i] = pack(out, value)
     sums[0] = square
     sums[1] = product
+    sums[2] = slope
 
 
 @njit(**KERNEL)
 def advance(
     op: Operator,
-    fields: tuple[NDArray[np.float64], NDArray[Any], NDArray[Any]],
-    alpha: float,
+    fields: tuple[NDArray[np.float64], NDArray[Any], NDArray[Any], NDArray[Any]],
+    how: tuple[float, NDArray[np.float64]],
     sums: NDArray[np.float64],
     part: Slab,
 ) -> None:
-    """Step along the direction, x += alpha p, and compute the true residual, in two steps.
+    """Step along the direction, x += alpha z, and compute the true residual, in two steps.
 
     Parameters
     ----------
@@ -157,20 +172,22 @@ def advance(
         The finest grid.
     fields : tuple of ndarray
         The deviation x of the potential from the linear one in float64, changed in place;
-        the direction p; and the residual, written.
-    alpha : float
-        Length of the step.
-    sums : ndarray of float64, shape (Z + 2, 2)
-        The sums of residual² and of residual × deviation of each plane, written.
+        the direction z; its copy p in integers, the largest value of each plane the largest
+        that there is, written; and the residual, written.
+    how : tuple
+        Length of the step, and what `direct` summed.
+    sums : ndarray of float64, shape (Z + 2, 3)
+        The sums of residual², residual × deviation and residual × direction of each plane,
+        written.
     part : tuple of int
         Which planes, and which phase.
     """
-    x, p, r = fields
+    x, z, p, r = fields
     for k in range(part[0], part[1] + 1):
         if is_due(k, 0, part):
-            _step(x[k], p[k], alpha)
+            _step(x[k], z[k], p[k], (how[0], how[1][k, 1]))
         if is_due(k - 1, 1, part):
-            _residual(op, x, r, k - 1, sums[k - 1])
+            _residual(op, (x, z, r), k - 1, sums[k - 1])
 
 
 @njit(**KERNEL)

@@ -1,8 +1,12 @@
 """A current without sources, from one that nearly has none: the lower bound of Thomson.
 
-What a potential leaves over in each voxel is carried to the electrodes along shortest paths;
-the sum of both currents has no sources, to rounding, and its dissipation bounds the effective
-conductivity from below.
+What a potential leaves over in each voxel is carried to the electrodes in two steps. The sum
+of each piece of conductor (see `boxes`) goes from piece to piece by the shortest ways, spread
+over all faces that two pieces share. What is left within a piece then sums to zero and is
+carried along shortest paths to one of its voxels. The sum of both and of the potential's
+current has no sources, to rounding, and its dissipation bounds the effective conductivity
+from below. Boxes are independent but for the sums, which are few: all threads work, and the
+memory is two bytes per voxel.
 """
 
 from __future__ import annotations
@@ -11,160 +15,344 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, MASK, Operator, across, edge, join
-from ssbtomo.kernels.transport.paths import PARENTS, beside
-from ssbtomo.kernels.transport.stencil import add_drive, rows_per_run, stencil
+from ssbtomo.kernels.transport.boxes import (
+    BOX,
+    OUTSIDE,
+    SPOTS,
+    STEPS,
+    Boxes,
+    Strip,
+    box_of,
+    load,
+    reach,
+    spot_of,
+)
+from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, across, edge, join
+from ssbtomo.kernels.transport.stencil import add_drive, stencil
 
-__all__ = ["carry", "leftover"]
+__all__ = ["leftover", "route", "survey"]
+
+_NOTHING = -2
+_ELECTRODE = -1
+
+_FACES = 6 * BOX**2 + 3 * (BOX - 1) * BOX**2
+"""Faces between voxels in a box and on its sides."""
+
+Contacts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Of each face its spot and side (less 6 within a box), the two pieces, and the conductance."""
+Links = tuple[NDArray[np.int64], NDArray[np.float64], int]
+"""Pairs of pieces, the conductance between them, and how many pairs there are."""
 
 
 @njit(**KERNEL)
-def leftover(
-    op: Operator,
-    fields: tuple[NDArray[np.float64], NDArray[np.float64]],
-    sums: NDArray[np.float64],
-    near: int,
-    far: int,
-) -> None:
+def leftover(op: Operator, x: NDArray[np.float64], strip: Strip, rest: NDArray[np.float64]) -> None:
     """Write what a potential leaves over in each voxel: the inflow less the outflow.
 
     Parameters
     ----------
     op : Operator
         The finest grid.
-    fields : tuple of ndarray of float64, shape (Z + 2, area)
-        The deviation of the potential from the linear one; the surplus, written, 0 in ghosts.
-    sums : ndarray of float64, shape (Z + 2, 1)
-        Each plane's sum of surplus × voxels from the first potential, written.
-    near, far : int
-        Planes to write, from `near` to ``far - 1``; the first and last also clear the ghosts.
+    x : ndarray of float64, shape (Z + 2, area)
+        The deviation of the potential from the linear one.
+    strip : tuple of int
+        Which boxes.
+    rest : ndarray of float64, shape (16, rows of the strip × pitch)
+        The surplus of its voxels, written; 0 in ghosts.
     """
-    x, rest = fields
-    rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
-    room = np.empty((2, rows * pitch), np.float64)
-    work = np.empty((2, (rows + 2) * pitch), np.float64)
-    for k in range(near - (near == 1), far + (far == op.size[0] + 1)):
-        rest[k] = 0.0
-        if k == 0 or k == op.size[0] + 1:
-            continue
-        for first in range(pitch, end, rows * pitch):
-            last = min(first + rows * pitch, end)
-            run = (k, first, last)
-            net, diagonal = room[0, : last - first], room[1, : last - first]
-            stencil(op, x, run, (net, diagonal), work)
+    pitch = op.pitch
+    first, last = 1 + strip[1] * BOX, min(1 + strip[2] * BOX, op.size[1] + 1)
+    diagonal, work = np.empty(BOX * pitch), np.empty((2, (BOX + 2) * pitch))
+    for k in range(1 + strip[0] * BOX, min(1 + (strip[0] + 1) * BOX, op.size[0] + 1)):
+        for j in range(first, last, BOX):
+            run = (k, j * pitch, min(j + BOX, last) * pitch)
+            size, start = run[2] - run[1], (j - first) * pitch
+            net, sums = rest[(k - 1) % BOX, start : start + size], diagonal[:size]
+            stencil(op, x, run, (net, sums), work)
             add_drive(op, run, net)
-            here, out = x[k, first:last], rest[k, first:last]
-            for i in range(here.size):
-                out[i] = net[i] - diagonal[i] * here[i] if diagonal[i] > 0.0 else 0.0
-        sums[k, 0] = _moment(op, k, rest[k])
+            here = x[k, run[1] : run[2]]
+            for i in range(size):
+                net[i] = net[i] - sums[i] * here[i] if sums[i] > 0.0 else 0.0
 
 
 @njit(**DEVICE)
-def _moment(op: Operator, k: int, rest: NDArray[np.float64]) -> float:
-    """Return a plane's sum of surplus × voxels from the first potential."""
-    start = 1.0 / edge(op, op.axis, 0) - 1.0
-    result = 0.0
-    for j in range(1, op.size[1] + 1):
-        part = 0.0
-        row = rest[j * op.pitch : (j + 1) * op.pitch]
-        if op.axis == 2:
-            for i in range(1, op.size[2] + 1):
-                part += row[i] * (start + i)
+def _beyond(op: Operator, counts: tuple[int, int, int], index: int, side: int) -> tuple[int, int]:
+    """Return the box on a side of a box, and the steps along the axis to its voxels."""
+    axis, ahead = side >> 1, 2 * (side & 1) - 1
+    stride = 1 if axis == 2 else (counts[2] if axis == 1 else counts[1] * counts[2])
+    if 0 <= index // stride % counts[axis] + ahead < counts[axis]:
+        return index + ahead * stride, ahead
+    if axis == op.axis:
+        return (_ELECTRODE if op.edges[side & 1] > 0.0 else _NOTHING), ahead
+    if op.wraps[axis]:
+        return index - ahead * stride * (counts[axis] - 1), -ahead * (op.size[axis] - 1)
+    return _NOTHING, 0
+
+
+@njit(**DEVICE)
+def _contacts(op: Operator, boxes: Boxes, where: tuple[int, tuple[int, ...]], out: Contacts) -> int:
+    """List the faces where pieces of a box touch others; return how many."""
+    index, box = where
+    count = 0
+    for turn in range(9):
+        # Six sides of the box, then within it along each axis where classes differ.
+        side = turn if turn < 6 else 2 * (turn - 6) + 1
+        axis, within = side >> 1, turn >= 6
+        other, step = (index, 1) if within else _beyond(op, boxes.counts, index, side)
+        if other == _NOTHING or (within and not boxes.mixed):
+            continue
+        low, high = np.array(box[::2]), np.array(box[1::2])
+        if within:
+            high[axis] -= 1
+        elif side & 1:
+            low[axis] = high[axis] - 1
         else:
-            for i in range(1, op.size[2] + 1):
-                part += row[i]
-            part *= start + (k if op.axis == 0 else j)
-        result += part
-    return result
+            high[axis] = low[axis] + 1
+        span = (low[0], high[0], low[1], high[1], low[2], high[2])
+        count = _touch(op, boxes, (index, other, side, step), (box, span), (out, count))
+    return count
+
+
+@njit(**DEVICE)
+def _touch(
+    op: Operator,
+    boxes: Boxes,
+    how: tuple[int, int, int, int],
+    where: tuple[tuple[int, ...], tuple[int, ...]],
+    found: tuple[Contacts, int],
+) -> int:
+    """Add to a list the faces on one side of some voxels of a box."""
+    index, other, side, step = how
+    box, span = where
+    (spots, pairs, values), count = found
+    axis, mode, table, contact, codes = side >> 1, op.mode, op.table, op.contact, op.codes
+    numbers, base = boxes.pieces, boxes.bases[index] - 1
+    weight, far = op.weights[axis], other
+    planes, cells = step * (axis == 0), step * (axis == 2) + step * op.pitch * (axis == 1)
+    if other == _ELECTRODE:
+        weight *= op.edges[side & 1]
+    else:
+        far = boxes.bases[other] - 1
+    for k in range(span[0], span[1]):
+        for j in range(span[2], span[3]):
+            for at in range(j * op.pitch + span[4], j * op.pitch + span[5]):
+                here, there = codes[k, at], codes[k + planes, at + cells]
+                if here == 0 or there == 0:
+                    continue
+                one = base + int(numbers[k, at])
+                two = other if other == _ELECTRODE else far + int(numbers[k + planes, at + cells])
+                if one == two:
+                    continue
+                spots[count, 0] = spot_of(box, k, j, at - j * op.pitch)
+                spots[count, 1] = side if index != other else side - 6
+                pairs[count, 0] = one
+                pairs[count, 1] = two
+                beyond = across(table, contact, axis, here, there)
+                values[count] = weight * join(mode, table[here], beyond)
+                count += 1
+    return count
+
+
+@njit(**DEVICE)
+def _link(links: Links, one: int, two: int, g: float) -> Links:
+    """Add a conductance between two pieces to a list that grows."""
+    pairs, values, count = links
+    if count and pairs[count - 1, 0] == one and pairs[count - 1, 1] == two:
+        values[count - 1] += g
+        return links
+    if count == values.size:
+        wider, more = np.empty((2 * count, 2), np.int64), np.empty(2 * count)
+        wider[:count] = pairs
+        more[:count] = values
+        pairs, values = wider, more
+    pairs[count, 0] = one
+    pairs[count, 1] = two
+    values[count] = g
+    return pairs, values, count + 1
 
 
 @njit(**KERNEL)
-def carry(
+def survey(
     op: Operator,
-    rest: NDArray[np.float64],
-    state: NDArray[np.uint8],
-    order: NDArray[np.uint32],
-    seeds: int,
-) -> float:
-    """Carry what is left over in each voxel along its paths to the electrodes.
-
-    From the farthest voxel on each passes on its own and what it was given, shared among its
-    paths by their conductances; what arrives at the electrodes is all there was. Serial.
+    boxes: Boxes,
+    part: tuple[Strip, NDArray[np.float64]],
+    nodes: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Sum up what is left over in the pieces of a strip, and how pieces are joined.
 
     Parameters
     ----------
     op : Operator
         The finest grid.
-    rest : ndarray of float64, shape (Z + 2, area)
-        What is left over, carried to the ghosts of the electrodes.
-    state : ndarray of uint8, shape (Z + 2, area)
-        The paths of `find_paths`.
-    order : ndarray of uint32
-        Its order, as long as there are voxels.
-    seeds : int
-        How many of them are next to electrodes.
+    boxes : Boxes
+        Its pieces.
+    part : tuple
+        Which boxes, and what is left over in their voxels.
+    nodes : tuple of ndarray, shape (pieces,)
+        Surplus, conductance to the electrodes, and class of each piece; written.
 
     Returns
     -------
-    float
-        The dissipation of the carried currents.
+    pairs : ndarray of int64, shape (n, 2)
+        Pieces that are joined; some pairs more than once.
+    values : ndarray of float64, shape (n,)
+        The conductances.
+    moment : float
+        The sum of surplus × voxels from the first potential.
     """
-    flat, codes = state.ravel(), op.codes.ravel()
-    table, contact, mode = op.table, op.contact, op.mode
-    shape = (op.size[0], op.size[1], op.size[2], op.pitch)
-    wraps = (op.wraps[0], op.wraps[1], op.wraps[2])
-    room = np.empty(6)
-    weights = np.empty(6)
-    for side in range(6):
-        weights[side] = op.weights[side >> 1]
-    dissipation = 0.0
-    if mode == MASK:
-        dissipation = _carry_mask((flat, rest.ravel()), weights, (shape, wraps), order[seeds:])
-        order = order[:seeds]
-    ends = (edge(op, op.axis, 0), edge(op, op.axis, op.size[op.axis]))
-    surpluses = rest.ravel()
-    for index in range(order.size - 1, -1, -1):
-        v = int(order[index])
-        total = 0.0
-        for side in range(6):
-            room[side] = 0.0
-            if flat[v] >> side & 1:
-                w = beside(v, side, shape, wraps)
-                far = across(table, contact, side >> 1, codes[v], codes[w])
-                g = weights[side] * (1.0 if mode == MASK else join(mode, table[codes[v]], far))
-                room[side] = g * ends[side & 1] if flat[w] & PARENTS == 0 else g
-                total += room[side]
-        surplus = surpluses[v]
-        dissipation += surplus * surplus / total
-        for side in range(6):
-            if room[side] > 0.0:
-                surpluses[beside(v, side, shape, wraps)] += surplus * (room[side] / total)
-    return dissipation
+    strip, rest = part
+    ends, counts = nodes[1], boxes.counts
+    out = (np.empty((_FACES, 2), np.int64), np.empty((_FACES, 2), np.int64), np.empty(_FACES))
+    links = (np.empty((256, 2), np.int64), np.empty(256), 0)
+    moment = 0.0
+    row = strip[0] * counts[1]
+    for index in range((row + strip[1]) * counts[2], (row + strip[2]) * counts[2]):
+        box = box_of(op, counts, index)
+        moment += _sum_up(op, boxes, (index, box), (rest, 1 + strip[1] * BOX), (nodes[0], nodes[2]))
+        for entry in range(_contacts(op, boxes, (index, box), out)):
+            piece, there = out[1][entry]
+            if there == _ELECTRODE:
+                ends[piece] += out[2][entry]
+            elif out[0][entry, 1] & 1:
+                links = _link(links, piece, there, out[2][entry])
+    return links[0][: links[2]], links[1][: links[2]], moment
 
 
 @njit(**DEVICE)
-def _carry_mask(
-    fields: tuple[NDArray[np.uint8], NDArray[np.float64]],
-    weights: NDArray[np.float64],
-    where: tuple[tuple[int, int, int, int], tuple[int, int, int]],
-    order: NDArray[np.uint32],
+def _sum_up(
+    op: Operator,
+    boxes: Boxes,
+    where: tuple[int, tuple[int, ...]],
+    given: tuple[NDArray[np.float64], int],
+    nodes: tuple[NDArray[np.float64], NDArray[np.uint8]],
 ) -> float:
-    """Do `carry` for one conducting phase, away from the electrodes."""
-    flat, rest = fields
-    shape, wraps = where
-    inverse = np.zeros(64)
-    for paths in range(1, 64):
+    """Add up what is left over in the pieces of a box; return the sum of surplus × depth."""
+    index, box = where
+    (rest, top), (surplus, classes) = given, nodes
+    base, codes, pieces, rank = boxes.bases[index] - 1, op.codes, boxes.pieces, boxes.rank
+    moment, start, axis, pitch = 0.0, 1.0 / edge(op, op.axis, 0) - 1.0, op.axis, op.pitch
+    for k in range(box[0], box[1]):
+        for j in range(box[2], box[3]):
+            for i in range(box[4], box[5]):
+                number = int(pieces[k, j * pitch + i])
+                if number:
+                    value = rest[(k - 1) % BOX, (j - top) * pitch + i]
+                    surplus[base + number] += value
+                    classes[base + number] = rank[codes[k, j * pitch + i]]
+                    depth = k if axis == 0 else (j if axis == 1 else i)
+                    moment += value * (start + depth)
+    return moment
+
+
+@njit(**KERNEL)
+def route(
+    op: Operator,
+    boxes: Boxes,
+    part: tuple[Strip, NDArray[np.float64]],
+    flows: tuple[NDArray[np.float64], NDArray[np.int64]],
+) -> tuple[float, float]:
+    """Carry what is left over in each voxel of a strip.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+    boxes : Boxes
+        Its pieces.
+    part : tuple
+        Which boxes, and what is left over in their voxels.
+    flows : tuple of ndarray, shape (pieces,)
+        Current per conductance to pieces of a lower level, and the level.
+
+    Returns
+    -------
+    own : float
+        The dissipation of the carried currents, those between pieces at their near side.
+    arrived : float
+        What goes to the last electrode.
+    """
+    strip, rest = part
+    kind, level = np.empty(SPOTS, np.uint8), np.empty(SPOTS, np.uint16)
+    queue, heap, code = np.empty(BOX**3, np.uint16), np.empty(SPOTS), np.empty(SPOTS, np.uint8)
+    out = (np.empty((_FACES, 2), np.int64), np.empty((_FACES, 2), np.int64), np.empty(_FACES))
+    counts = boxes.counts
+    own = arrived = 0.0
+    top = (1 + strip[1] * BOX) * op.pitch
+    row = strip[0] * counts[1]
+    for index in range((row + strip[1]) * counts[2], (row + strip[2]) * counts[2]):
+        box = box_of(op, counts, index)
+        load(op, boxes.rank, box, kind)
+        level[:] = 0
+        for k in range(box[0], box[1]):
+            for j in range(box[2], box[3]):
+                spot, at = spot_of(box, k, j, 0), j * op.pitch
+                for i in range(box[4], box[5]):
+                    heap[spot + i] = rest[(k - 1) % BOX, at - top + i]
+                    code[spot + i] = op.codes[k, at + i]
+        count = _contacts(op, boxes, (index, box), out)
+        spent = _exchange((out, count), heap, flows)
+        own += spent[0]
+        arrived += spent[1]
+        for start in range(SPOTS):
+            seed = (start + SPOTS // 2) % SPOTS
+            if 0 < kind[seed] < OUTSIDE and level[seed] == 0:
+                tail = reach(kind, seed, level, queue, 0)
+                own += _carry(op, (kind, level, code), heap, queue[1:tail])
+    return own, arrived
+
+
+@njit(**DEVICE)
+def _exchange(
+    found: tuple[Contacts, int],
+    heap: NDArray[np.float64],
+    flows: tuple[NDArray[np.float64], NDArray[np.int64]],
+) -> tuple[float, float]:
+    """Let the currents between pieces pass the faces of a box."""
+    (spots, pairs, values), count = found
+    share, level = flows
+    own = arrived = 0.0
+    for entry in range(count):
+        here, there = pairs[entry]
+        spot, side = spots[entry]
+        push = share[here]
+        if there != _ELECTRODE and level[there] >= level[here]:
+            push = -share[there] if level[there] > level[here] else 0.0
+        current = push * values[entry]
+        heap[spot] -= current
+        if side < 0:
+            heap[spot + STEPS[side + 6]] += current
+        if side & 1 or there == _ELECTRODE:
+            own += push * current
+        if side & 1 and there == _ELECTRODE:
+            arrived += current
+    return own, arrived
+
+
+@njit(**DEVICE)
+def _carry(
+    op: Operator,
+    local: tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8]],
+    heap: NDArray[np.float64],
+    queue: NDArray[np.uint16],
+) -> float:
+    """Carry what a piece has left to its seed, the farthest first; return the dissipation."""
+    kind, level, code = local
+    mode, table, contact, weights = op.mode, op.table, op.contact, op.weights
+    room, whom = np.empty(6), np.empty(6, np.int64)
+    own = 0.0
+    for entry in range(queue.size - 1, -1, -1):
+        spot = int(queue[entry])
+        here, lower = code[spot], level[spot] - 1
+        total, count = 0.0, 0
         for side in range(6):
-            inverse[paths] += weights[side] * (paths >> side & 1)
-        inverse[paths] = 1.0 / inverse[paths]
-    dissipation = 0.0
-    for index in range(order.size - 1, -1, -1):
-        v = int(order[index])
-        paths = flat[v] & PARENTS
-        surplus = rest[v]
-        share = surplus * inverse[paths]
-        dissipation += surplus * share
-        for side in range(6):
-            if paths >> side & 1:
-                rest[beside(v, side, shape, wraps)] += weights[side] * share
-    return dissipation
+            beside = spot + STEPS[side]
+            if level[beside] == lower and kind[beside] == kind[spot]:
+                far = across(table, contact, side >> 1, here, code[beside])
+                room[count] = weights[side >> 1] * join(mode, table[here], far)
+                whom[count] = beside
+                total += room[count]
+                count += 1
+        push = heap[spot] / total
+        own += push * heap[spot]
+        for other in range(count):
+            heap[whom[other]] += push * room[other]
+    return own

@@ -68,7 +68,7 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
     # A single layer has two electrodes, four half faces: too many for the packed counts.
     mode = OPEN if medium.mode == MASK and size[axis] == 1 else medium.mode
     inverse = 1 / np.square(np.array(sides.spacing))
-    dummy = np.zeros((1, 1), np.float32)
+    dummy = np.zeros((1, 1), np.uint16)
     contact = np.zeros((3, 1))
     if medium.contact is not None:
         contact = medium.contact.ravel() / np.array(sides.spacing)[:, None]
@@ -78,7 +78,7 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
         axis,
         size,
         pitch_of(size),
-        np.zeros(room(size), np.uint8),
+        team.storage.zeros(room(size), np.uint8),
         medium.table,
         inverse / inverse.max(),
         dummy,
@@ -90,10 +90,15 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
         np.zeros((1, 1), np.uint8),
         np.zeros(256),
     )
-    inside(op, op.codes)[...] = within
+    held = inside(op, op.codes)
+    for k in range(size[0]):
+        held[k] = within[k]
     _fill_ghosts(op, codes)
     if mode == MASK:
-        team.run(count_faces, op.codes, op, op.codes.copy())
+        mask = team.storage.zeros(op.codes.shape, np.uint8)
+        for k in range(len(mask)):
+            mask[k] = op.codes[k]
+        team.run(count_faces, op.codes, op, mask)
         _fill_ghosts(op, codes)
     return op
 

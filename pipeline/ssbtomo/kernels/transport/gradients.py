@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import CancelledError
+from ssbtomo.kernels.transport.certificate import Carried, carry
 from ssbtomo.kernels.transport.currents import advance, direct, layer_currents
-from ssbtomo.kernels.transport.equilibrium import carry, leftover
 from ssbtomo.kernels.transport.finest import length
+from ssbtomo.kernels.transport.halves import packed_kind
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.operator import Operator
-from ssbtomo.kernels.transport.paths import find_paths, ranks
+from ssbtomo.kernels.transport.steering import Checkpoint, Steering
 from ssbtomo.kernels.transport.team import plane_sums
 
-__all__ = ["Checkpoint", "Gradients", "Outcome", "Steering", "iterate", "run_down"]
+__all__ = ["Gradients", "Outcome", "iterate", "run_down"]
 
 _LIMIT = 2000
 _STALL = 100
@@ -27,67 +26,12 @@ _FLOOR = 1e-12
 """Relative residual below which float64 has nothing more to say."""
 _ROUNDING = 1e-12
 """What the bounds are moved outwards for the rounding of sums, relatively (see `_margin`)."""
-_WIDER = 25.0
+_IDLE = 0.1
+"""What an iteration gains, over the tolerance, below which it may pause or be at its end."""
+_PATIENCE = 4
+"""Iterations from one look at the bounds to the next while it pauses."""
+_WIDER = 10.0
 """The distance of the bounds over the error of the upper one, as first expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Where an iteration was, so that another process can go on from there.
-
-    Parameters
-    ----------
-    deviation : ndarray of float64, as stored
-        Deviation of the potential from the linear one.
-    iterations : int
-        Iterations taken.
-    norm : float
-        Norm of the residual at the very start.
-    """
-
-    deviation: NDArray[np.float64]
-    iterations: int
-    norm: float
-
-
-@dataclass(frozen=True, slots=True)
-class Steering:
-    """What steers the iteration.
-
-    Parameters
-    ----------
-    tolerance : float
-        Relative error of the effective conductivity at which to stop.
-    unit : float
-        Effective conductivity for an energy of 1.
-    progress : callable or None
-        Called after each iteration with its number, the relative residual, and the
-        effective conductivity so far.
-    cancelled : callable or None
-        Asked before each iteration, and within it.
-    keep : callable or None
-        Given a checkpoint after each iteration; its deviation changes with the next one.
-    start : Checkpoint or None
-        Where to go on from; its deviation is the one that is iterated.
-    """
-
-    tolerance: float
-    unit: float
-    progress: Callable[[int, float, float], None] | None = None
-    cancelled: Callable[[], bool] | None = None
-    keep: Callable[[Checkpoint], None] | None = None
-    start: Checkpoint | None = None
-
-    def check(self) -> None:
-        """Stop here if the caller wants it.
-
-        Raises
-        ------
-        CancelledError
-            If `cancelled` says so.
-        """
-        if self.cancelled is not None and self.cancelled():
-            raise CancelledError("the transport solve was cancelled", hint="start it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +157,21 @@ class Gradients:
         self.grid = grid
         self.x = x
         self.steering = steering
-        self.r = np.zeros(x.shape, grid.kind)
-        self._pair = np.zeros((2, *x.shape), grid.kind)
-        self.z, self.p = self._pair
-        self.nbytes = sum(a.nbytes for a in (x, self.r, self._pair, op.codes)) + grid.nbytes
+        zeros = grid.team.storage.zeros
+        self.r = zeros(x.shape, packed_kind(grid.kind))
+        self.z = zeros(x.shape, grid.kind)
+        self.p = zeros(x.shape, np.int16 if grid.kind is np.float32 else np.int32)
+        self._curved = plane_sums(x, 2)
+        arrays = (x, self.r, self.z, self.p, op.codes, op.source)
+        self.nbytes = sum(a.nbytes for a in arrays) + grid.nbytes
         self.count = 0 if steering.start is None else steering.start.iterations
         self.product = 0.0
         grid.check = steering.check
         self.bounds: tuple[float, float] | None = None
         self._wider = _WIDER
         self._decreases: list[float] = []
-        self._rz = 0.0
+        self._rz = self._slope = 0.0
+        self._asked = 0
         self._joined = bool(op.wraps[0])
         start = now = self._advance(0.0)
         if steering.start is not None:
@@ -248,23 +196,23 @@ class Gradients:
 
     def step(self) -> bool:
         """Do one iteration; return False where rounding leaves no way down."""
-        if self.bounds is not None:
-            self._recover()
+        self.bounds = None
         rz = self.grid.apply(self.r, self.z)
         self.steering.check()
-        sums = plane_sums(self.p)
         beta = rz / self._rz if self._rz else 0.0
-        self.grid.team.sweep(
-            direct, self.p, (2, self._joined), self.op, (self.z, self.p), beta, sums
-        )
-        curvature = float(sums.sum())
+        fields = (self.z, self.p)
+        self.grid.team.sweep(direct, self.z, (2, self._joined), self.op, fields, beta, self._curved)
+        curvature = float(self._curved[:, 0].sum())
         if not (rz > 0 and curvature > 0):
             return False
         self._rz = rz
-        self.relative = self._advance(rz / curvature) / self._start
+        alpha = rz / curvature
+        self.relative = self._advance(alpha) / self._start
         self.count += 1
-        self._decreases.append(rz * rz / curvature)
-        self.gain(self._decreases[-1])
+        # `rz` is that of a rounded residual; what is left along the step tells what it gained.
+        change = alpha * (2 * self._slope + alpha * curvature)
+        self._decreases.append(max(change, 0.0))
+        self.gain(change)
         return True
 
     @property
@@ -285,52 +233,56 @@ class Gradients:
         last, before, first = (
             sum(falls[max(0, count - (i + 1) * width) : count - i * width]) for i in range(3)
         )
-        ratio = min(0.98, max(last / before, before / first))
+        steady = before > 0 and first > 0
+        ratio = min(0.98, max(last / before, before / first)) if steady else 0.98
         return last * ratio / (1 - ratio) / self.energy
 
     def is_certain(self) -> bool:
-        """Tell whether the estimate and the bounds meet the tolerance."""
-        tolerance = self.steering.tolerance
-        error = self.error
-        if error > tolerance or self._wider * error > 10 * tolerance:
+        """Tell whether the estimate and the bounds meet the tolerance, or the bounds alone.
+
+        The estimate cannot tell a pause from the end; bounds can, and are asked now and then
+        while little is gained.
+        """
+        tolerance, error = self.steering.tolerance, self.error
+        small = error <= tolerance
+        near = small and self._wider * error <= 10 * tolerance
+        idle = self._decreases[-1] <= _IDLE * tolerance * self.energy
+        if not near and not (idle and self.count >= self._asked + _PATIENCE):
             return False
         lower, upper = self.bounds = self.bound()
         gap = (upper - lower) / upper
-        self._wider = max(1.25 * gap / error if error else 0.0, 2.0)
-        return gap <= 10 * tolerance
+        self._asked = self.count
+        if small:
+            self._wider = max(1.25 * gap / error if error else 0.0, 2.0)
+        return gap <= (10 * tolerance if small else tolerance)
 
     def bound(self) -> tuple[float, float]:
-        """Return certified bounds of the energy; `z`, `p` and `r` are used for it.
+        """Return certified bounds of the energy; what `z` holds is lost.
 
         The current of the potential and that which carries off what the potential leaves
-        over have no sources together. The memory is that of the residual (for the order of
-        the voxels), of the correction and the direction (for what is left over, in float64)
-        and of the coarse fields (for the paths), so that none is added.
+        over have no sources together.
         """
-        op, team, x = self.op, self.grid.team, self.x
         mean, _, last = self.currents()
         upper = mean - self.product
-        rest, state, order = self.borrow()
-        sums = plane_sums(x)
-        team.run(leftover, x, op, (x, rest), sums)
-        self.steering.check()
-        found, seeds = find_paths(op, ranks(op), state, order)
-        self.steering.check()
-        own = carry(op, rest, state, order[:found], seeds)
-        del state
-        self.grid.resume()
-        arrived = float(self._last_ghosts(rest).sum())
+        own, arrived, moment = self.carried()
         # The carried currents pass these differences: of the deviation, and of the linear part.
-        cross = self.product + length(op) * arrived - float(sums.sum())
-        lower = (length(op) * (last + arrived)) ** 2 / (upper + 2 * cross + own)
+        cross = self.product + length(self.op) * arrived - moment
+        lower = (length(self.op) * (last + arrived)) ** 2 / (upper + 2 * cross + own)
         return self._margin(min(lower, upper), upper)
 
-    def borrow(self) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.uint32]]:
-        """Return memory for what is left over, for paths, and for the order of voxels."""
-        self.grid.rest()
-        shape = self.x.shape
-        rest = self._pair.reshape(-1).view(np.float64)[: self.x.size].reshape(shape)
-        return rest, np.empty(shape, np.uint8), self.r.reshape(-1).view(np.uint32)
+    def carried(self) -> Carried:
+        """Return the sums over what carries off what the potential leaves over."""
+        team = self.grid.team
+
+        def pause() -> None:
+            team.release((self.x, self.z, self.op))
+            self.steering.check()
+
+        carried = carry(self.op, self.x, self.z, team, pause)
+        for plane in self.z:
+            plane[...] = 0
+        team.release((self.x, self.z, self.op))
+        return carried
 
     def currents(self) -> tuple[float, float, float]:
         """Return the mean of the layer currents as an energy, their spread, and the last."""
@@ -343,30 +295,16 @@ class Gradients:
         spread = float(layers.max() - layers.min()) * length(self.op)
         return energy, spread / energy if energy > 0 else math.inf, float(layers[-1])
 
-    def _last_ghosts(self, field: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the ghosts of a field at the last electrode."""
-        nz, ny, nx = self.op.size
-        box = field.reshape(nz + 2, ny + 2, self.op.pitch)[:, :, : nx + 2]
-        ghosts: NDArray[np.float64] = np.moveaxis(box, self.op.axis, 0)[-1]
-        return ghosts
-
     def _margin(self, lower: float, upper: float) -> tuple[float, float]:
         """Move the bounds outwards by 1e-12, and by 1e-14 of the energy they began with."""
         room = _ROUNDING * (1 + 0.01 * self._first / upper) if upper > 0 else 0.0
         return lower * (1 - room), upper * (1 + room)
 
-    def _recover(self) -> None:
-        """Begin anew from the potential after the bounds were computed."""
-        self.bounds = None
-        self._pair[...] = 0
-        self._rz = 0.0
-        self._advance(0.0)
-
     def _advance(self, alpha: float) -> float:
         """Move the deviation, renew the residual, and return its norm."""
-        sums = plane_sums(self.x, 2)
-        self.grid.team.sweep(
-            advance, self.x, (2, self._joined), self.op, (self.x, self.p, self.r), alpha, sums
-        )
-        square, self.product = (float(total) for total in sums.sum(axis=0))
+        sums = plane_sums(self.x, 3)
+        fields = (self.x, self.z, self.p, self.r)
+        how = (alpha, self._curved)
+        self.grid.team.sweep(advance, self.x, (2, self._joined), self.op, fields, how, sums)
+        square, self.product, self._slope = (float(total) for total in sums.sum(axis=0))
         return math.sqrt(square)

@@ -9,9 +9,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, edge, face_row
+from ssbtomo.kernels.transport.potential import slice_axes
 from ssbtomo.kernels.transport.team import Team
 
-__all__ = ["Local", "crossing", "localized"]
+__all__ = ["Local", "crossing", "flux_slice", "localized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,11 @@ def _share(op: Operator, where: tuple[int, int, int], current: float, g: float) 
 def localize(
     op: Operator,
     fields: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]],
-    edges: NDArray[np.float64],
+    frame: tuple[NDArray[np.float64], tuple[int, int]],
     near: int,
     far: int,
 ) -> None:
-    """Write the current density and the dissipation of every voxel.
+    """Write the current density and the dissipation of every voxel of some rows.
 
     Parameters
     ----------
@@ -83,18 +84,20 @@ def localize(
     fields : tuple of ndarray
         Deviation of the potential from the linear one, float64 as stored; magnitude of the
         current density (mean of the two faces of each axis) and dissipation (half that of
-        each face), float32 of shape (Z, Y, X), written.
-    edges : ndarray of float64, shape (3,)
-        Voxel edges along (Z, Y, X).
+        each face), float32 of as many planes and rows as are wanted, written.
+    frame : tuple
+        Voxel edges along (Z, Y, X); the first of the planes and of the rows that are wanted,
+        counted from 1.
     near, far : int
         Planes to write, from `near` to ``far - 1``.
     """
     x, flux, heat = fields
+    edges, corner = frame
     nx = op.size[2]
     rows, currents = np.empty((2, nx + 1)), np.empty((2, nx + 1))
     square, warmth = np.empty(nx), np.empty(nx)
     for k in range(near, far):
-        for j in range(1, op.size[1] + 1):
+        for j in range(corner[1], corner[1] + flux.shape[1]):
             square[:] = 0.0
             warmth[:] = 0.0
             for axis in range(3):
@@ -111,8 +114,8 @@ def localize(
                     warmth[i - 1] += _share(op, (axis, index - 1, i), before, rows[0, one])
                     warmth[i - 1] += _share(op, (axis, index, i), after, rows[1, i])
             for i in range(nx):
-                flux[k - 1, j - 1, i] = np.sqrt(square[i])
-                heat[k - 1, j - 1, i] = warmth[i]
+                flux[k - corner[0], j - corner[1], i] = np.sqrt(square[i])
+                heat[k - corner[0], j - corner[1], i] = warmth[i]
 
 
 @njit(**KERNEL)
@@ -198,7 +201,7 @@ def localized(
     """
     edges = np.array(spacing, float)
     flux, heat = (np.empty(op.size, np.float32) for _ in range(2))
-    team.run(localize, x, op, (x, flux, heat), edges)
+    team.run(localize, x, op, (x, flux, heat), (edges, (1, 1)))
     mean = crossing(op, x, spacing, team)[op.axis]
     # `crossing` is a density for a gradient of 1; here the drop is 1 per voxel.
     flux /= np.float32(mean * edges.min() ** 2 / edges[op.axis])
@@ -206,3 +209,36 @@ def localized(
     layers = heat.sum(axis=others, dtype=np.float64)
     heat /= np.float32(layers.sum() / heat.size)
     return Local(flux, heat, layers / layers.sum())
+
+
+def flux_slice(
+    op: Operator, x: NDArray[np.float64], spacing: tuple[float, float, float], mean: float
+) -> NDArray[np.float32]:
+    """Return the current density in the middle slice that contains the transport axis.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+    x : ndarray of float64, as stored
+        Deviation of the potential from the linear one.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X).
+    mean : float
+        Mean current density for a gradient of 1, of a conductivity of 1.
+
+    Returns
+    -------
+    ndarray of float32, 2-D
+        Its magnitude over the mean along the axis; rows follow the transport axis.
+    """
+    edges = np.array(spacing, float)
+    nz, ny, nx = op.size
+    across = 3 - sum(slice_axes(op.axis))
+    middle = op.size[across] // 2 + 1
+    corner, shape = ((1, middle), (nz, 1, nx)) if across else ((middle, 1), (1, ny, nx))
+    flux, heat = (np.empty(shape, np.float32) for _ in range(2))
+    localize(op, (x, flux, heat), (edges, corner), corner[0], corner[0] + shape[0])
+    flux /= np.float32(mean * edges.min() ** 2 / edges[op.axis])
+    field = np.squeeze(flux, across)
+    return np.ascontiguousarray(field.T) if op.axis == 2 else field

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.halves import packed_kind, unpacked
 from ssbtomo.kernels.transport.operator import STORED, Operator, inside, pitch_of, room, wrap
 from ssbtomo.kernels.transport.sweeps import (
     FROM_COARSE,
@@ -22,7 +23,7 @@ from ssbtomo.kernels.transport.sweeps import (
 )
 from ssbtomo.kernels.transport.team import Team, plane_sums
 
-__all__ = ["Multigrid"]
+__all__ = ["Multigrid", "coarse_sizes", "halved_axes"]
 
 _DIRECT = 400
 """Grids of at most so many cells are solved directly."""
@@ -33,6 +34,7 @@ _HOLD = 1e-3
 """Share of its conductance by which each cell of the coarsest grid is held where nothing else is."""
 
 Field = NDArray[Any]
+Edges = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Level:
     """
 
     op: Operator
-    edges: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    edges: Edges
 
     @property
     def cells(self) -> int:
@@ -92,17 +94,10 @@ class Multigrid:
         while self.levels[-1].cells > _DIRECT:
             self.levels.append(_coarser(self.levels[-1], team, (far[0], far[1])))
         self._inverse = _inverse(self.levels[-1]).astype(kind)
-        self.resume()
-
-    def resume(self) -> None:
-        """Take the memory of the coarse fields."""
         rooms = [room(level.op.size) for level in self.levels[1:]]
-        self._right = [np.zeros(shape, self.kind) for shape in rooms]
-        self._field = [np.zeros(shape, self.kind) for shape in rooms]
-
-    def rest(self) -> None:
-        """Give the memory of the coarse fields back until `resume` is called."""
-        self._right, self._field = [], []
+        zeros = team.storage.zeros
+        self._right = [zeros(shape, packed_kind(self.kind)) for shape in rooms]
+        self._field = [zeros(shape, self.kind) for shape in rooms]
 
     @property
     def nbytes(self) -> int:
@@ -117,7 +112,7 @@ class Multigrid:
         Parameters
         ----------
         right : ndarray, as stored
-            Right-hand side.
+            Right-hand side, packed where the fields are of float32 (see `halves`).
         field : ndarray, as stored
             The solution, written; what it held does not matter.
 
@@ -128,7 +123,7 @@ class Multigrid:
         """
         if len(self.levels) == 1:
             self._solve_directly(right, field)
-            return float(np.einsum("ij,ij->", right, field, dtype=np.float64))
+            return float(np.einsum("ij,ij->", unpacked(right), field, dtype=np.float64))
         return self._cycle(0, right, field, FROM_ZERO)
 
     def _cycle(self, index: int, right: Field, field: Field, start: int) -> float:
@@ -160,14 +155,14 @@ class Multigrid:
 
     def _solve_directly(self, right: Field, field: Field) -> None:
         op = self.levels[-1].op
-        known = inside(op, right)
+        known = unpacked(inside(op, right))
         inside(op, field)[...] = (self._inverse @ known.ravel()).reshape(known.shape)
         wrap(op, field)
 
 
 def _coarser(level: Level, team: Team, far: tuple[float, float]) -> Level:
     """Return the next coarser grid."""
-    halved = _axes_to_halve(level)
+    halved = halved_axes(level.edges)
     merged = [_merge(edges, half) for edges, half in zip(level.edges, halved, strict=True)]
     old = level.op
     size = (merged[0].size, merged[1].size, merged[2].size)
@@ -180,7 +175,7 @@ def _coarser(level: Level, team: Team, far: tuple[float, float]) -> Level:
         ratio = fine[at] / _distances(merged[axis], ends)
         # A single layer joined to itself has no faces that matter.
         ratios.append(ratio * (wraps[axis] or not old.wraps[axis]))
-    gz, gy, gx = (np.zeros(room(size), np.float32) for _ in range(3))
+    gz, gy, gx = (team.storage.zeros(room(size), np.uint16) for _ in range(3))
     op = old._replace(
         mode=STORED,
         size=size,
@@ -195,13 +190,46 @@ def _coarser(level: Level, team: Team, far: tuple[float, float]) -> Level:
     return Level(op, (merged[0], merged[1], merged[2]))
 
 
-def _axes_to_halve(level: Level) -> tuple[bool, ...]:
-    """Tell along which axes cells are merged: those where they couple most strongly."""
-    longest = [float(edges.max()) for edges in level.edges]
-    shortest = min(edge for edge, n in zip(longest, level.op.size, strict=True) if n > 1)
+def halved_axes(edges: Edges) -> tuple[bool, ...]:
+    """Tell along which axes cells are merged: those where they couple most strongly.
+
+    Parameters
+    ----------
+    edges : tuple of ndarray of float64
+        Widths of the cells along each axis.
+
+    Returns
+    -------
+    tuple of bool
+        One for each axis.
+    """
+    longest = [float(widths.max()) for widths in edges]
+    shortest = min(edge for edge, widths in zip(longest, edges, strict=True) if widths.size > 1)
     return tuple(
-        n > 1 and edge <= _NEARLY * shortest for edge, n in zip(longest, level.op.size, strict=True)
+        widths.size > 1 and edge <= _NEARLY * shortest
+        for edge, widths in zip(longest, edges, strict=True)
     )
+
+
+def coarse_sizes(edges: Edges) -> list[tuple[int, int, int]]:
+    """Return the cells of the coarse grids along each axis.
+
+    Parameters
+    ----------
+    edges : tuple of ndarray of float64
+        Widths of the finest cells along each axis.
+
+    Returns
+    -------
+    list of tuple of int
+        The next coarser grid first.
+    """
+    sizes = []
+    while math.prod(widths.size for widths in edges) > _DIRECT:
+        z, y, x = (_merge(w, half) for w, half in zip(edges, halved_axes(edges), strict=True))
+        edges = (z, y, x)
+        sizes.append((z.size, y.size, x.size))
+    return sizes
 
 
 def _merge(edges: NDArray[np.float64], half: bool) -> NDArray[np.float64]:  # noqa: FBT001

@@ -16,6 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.halves import widen
+
 __all__ = [
     "CONTACT",
     "DEVICE",
@@ -75,8 +77,9 @@ class Operator(NamedTuple):
         (`SERIES`, `CONTACT`) of each code.
     weights : ndarray of float64, shape (3,)
         Face area over distance for each axis, relative to the largest.
-    gz, gy, gx : ndarray of float32, shape (Z + 2, area)
-        Conductance between a cell and the next along each axis; dummies on the finest grid.
+    gz, gy, gx : ndarray of uint16, shape (Z + 2, area)
+        Conductance between a cell and the next along each axis, the upper halves of float32
+        (see `halves`); dummies on the finest grid.
     wraps : ndarray of int64, shape (3,)
         1 for each axis along which the sides are joined.
     edges : tuple of float
@@ -100,9 +103,9 @@ class Operator(NamedTuple):
     codes: NDArray[np.uint8]
     table: NDArray[np.float64]
     weights: NDArray[np.float64]
-    gz: NDArray[np.float32]
-    gy: NDArray[np.float32]
-    gx: NDArray[np.float32]
+    gz: NDArray[np.uint16]
+    gy: NDArray[np.uint16]
+    gx: NDArray[np.uint16]
     wraps: NDArray[np.int64]
     edges: tuple[float, float]
     contact: NDArray[np.float64]
@@ -231,7 +234,7 @@ def face_row(op: Operator, axis: int, k: int, j: int, out: NDArray[np.float64]) 
         stored = op.gz if axis == 0 else (op.gy if axis == 1 else op.gx)
         row = stored[k, at : at + out.size]
         for i in range(out.size):
-            out[i] = row[i]
+            out[i] = widen(row[i])
         return
     mode, table, contact, size = op.mode, op.table, op.contact, out.size
     to = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))

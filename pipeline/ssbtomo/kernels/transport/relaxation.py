@@ -105,7 +105,8 @@ class Cell:
             mode=STORED, axis=2, edges=(0.0, 0.0), codes=np.zeros((1, 1), np.uint8),
             gz=_as_stored(gz, op), gy=_as_stored(gy, op), gx=_as_stored(gx, op),
         )  # fmt: skip
-        return Multigrid(grid, self.spacing, self.team, kind)
+        # Rounded right-hand sides would not sum to zero, as they must where nothing is held.
+        return Multigrid(grid, self.spacing, self.team, np.float64 if kind is np.float32 else kind)
 
 
 @njit(**KERNEL)

@@ -48,6 +48,9 @@ class TransportResult:
         no path joins both faces.
     field_slice : ndarray of float32, 2-D, or None
         The middle slice of `field` that contains the transport axis; its rows follow it.
+    flux_slice : ndarray of float32, 2-D, or None
+        The current density over its mean along the axis in the same slice; 0 where nothing
+        flows.
     field_slice_axes : tuple of int
         Axes of the rows and of the columns of `field_slice`.
     local : Local or None
@@ -66,5 +69,6 @@ class TransportResult:
     warnings: tuple[str, ...] = ()
     field: NDArray[np.float32] | None = None
     field_slice: NDArray[np.float32] | None = None
+    flux_slice: NDArray[np.float32] | None = None
     field_slice_axes: tuple[int, int] = (0, 2)
     local: Local | None = None

@@ -17,21 +17,23 @@ from ssbtomo.kernels.transport.cells import (
     connected_mean,
     from_fractions,
     from_labels,
-    keep_joined,
 )
 from ssbtomo.kernels.transport.conventions import OURS, named
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
-from ssbtomo.kernels.transport.gradients import Checkpoint, Outcome, Steering, iterate
-from ssbtomo.kernels.transport.local import localized
+from ssbtomo.kernels.transport.gradients import Outcome, iterate
+from ssbtomo.kernels.transport.joined import keep_joined
+from ssbtomo.kernels.transport.local import flux_slice, localized
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.potential import middle_slice, potential, slice_axes
 from ssbtomo.kernels.transport.result import TransportResult
+from ssbtomo.kernels.transport.steering import Checkpoint, Steering, first_deviation
+from ssbtomo.kernels.transport.storage import MEMORY, Storage
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import AXES, Spacing, check_spacing
 
-__all__ = ["encode", "precision", "solve"]
+__all__ = ["STEEP", "encode", "precision", "solve"]
 
-_STEEP = 1e4
+STEEP = 1e4
 """Ratio of conductivities above which the preconditioner, too, needs float64."""
 
 
@@ -52,6 +54,7 @@ def solve(  # noqa: PLR0913 - all but four are options
     cancelled: Callable[[], bool] | None = None,
     keep: Callable[[Checkpoint], None] | None = None,
     start: Checkpoint | None = None,
+    storage: Storage = MEMORY,
     threads: int | None = None,
 ) -> TransportResult:
     """Solve for the current that a potential drop drives through a volume.
@@ -65,8 +68,8 @@ def solve(  # noqa: PLR0913 - all but four are options
     conductivity at 13 to 20 voxels across a feature.
 
     Conjugate gradients with a multigrid preconditioner [2]_. Sums are made plane by plane
-    in a fixed order, so that the result does not depend on the number of threads. About 25
-    bytes per voxel of the box; 40 where conductivities differ by more than 1e4 (everything
+    in a fixed order, so that the result does not depend on the number of threads. About 20
+    bytes per voxel of the box; 34 where conductivities differ by more than 1e4 (everything
     in float64 then) or one voxel edge is much shorter than both others.
 
     The effective conductivity is certified between two energies [3]_: that of the potential
@@ -116,6 +119,9 @@ def solve(  # noqa: PLR0913 - all but four are options
     start : Checkpoint, optional
         Where an earlier solve of the same voxels was; the iteration goes on from there, to
         the same tolerance but not bit for bit to the same result. Its array is taken over.
+    storage : Storage
+        Where the fields lie: in memory, or in files (`ssbtomo.io.scratch.Scratch`). Then a pass
+        does slab after slab, and the result is the same to the bit.
     threads : int, optional
         Threads to use; by default as many as Numba would (``NUMBA_NUM_THREADS``).
 
@@ -152,7 +158,7 @@ def solve(  # noqa: PLR0913 - all but four are options
     if axis not in {0, 1, 2}:
         raise AxisError(f"there is no axis {axis!r}", hint="0, 1 or 2 stand for z, y, x")
     kind = named(convention)
-    codes, medium = encode(labels, conductivities, fractions, contacts)
+    codes, medium = encode(labels, conductivities, fractions, contacts, storage)
     if kind.centres and codes.shape[axis] < 3:
         raise AxisError(
             f"the {AXES[axis]} axis has {codes.shape[axis]} layers, and two are held",
@@ -165,15 +171,13 @@ def solve(  # noqa: PLR0913 - all but four are options
     ours = (medium.fraction, medium.mean)
     fraction, mean = connected_mean(codes, medium) if kind.connected else ours
     ends = (1.0, 1.0) if kind.centres else (2.0, 2.0)
-    with Team(threads) as team:
+    with Team(threads, storage) as team:
         op = finest(codes, medium, Sides(axis, check_spacing(spacing), periodic, ends), team)
         del codes
         unit = medium.scale / driven(op)
         steering = Steering(tolerance, unit, progress, cancelled, keep, start)
         steering.check()
-        deviation = np.zeros(op.codes.shape) if start is None else start.deviation
-        if deviation.shape != op.codes.shape:
-            raise InputDataError("the checkpoint is of another volume", hint="start without it")
+        deviation = first_deviation(op, start, storage)
         outcome = iterate(op, Multigrid(op, spacing, team, precision(medium)), deviation, steering)
         local = localized(op, deviation, spacing, team) if keep_maps else None
     doubts = _judge(outcome, medium.mean / outcome.effective)
@@ -193,6 +197,7 @@ def solve(  # noqa: PLR0913 - all but four are options
         warnings=doubts,
         field=potential(op, deviation) if keep_field else None,
         field_slice=middle_slice(op, deviation),
+        flux_slice=flux_slice(op, deviation, spacing, outcome.effective / medium.scale),
         field_slice_axes=slice_axes(axis),
         local=local,
     )
@@ -211,7 +216,7 @@ def precision(medium: Medium) -> type[np.floating[Any]]:
     type
         `numpy.float32` or `numpy.float64`.
     """
-    return np.float64 if medium.contrast > _STEEP else np.float32
+    return np.float64 if medium.contrast > STEEP else np.float32
 
 
 def encode(
@@ -219,12 +224,13 @@ def encode(
     conductivities: Mapping[int, float],
     fractions: NDArray[Any] | None = None,
     contacts: Mapping[tuple[int, int], float] | None = None,
+    storage: Storage = MEMORY,
 ) -> tuple[NDArray[np.uint8], Medium]:
     """Return a code per voxel and what the codes mean.
 
     Parameters
     ----------
-    labels, conductivities, fractions, contacts : various
+    labels, conductivities, fractions, contacts, storage : various
         As of `solve`.
 
     Returns
@@ -245,7 +251,7 @@ def encode(
     if given.ndim != 3 or given.size == 0:
         raise AxisError(f"the shape {given.shape} is not that of a volume (Z, Y, X)")
     if fractions is None:
-        return from_labels(labels, conductivities, contacts)
+        return from_labels(labels, conductivities, contacts, storage)
     if contacts:
         raise InputDataError(
             "contacts have no place where fractions blur them",
@@ -263,7 +269,7 @@ def encode(
             f"fractions go with one conductivity, but there are {sorted(values)}",
             hint="solve without fractions for several conducting phases",
         )
-    return from_fractions(fractions, values.pop())
+    return from_fractions(fractions, values.pop(), storage)
 
 
 def _blocked(medium: Medium, axis: int, seconds: float) -> TransportResult:

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.halves import widen
 from ssbtomo.kernels.transport.operator import (
     CONTACT,
     DEVICE,
@@ -175,20 +176,24 @@ def _sums_stored(
     up, down = x[k - 1, first:last], x[k + 1, first:last]
     above, below = op.gz[k - 1, first:last], op.gz[k, first:last]
     for i in range(total.size):
-        total[i] = above[i] * up[i] + below[i] * down[i]
+        over, under = widen(above[i]), widen(below[i])
+        total[i] = over * up[i] + under * down[i]
+        diagonal[i] = over + under
     back, front = op.gy[k, first - op.pitch : last - op.pitch], op.gy[k, first:last]
     north, south = (
         x[k, first - op.pitch : last - op.pitch],
         x[k, first + op.pitch : last + op.pitch],
     )
     for i in range(total.size):
-        total[i] += back[i] * north[i] + front[i] * south[i]
+        over, under = widen(back[i]), widen(front[i])
+        total[i] += over * north[i] + under * south[i]
+        diagonal[i] += over + under
     left, right = op.gx[k, first - 1 : last - 1], op.gx[k, first:last]
     west, east = x[k, first - 1 : last - 1], x[k, first + 1 : last + 1]
     for i in range(total.size):
-        total[i] += left[i] * west[i] + right[i] * east[i]
-    for i in range(total.size):
-        diagonal[i] = (above[i] + below[i]) + (back[i] + front[i]) + (left[i] + right[i])
+        over, under = widen(left[i]), widen(right[i])
+        total[i] += over * west[i] + under * east[i]
+        diagonal[i] += over + under
 
 
 @njit(**DEVICE)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.transport.halves import pack, widen
 from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator, face_row
 from ssbtomo.kernels.transport.stencil import rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
@@ -65,10 +66,11 @@ def _relax(
     zero = x.dtype.type(0)
     part = zero
     for i in range(x.size):
-        solved = (right[i] + total[i]) / diagonal[i] if diagonal[i] > zero else zero
+        given = widen(right[i])
+        solved = (given + total[i]) / diagonal[i] if diagonal[i] > zero else zero
         value = solved if (i + parity) & 1 == 0 else x[i]
         x[i] = value
-        part += right[i] * value
+        part += given * value
     return float(part)
 
 
@@ -78,7 +80,7 @@ def _begin(diagonal: NDArray[Any], right: NDArray[Any], x: NDArray[Any], parity:
     zero = x.dtype.type(0)
     for i in range(x.size):
         mine = ((i + parity) & 1 == 0) & (diagonal[i] > zero)
-        x[i] = right[i] / diagonal[i] if mine else zero
+        x[i] = widen(right[i]) / diagonal[i] if mine else zero
 
 
 @njit(**DEVICE)
@@ -211,7 +213,7 @@ def _add_residual(
     total, diagonal = sums
     zero = x.dtype.type(0)
     for i in range(x.size):
-        left = right[i] + total[i] - diagonal[i] * x[i]
+        left = widen(right[i]) + total[i] - diagonal[i] * x[i]
         rest[i] += left if diagonal[i] > zero else zero
 
 
@@ -221,18 +223,21 @@ def _collect(grids: Grids, rest: NDArray[Any], rows: Pair, out: NDArray[Any]) ->
     op, below = grids
     _, fy, fx = _factors(grids)
     big_x = below.size[2]
+    heap = np.zeros(big_x + 1, rest.dtype)
     for big_j in range((rows[0] + fy - 1) // fy, (rows[1] - 2 + fy) // fy + 1):
         into = out[big_j * below.pitch : (big_j + 1) * below.pitch]
-        into[1 : big_x + 1] = 0
+        heap[: big_x + 1] = 0
         for j in range(max(rows[0], 1 + (big_j - 1) * fy), min(rows[1], 1 + big_j * fy)):
             start = (j - rows[0]) * op.pitch
             row = rest[start : start + op.pitch]
             if fx == 1:
                 for i in range(1, big_x + 1):
-                    into[i] += row[i]
+                    heap[i] += row[i]
             else:  # past the end of an odd row stands a ghost, whose residual is zero
                 for i in range(1, big_x + 1):
-                    into[i] += row[2 * i - 1] + row[2 * i]
+                    heap[i] += row[2 * i - 1] + row[2 * i]
+        for i in range(1, big_x + 1):
+            into[i] = pack(into, heap[i])
 
 
 @njit(**KERNEL)
@@ -258,17 +263,23 @@ def coarsen(
     fz, fy, _ = _factors(grids)
     nz, ny, nx = op.size
     row = np.empty(nx + 1)
+    sums = np.empty((3, below.gz.shape[1]), np.float32)
     for big_k in range(near - (near == 1), far):
+        sums[:] = 0
         for j in range(1, ny + 1):
             face_row(op, 0, min(big_k * fz, nz), j, row)
-            _gather(grids, (j + fy - 1) // fy, ratios[0][big_k], row, below.gz[big_k])
+            _gather(grids, (j + fy - 1) // fy, ratios[0][big_k], row, sums[0])
         for k in range(max(1, 1 + (big_k - 1) * fz), min(big_k * fz, nz) + 1):
             for big_j in range(below.size[1] + 1):
                 face_row(op, 1, k, min(big_j * fy, ny), row)
-                _gather(grids, big_j, ratios[1][big_j], row, below.gy[big_k])
+                _gather(grids, big_j, ratios[1][big_j], row, sums[1])
             for j in range(1, ny + 1):
                 face_row(op, 2, k, j, row)
-                _pick(grids, (j + fy - 1) // fy, ratios[2], row, below.gx[big_k])
+                _pick(grids, (j + fy - 1) // fy, ratios[2], row, sums[2])
+        for at in range(sums.shape[1]):
+            below.gz[big_k][at] = pack(below.gz[big_k], sums[0, at])
+            below.gy[big_k][at] = pack(below.gy[big_k], sums[1, at])
+            below.gx[big_k][at] = pack(below.gx[big_k], sums[2, at])
 
 
 @njit(**DEVICE)

@@ -11,21 +11,25 @@ are kept per plane and added in plane order.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numba import config, njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.operator import DEVICE
+from ssbtomo.kernels.transport.storage import MEMORY, Storage
 
 __all__ = ["Slab", "Team", "plane_sums"]
 
 _ALONE = 32**3
 """Grids of at most so many cells are worked on by one thread: calling more costs more."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Slab = tuple[int, int, int, int, int]
 """First plane, last plane + 1, phase, and whether the near and far ends wait (see `is_due`)."""
@@ -53,9 +57,13 @@ class Team:
     ----------
     threads : int, optional
         How many; by default as many as Numba would use (``NUMBA_NUM_THREADS``).
+    storage : Storage
+        Where fields lie. Out of memory, a pass does slab after slab, and what it is done with
+        is let go; the results are the same to the bit.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, storage: Storage = MEMORY) -> None:
+        self.storage = storage
         self.threads = max(1, int(threads or config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
@@ -117,21 +125,87 @@ class Team:
             if joined:
                 field[0], field[-1] = field[last], field[1]
 
+    def share(self, kernel: Callable[..., None], count: int, *args: object) -> None:
+        """Call a kernel on shares of a number of things, as ``kernel(*args, near, far)``.
+
+        Parameters
+        ----------
+        kernel : callable
+            Does those from ``near`` to ``far - 1``, counted from 0.
+        count : int
+            How many there are.
+        *args : object
+            What the kernel takes.
+        """
+        shares = min(self.threads, count)
+        ends = [count * index // shares for index in range(shares + 1)]
+        self._each(kernel, [(*args, near, far) for near, far in itertools.pairwise(ends)])
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], check: Callable[[], None]
+    ) -> list[Result]:
+        """Call a function for each item.
+
+        Parameters
+        ----------
+        function : callable
+            Takes an item; calls kernels.
+        items : sequence
+            The items.
+        check : callable
+            Called now and then; raises to stop.
+
+        Returns
+        -------
+        list
+            What the function returned, in the order of the items.
+        """
+        results: list[Result] = []
+        size = 8 * self.threads
+        for first in range(0, len(items), size):
+            check()
+            batch = items[first : first + size]
+            results += (
+                map(function, batch) if self._pool is None else self._pool.map(function, batch)
+            )
+        return results
+
     def _slabs(self, grid: NDArray[Any]) -> list[tuple[int, int]]:
         planes = grid.shape[0] - 2
         count = 1 if grid.size <= _ALONE else min(self.threads, planes)
+        if self.storage.slab is not None:
+            count = min(max(count, -(-grid.size // self.storage.slab)), planes)
         ends = [1 + planes * index // count for index in range(count + 1)]
         return list(itertools.pairwise(ends))
 
-    def _each(self, kernel: Callable[..., None], calls: list[tuple[object, ...]]) -> None:
-        if self._pool is None or len(calls) == 1:
-            for call in calls:
-                kernel(*call)
-            return
-        others = [self._pool.submit(kernel, *call) for call in calls[1:]]
-        kernel(*calls[0])
+    def _each(self, kernel: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
+        count = min(self.threads, len(calls))
+        ends = [len(calls) * index // count for index in range(count + 1)]
+        shares = [calls[near:far] for near, far in itertools.pairwise(ends)]
+        others = [self._pool.submit(self._do, kernel, share) for share in shares[1:] if self._pool]
+        self._do(kernel, shares[0])
         for other in others:
             other.result()
+
+    def _do(self, kernel: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
+        for call in calls:
+            kernel(*call)
+            if self.storage.slab is not None:
+                self.release(call)
+
+    def release(self, what: Any) -> None:
+        """Let go of the memory of fields; what they hold stays.
+
+        Parameters
+        ----------
+        what : ndarray, or tuple of what has arrays
+            The fields.
+        """
+        if isinstance(what, tuple):
+            for part in what:
+                self.release(part)
+        elif isinstance(what, np.ndarray) and what.ndim > 1:
+            self.storage.release(what, 0, len(what))
 
 
 def plane_sums(grid: NDArray[Any], count: int = 1) -> NDArray[np.float64]:

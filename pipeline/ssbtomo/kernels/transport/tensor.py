@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.cells import keep_joined
 from ssbtomo.kernels.transport.finest import Sides, driven, finest
-from ssbtomo.kernels.transport.gradients import Steering, iterate
+from ssbtomo.kernels.transport.gradients import iterate
+from ssbtomo.kernels.transport.joined import keep_joined
 from ssbtomo.kernels.transport.local import crossing
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.solve import encode, precision
+from ssbtomo.kernels.transport.steering import Checkpoint, Steering, first_deviation
+from ssbtomo.kernels.transport.storage import MEMORY, Storage
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import AXES, Spacing, check_spacing
 
@@ -60,6 +63,9 @@ def tensor(  # noqa: PLR0913 - all but a few are options
     periodic: bool = False,
     tolerance: float = 1e-6,
     cancelled: Callable[[], bool] | None = None,
+    keep: Callable[[int, Checkpoint], None] | None = None,
+    start: Callable[[int], Checkpoint | None] | None = None,
+    storage: Storage = MEMORY,
     threads: int | None = None,
 ) -> EffectiveTensor:
     """Solve along each axis and take the mean current density along all three.
@@ -75,6 +81,12 @@ def tensor(  # noqa: PLR0913 - all but a few are options
         As of `ssbtomo.kernels.transport.solve`.
     cancelled : callable, optional
         Asked before each iteration; ``True`` ends the solve.
+    keep : callable, optional
+        Given the axis and a `Checkpoint` after each iteration; see `solve`.
+    start : callable, optional
+        Asked for each axis for the checkpoint to go on from, or ``None``.
+    storage : Storage
+        As of `ssbtomo.kernels.transport.solve`.
     threads : int, optional
         Threads to use.
 
@@ -98,16 +110,19 @@ def tensor(  # noqa: PLR0913 - all but a few are options
     doubts: list[str] = []
     mean = fraction = 0.0
     for axis in range(3):
-        codes, medium = encode(labels, conductivities, fractions, contacts)
+        codes, medium = encode(labels, conductivities, fractions, contacts, storage)
         mean, fraction = medium.mean, medium.fraction
         if not keep_joined(codes, axis, periodic=periodic):
             bounds.append((0.0, 0.0))
             doubts.append(f"not percolating: no path joins the two {AXES[axis]} faces")
             continue
-        with Team(threads) as team:
+        with Team(threads, storage) as team:
             op = finest(codes, medium, Sides(axis, edges, periodic), team)
-            steering = Steering(tolerance, medium.scale / driven(op), None, cancelled)
-            x = np.zeros(op.codes.shape)
+            begun = None if start is None else start(axis)
+            store = None if keep is None else partial(keep, axis)
+            unit = medium.scale / driven(op)
+            steering = Steering(tolerance, unit, None, cancelled, store, begun)
+            x = first_deviation(op, begun, storage)
             outcome = iterate(op, Multigrid(op, edges, team, precision(medium)), x, steering)
             full[:, axis] = medium.scale * crossing(op, x, edges, team)
         full[axis, axis] = outcome.effective

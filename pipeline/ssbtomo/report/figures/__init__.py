@@ -10,6 +10,7 @@ from ssbtomo.report.figures import (
     contacts,
     correlation,
     cracks,
+    currents,
     distributions,
     interfaces,
     representative,
@@ -17,6 +18,7 @@ from ssbtomo.report.figures import (
     slices,
     tomography,
     transport,
+    uncertainty,
 )
 from ssbtomo.report.figures.style import Drawn
 from ssbtomo.report.folder import SampleView
@@ -167,8 +169,41 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Potential",
         "Steady potential in a slice through the middle; grey does not conduct or joins not both faces. Crowded colours mark the bottlenecks.",
         "potential field",
-        transport.draw_potential,
+        currents.draw_potential,
         raster=True,
+    ),
+    FigureSpec(
+        "flux",
+        "Current focusing",
+        "Current density over its mean through the whole section, in the same slices; where it is bright the current is squeezed "
+        "through necks, dark parts are dead ends.",
+        "current field",
+        currents.draw_flux,
+        raster=True,
+    ),
+    FigureSpec(
+        "conductivity",
+        "Effective conductivities",
+        "Effective conductivity of each phase over that of the pure phase, and of networks; logarithmic. Thin line: its range.",
+        "effective conductivities",
+        transport.draw_conductivity,
+    ),
+    FigureSpec(
+        "tau-profile",
+        "Electrode tortuosity, layer by layer",
+        "Porosity times the drop of the layers' mean potential over the current density, while a blocking electrode is charged "
+        "at low frequency. 1 (dashed): straight channels. Without the last layers, where less than 5 % of the current is left.",
+        "electrode tortuosity (quantify.transport_extras)",
+        transport.draw_profile,
+    ),
+    FigureSpec(
+        "conductivity-cells",
+        "Is the volume large enough?",
+        "Mean apparent conductivity of cells that the volume is cut into, with held faces (points), and between a uniform current "
+        "and a uniform gradient on their surface (band): of a representative cell all three agree. Where a phase meets an insulator "
+        "the current is uniform on the conducting part of the face.",
+        "cells (quantify.transport.cells)",
+        transport.draw_cells,
     ),
     FigureSpec(
         "particle-sizes",
@@ -232,5 +267,30 @@ FIGURES: tuple[FigureSpec, ...] = (
         "segmentation; the ten that move most are drawn, two colours for two phases.",
         "re-segmentations with shifted thresholds",
         sensitivity.draw_sensitivity,
+    ),
+    FigureSpec(
+        "ranges",
+        "Ranges",
+        "Half width of the nominal 95 % range of the headline numbers (bars), and what it is made of (strokes), added "
+        "as independent errors. It is about the scanned volume; how far that is from the material is above.",
+        "ranges",
+        uncertainty.draw_ranges,
+    ),
+    FigureSpec(
+        "entropy",
+        "Undecided voxels",
+        "Entropy of the class probabilities in the middle of the volume: black where one phase is certain, white where all are equally "
+        "probable. The next scribbles belong where it is bright.",
+        "class probabilities (segment.method: trained)",
+        uncertainty.draw_entropy,
+        raster=True,
+    ),
+    FigureSpec(
+        "reliability",
+        "Calibration",
+        "How often the most probable phase was the labelled one, against its probability, for labelled voxels that the model had not "
+        "seen; larger signs for more voxels. Below the dashed line probabilities are too sure of themselves.",
+        "probabilities of labelled voxels (segment.method: trained, with train)",
+        uncertainty.draw_reliability,
     ),
 )

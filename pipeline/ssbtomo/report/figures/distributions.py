@@ -50,7 +50,7 @@ def draw_histogram(sample: SampleView) -> Drawn | None:
     _thresholds(axes, sample.tables.get("thresholds"))
     _means(axes, sample)
     legend_above(axes)
-    return Drawn(figure, bins)
+    return Drawn(figure, bins, _parted(sample.tables.get("thresholds")))
 
 
 def _binned(table: pd.DataFrame) -> pd.DataFrame:
@@ -86,6 +86,21 @@ def _thresholds(axes: Axes, table: pd.DataFrame | None) -> None:
         axes.axvline(
             row.threshold, color="#d55e00", lw=1.3, label="thresholds" if index == 0 else None
         )
+
+
+def _parted(table: pd.DataFrame | None) -> str:
+    """Say how far apart the classes lie, as far as the folder tells."""
+    if table is None or "variance_share" not in table:
+        return ""
+    apart = ", ".join(
+        f"{row.separability:.2g} between {row.between.replace('|', ' and ')}"
+        for row in records(table)
+    )
+    share = 100 * float(table["variance_share"].iloc[0])
+    return (
+        f"The variance between the classes is {share:.1f} % of the image's (Otsu's criterion); "
+        f"the means are d' = {apart} standard deviations apart."
+    )
 
 
 def _means(axes: Axes, sample: SampleView) -> None:

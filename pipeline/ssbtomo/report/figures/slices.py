@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["draw_grey", "draw_outlines", "scale_bar"]
+__all__ = ["draw_grey", "draw_middle", "draw_outlines", "scale_bar"]
 
 _LARGEST = 640
 _DRAWN = 1200  # pixels along the long side of an outlined panel, so that a line stays thin
@@ -189,6 +190,45 @@ def draw_grey(sample: SampleView) -> Drawn | None:
         _facts(panels, bar, grey_black=low, grey_white=high),
         f"Grey window {low:.4g} to {high:.4g}.",
     )
+
+
+def draw_middle(path: Path, colors: str, highest: float, ends: tuple[str, str]) -> Drawn:
+    """Draw three orthogonal slices through the middle of a map.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its store.
+    colors : str
+        Name of matplotlib's colours.
+    highest : float
+        Value of the brightest one; 0 is the darkest.
+    ends : tuple of str
+        What the darkest and the brightest colour mean.
+
+    Returns
+    -------
+    Drawn
+        The figure, and where each slice lies.
+    """
+    level = open_level(path, _LARGEST)
+    panels = _panels(level)
+    figure, axes, scale = _frames(level)
+    shown = [panel.image.astype(np.float64) / highest for panel in panels]
+    _show(figure, axes, panels, shown, cmap=colors, vmin=0, vmax=1, interpolation="none")
+    _color_key(figure, axes, ends)
+    width = level.shape[2] * level.spacing[2]
+    return Drawn(figure, _facts(panels, scale_bar(axes[0], width, width * scale)))
+
+
+def _color_key(figure: Figure, axes: list[Axes], ends: tuple[str, str]) -> None:
+    """Draw what the colours mean into the corner that the three panels leave free."""
+    column, row = axes[1].get_position(), axes[2].get_position()
+    place = column.x0 + 0.15 * column.width, row.y0 + 0.5 * row.height, 0.7 * column.width, 0.02
+    image = axes[0].get_images()[0]
+    bar = figure.colorbar(image, cax=figure.add_axes(place), orientation="horizontal")
+    bar.set_ticks([0, 1], labels=list(ends))
+    bar.outline.set_visible(False)
 
 
 def draw_outlines(sample: SampleView) -> Drawn | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "canvas",
     "house_style",
     "legend_above",
+    "plain_log",
     "quiet",
     "rendered",
 ]
@@ -162,6 +164,23 @@ def legend_above(axes: Axes, second: Mapping[str, Artist] | None = None) -> None
         ncols=min(columns, len(handles)), handlelength=2.6 if second else 1.4,
         columnspacing=1.2, handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
     )  # fmt: skip
+
+
+def plain_log(axis: Axis, *, subs: tuple[int, ...] = (1,)) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        The axis, logarithmic already.
+    subs : tuple of int
+        Multiples of powers of ten that are written.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def quiet(axes: Axes) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from itertools import count
@@ -15,11 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ssbtomo import io
+from ssbtomo.blocks import Source
+from ssbtomo.blocks.imaging import EveryOther
 from ssbtomo.errors import PhaseMissingError
-from ssbtomo.model import MEASURES
+from ssbtomo.model import MEASURES, Range
 from ssbtomo.model import Quantify as Section
-from ssbtomo.results import Measurement, with_ranges
+from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import Desk, Facts, write_json
+from ssbtomo.stages.drawn import draw_variants
 from ssbtomo.stages.quantify.anode import measure_anode
 from ssbtomo.stages.quantify.connection import measure_connection
 from ssbtomo.stages.quantify.contacts import measure_contacts
@@ -29,6 +33,7 @@ from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
 from ssbtomo.stages.quantify.interfaces import measure_interfaces
 from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
+from ssbtomo.stages.quantify.ranges import HALVED, HALVED_GROUPS, Variants, ranged
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.transport import measure_transport
@@ -52,9 +57,13 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
-    "transport": 32.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
+    "transport": 24.0, "particles": 1.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
     "crack_contacts": 0.0, "anode": 0.0,
 }  # fmt: skip
+#: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
+_STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
+_USUAL = Range()
+_LEAST = 24  # voxels along each axis, below which half of them tell nothing
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
 #: Bytes per voxel of a block in flight with its halo.
@@ -76,11 +85,9 @@ _SAYS = {
     "correlation": "Two-point correlations and chord lengths [@torquato2002] were counted on "
     "the lines of voxels along the three axes; correlation lengths and integral ranges "
     "[@lantuejoul1991; @kanit2003] are integrals of the normalised covariance to its first zero, or first minimum below 0.05.",
-    "transport": "Effective conductivities were solved with finite volumes on the voxel grid "
-    "with the potential fixed on the two outer faces and no flux through the sides; the "
-    "tortuosity factor is the volume fraction divided by the effective conductivity ratio "
-    "[@cooper2016]; each was certified between two energies, and the bounds are in the table "
-    "of transport.",
+    "transport": "Effective conductivities were solved with finite volumes on the voxel grid; "
+    "each was certified between two energies [@doyle1984], and the bounds are in the table of "
+    "transport.",
     "particles": "Particles were separated as drainage basins [@vincent1991] of the Euclidean "
     "distance map, merged by depth, and are given as equivalent-sphere diameters by volume.",
     "interfaces": "Coverage, contact patches and the contacts that take part follow from the same "
@@ -100,19 +107,51 @@ _SAYS = {
     "and waviness were parted by the Gaussian filter of ISO 16610-61. The thresholds between the "
     "states of the interface are a convention.",
 }
+_BOUNDARIES = {
+    None: "The potential was fixed on the two outer faces of the volume, and",
+    "taufactor": "In the convention of TauFactor [@kench2023] the potential was fixed on the two "
+    "outer faces of the volume, and",
+    "porespy": "In the convention of PoreSpy [@gostick2019] the potential was fixed at the centres "
+    "of the outer voxels, and",
+    "openimpala": "In the convention of OpenImpala [@lehoux2021] the potential was fixed at "
+    "the centres of the outer voxels, with its drop counted over the whole length, and",
+    "puma": "In the convention of PuMA [@ferguson2021] the potential was fixed at the centres of "
+    "the outer voxels, and",
+}
+_FRACTION = "the tortuosity factor is {} divided by the effective conductivity ratio [@cooper2016]."
+_RANGED = (
+    "Nominal 95 % ranges of the numbers of the scanned volume add, in squares, what follows from"
+)
+_RANGES = {
+    "thresholds": "thresholds that lie 1.5 % of the contrast (standard error), or as far as the "
+    "grey values deep inside the phases ask for, elsewhere",
+    "imaging": "2.4 times the change when the labels were imaged with the blur and the noise of "
+    "the scan and segmented again [@efron1993]",
+    "classes": "the root mean square deviation of labels drawn out of the class probabilities by a "
+    "Gaussian copula, times Student's t",
+    "resolution": "for fractions, contacts and transport, the change with every other voxel "
+    "[@richardson1911]",
+}
+_NOT_RANGED = (
+    "The ranges do not hold how far the volume is from the material, a wrong voxel size, or "
+    "artefacts beyond blur and noise."
+)
 _EXTRAS = {
+    "periodic": "The tensor of a periodic cell is the mean current density under a mean gradient "
+    "with all faces joined [@torquato2002].",
     "tensor": "The effective conductivity tensor is the mean current density of three solves.",
     "electrode": "Electrode tortuosity factors were solved with one face held, the other "
     "insulating, and a uniform current into the surface [@nguyen2020].",
     "geodesic": "Geodesic tortuosities are the lengths of the shortest ways between 26 neighbours "
     "over the distance of the outer layers [@stenzel2016].",
 }
+_KEY = re.compile(r"@(\w+)")
 _CITED = {
     "fractions": ("kanit2003",),
     "contacts": ("ohser2009",),
     "correlation": ("torquato2002", "lantuejoul1991", "kanit2003"),
     "interfaces": ("ohser2009",),
-    "transport": ("cooper2016",),
+    "transport": ("doyle1984", "cooper2016"),
     "particles": ("vincent1991",),
     "pores": ("hildebrand1997",),
 }
@@ -131,24 +170,38 @@ class Quantify:
         The recipe's section.
     axis : str
         Transport axis.
+    range : ssbtomo.model.Range
+        What the ranges rest on.
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     section: Section
     axis: str
+    range: Range = _USUAL
 
     @property
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
-        return {**self.section.model_dump(mode="json"), "axis": self.axis}
+        asked = self.section.model_dump(mode="json")
+        del asked["transport"]["storage"]  # no number depends on it
+        asked |= {"axis": self.axis, "halved": self.range.halved}
+        return asked | {"draws": self.range.draws if self.range.shift > 0 else 0}
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
         steep = any(network.contrast > _STEEP for network in self.section.networks)
-        held = _BYTES | {"transport": 48.0 if steep else _BYTES["transport"]}
+        held = _BYTES | {"transport": self._solve_bytes(steep=steep)}
         return 2 + max(held[group] for group in self.section.measures)
+
+    def _solve_bytes(self, *, steep: bool) -> float:
+        """Return the bytes per voxel of the largest solve: with maps, or of a periodic cell."""
+        solve = _STEEP_BYTES if steep else _BYTES["transport"]
+        if self.section.transport.storage == "disk":
+            solve = _DISK_BYTES
+        solve += _MAP_BYTES * bool(self.section.fields)
+        return max(solve, _PERIODIC_BYTES if "periodic" in self.section.transport_extras else 0.0)
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
@@ -158,35 +211,48 @@ class Quantify:
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
-        variants = desk.facts["segment"]["variants"]
+        segmented = desk.facts["segment"]
+        variants = [*segmented["variants"], *self._drawn(desk)]
+        variants += [HALVED] if self._halved(desk, variants) else []
         done = count(1)
         total = (len(variants) + 1) * len(self.section.measures)
+        desk.tell(0, total)
         tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
         base, tables = self._all(desk, None, tell)
-        shifted = {variant: self._all(desk, variant, tell)[0] for variant in variants}
-        values = with_ranges(base, list(shifted.values()))
+        varied = {variant: self._all(desk, variant, tell)[0] for variant in variants}
+        offsets = segmented.get("place_offsets", [])
+        values, ranges = ranged(base, Variants(varied, self.range.shift, offsets))
         return {
             "measurements": [_plain(item) for item in values],
-            "tables": tables,
-            "sensitivity": list(_sensitivity(base, shifted)),
+            "tables": {**tables, **({"ranges": ranges} if ranges else {})},
+            "sensitivity": list(_sensitivity(base, varied)),
         }
+
+    def _drawn(self, desk: Desk) -> list[str]:
+        """Draw labels out of class probabilities, where there are any."""
+        maps = desk.facts["segment"].get("probabilities", [])
+        if not maps or self.range.shift == 0:
+            return []
+        return draw_variants(desk, io.ome_zarr.open_array(desk.grey), maps, self.range.draws)
+
+    def _halved(self, desk: Desk, variants: Sequence[str]) -> bool:
+        """Whether every other voxel is measured, too: only where the segmentation was varied."""
+        return bool(variants) and self.range.halved and min(desk.shape) >= _LEAST
 
     def _all(
         self, desk: Desk, variant: str | None, tell: Callable[[], None]
     ) -> tuple[list[Measurement], dict[str, Any]]:
-        path = desk.store("phases") if variant is None else variant_store(desk, variant)
+        wanted = HALVED_GROUPS if variant == HALVED else MEASURES
+        groups = [group for group in wanted if group in self.section.measures]
         waiting = [
             group
             for group in ADDITIVE
-            if group in self.section.measures
-            and not self._part(desk, variant or "base", group).is_file()
+            if group in groups and not self._part(desk, variant or "base", group).is_file()
         ]
-        labels = io.ome_zarr.open_array(path)
-        counted = cache(partial(OneRead.of, labels, desk, waiting))
-        subject = Subject(labels, desk, full=variant is None, counted=counted)
+        subject = _subject(desk, variant, waiting)
         measured: list[Measurement] = []
         tables: dict[str, Any] = {}
-        for group in (g for g in MEASURES if g in self.section.measures):
+        for group in groups:
             desk.check_cancelled()
             part = self._part(desk, variant or "base", group)
             if not part.is_file():
@@ -207,13 +273,27 @@ class Quantify:
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as sentences for a paper."""
         told = [_SAYS[group] for group in MEASURES if group in self.section.measures]
-        return " ".join(told + self._transport())
+        return " ".join(told + self._transport() + self._ranges(facts))
+
+    def _ranges(self, facts: Facts) -> list[str]:
+        """Say what the ranges rest on."""
+        table = facts["tables"].get("ranges", {})
+        told = [_RANGES[part] for part in _RANGES if any(half > 0 for half in table.get(part, []))]
+        if not told:
+            return []
+        return [f"{_RANGED} {', '.join(told)}. {_NOT_RANGED}"]
 
     def _transport(self) -> list[str]:
         """Say what was conducted beside single phases."""
         if "transport" not in self.section.measures:
             return []
-        told = [_EXTRAS[name] for name in self.section.transport_extras]
+        told = [self._convention()]
+        told += [_EXTRAS[name] for name in self.section.transport_extras]
+        if self.section.transport.cells:
+            told.append(
+                "The cells of the volume were solved with uniform current, with held faces and "
+                "with uniform gradient on their surface [@huet1990]."
+            )
         for network in self.section.networks:
             parts = ", ".join(f"{n} {v:g} S/cm" for n, v in network.conductivities.items())
             contacts = ", ".join(
@@ -225,13 +305,36 @@ class Quantify:
             )
         return told
 
+    def _convention(self) -> str:
+        """Say which boundaries were set, and which fraction the tortuosity factor counts."""
+        how = self.section.transport
+        sides = "opposite sides were joined" if how.periodic else "the sides were insulated"
+        connected = how.convention in {"porespy", "openimpala"}
+        counted = "the fraction of what joins both" if connected else "the total volume fraction"
+        return f"{_BOUNDARIES[how.convention]} {sides}; {_FRACTION.format(counted)}"
+
     def references(self) -> tuple[str, ...]:
         """Return the keys of the works that the sentences cite."""
         keys = [key for group in self.section.measures for key in _CITED.get(group, ())]
-        cited = {"electrode": "nguyen2020", "geodesic": "stenzel2016"}
-        extras = self.section.transport_extras if "transport" in self.section.measures else ()
-        keys += [cited[name] for name in extras if name in cited]
+        keys += _KEY.findall(" ".join(self._transport()))
+        if self.range.shift:
+            keys += ["efron1993"] * bool(self.range.repeats)
+            keys += ["richardson1911"] * self.range.halved
         return tuple(dict.fromkeys(keys))
+
+
+def _subject(desk: Desk, variant: str | None, waiting: Sequence[str]) -> Subject:
+    """Return the labels of a variant, with half the voxels if it is that."""
+    kept = variant is None or variant == HALVED
+    path = desk.store("phases") if kept else variant_store(desk, str(variant))
+    labels: Source = io.ome_zarr.open_array(path)
+    if variant == HALVED:
+        labels = EveryOther(labels)
+        seen = desk.facts["ingest"]
+        coarse = {"shape": list(labels.shape), "spacing_um": [2 * d for d in seen["spacing_um"]]}
+        desk = replace(desk, facts={**desk.facts, "ingest": {**seen, **coarse}})
+    counted = cache(partial(OneRead.of, labels, desk, waiting))
+    return Subject(labels, desk, full=variant is None, counted=counted)
 
 
 def _measured(group: str, subject: Subject) -> Findings:

@@ -1,0 +1,385 @@
+"""Crack points into facets: flat patches, grown into the places where cracks cross, and joined."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from ssbtomo.kernels.crack_planes import add_moments, plane_of
+from ssbtomo.kernels.crack_points import Points, around, ball_size, locate
+from ssbtomo.kernels.union import flatten, unite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["connected", "contacts", "extend", "flat_patches", "ordered", "spread_out"]
+
+_APART = 2.9  # voxel edges that neighbours in a patch may lie apart
+_TURN = math.radians(6.0)  # how far the normals of neighbours in a patch may differ: so much,
+_BEND = math.radians(4.5)  # and so much for each voxel edge of the way
+_MOST = 24  # patches that are looked at around one point
+_LEVEL = 0.9  # cosine from which two planes drawn on are one
+_LEAST = 6.0  # points that make a plane
+_NEAR = 0.05  # what a µm of distance weighs against a µm of height, when a point is given away
+
+
+def flat_patches(
+    points: Points,
+    groups: NDArray[np.int32],
+    normals: NDArray[np.float32],
+    flat: NDArray[np.bool_],
+    least: int,
+) -> NDArray[np.int32]:
+    """Join flat neighbours whose planes agree.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    groups : ndarray of int32, shape (n,)
+        The connected crack that each point belongs to.
+    normals : ndarray of float32, shape (n, 3)
+        Of the plane around each.
+    flat : ndarray of bool, shape (n,)
+        Where that plane fits.
+    least : int
+        Smallest patch, in points.
+
+    Returns
+    -------
+    ndarray of int32
+        Number of the patch of each point, from 0 in the order of their first points; -1 where
+        there is none.
+    """
+    parent = np.arange(len(flat), dtype=np.int64)
+    _join(points, groups, normals, flat, parent)
+    patches, count = flatten(parent)
+    patches = np.where(flat, patches, -1)
+    sizes = np.bincount(patches[flat], minlength=count)
+    keep = np.append(sizes >= least, [False])
+    return ordered(np.where(keep[patches], patches, -1))
+
+
+def connected(points: Points) -> NDArray[np.int32]:
+    """Return the connected pieces of a list of points, joined over faces, edges and corners.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+
+    Returns
+    -------
+    ndarray of int32, shape (n,)
+        From 0 in the order of their first points.
+    """
+    parent = np.arange(len(points.places), dtype=np.int64)
+    _touching(points, parent)
+    numbers, _ = flatten(parent)
+    return np.asarray(numbers, dtype=np.int32)
+
+
+def ordered(labels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return labels numbered from 0 in the order in which they first occur; -1 stays.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Labels, or less than 0.
+
+    Returns
+    -------
+    ndarray of int32
+        The same objects.
+    """
+    held = labels >= 0
+    names, first, inverse = np.unique(labels[held], return_index=True, return_inverse=True)
+    rank = np.empty(names.size, dtype=np.int32)
+    rank[np.argsort(first, kind="stable")] = np.arange(names.size, dtype=np.int32)
+    fresh = np.full(labels.shape, -1, dtype=np.int32)
+    fresh[held] = rank[inverse]
+    return fresh
+
+
+def extend(
+    points: Points,
+    labels: tuple[NDArray[np.int32], NDArray[np.int32]],
+    numbers: NDArray[np.int64],
+    sizes: tuple[NDArray[np.float32], NDArray[np.float32]],
+    span: tuple[int, int],
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Give points without a patch to the one whose plane they lie nearest to.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    labels : tuple of ndarray of int32, shape (n,)
+        The connected crack, and the patch (-1 for none), of each point.
+    numbers : ndarray of int64, shape (m,)
+        The points that ask.
+    sizes : tuple of ndarray of float32, shape (m,)
+        How far in µm around each patches are looked for, and how high above a plane it may lie.
+    span : tuple of int
+        The first of them, and the one after the last.
+
+    Returns
+    -------
+    chosen : ndarray of int32
+        Their patches; -1 where none fits.
+    normals : ndarray of float32, shape (span, 3)
+        Normal of the plane of that patch.
+    heights : ndarray of float32
+        Height in µm above it.
+    """
+    start, stop = span
+    part = slice(start, stop)
+    asked, radii, limits = numbers[part], sizes[0][part], sizes[1][part]
+    z, y, x = points.steps
+    room = min(ball_size((z, y, x), float(radii.max(initial=0))), len(labels[0])) + 1
+    found = np.empty(room, dtype=np.int64)
+    chosen = np.full(stop - start, -1, dtype=np.int32)
+    normals = np.zeros((stop - start, 3), dtype=np.float32)
+    heights = np.zeros(stop - start, dtype=np.float32)
+    _choose(points, labels, (asked, radii, limits), found, (chosen, normals, heights))
+    return chosen, normals, heights
+
+
+def spread_out(
+    points: Points, groups: NDArray[np.int32], sources: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Hand what some points have on to their neighbours, step by step.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    groups : ndarray of int32, shape (n,)
+        The connected crack of each point; nothing passes from one to another.
+    sources : ndarray of int64, shape (n,)
+        Number of the point from which each has something; -1 where it has nothing.
+
+    Returns
+    -------
+    ndarray of int64
+        The same for all points; -1 in cracks where no point has anything.
+    """
+    now = sources.copy()
+    waiting = np.flatnonzero(now < 0)
+    while waiting.size:
+        following = np.empty(waiting.size, dtype=np.int64)
+        _neighbour(points, groups, now, waiting, following)
+        now[waiting] = following
+        left = waiting[following < 0]
+        if left.size == waiting.size:
+            break
+        waiting = left
+    return now
+
+
+def contacts(
+    points: Points,
+    labels: tuple[NDArray[np.int32], NDArray[np.int32]],
+    normals: NDArray[np.float32],
+    reach: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """List where facets touch.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    labels : tuple of ndarray of int32, shape (n,)
+        The connected crack and the facet of each point.
+    normals : ndarray of float32, shape (n, 3)
+        Of the plane of its own facet around each point.
+    reach : ndarray of float32, shape (n,)
+        How near in µm a third facet is at hand.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 5)
+        For each pair of neighbouring points in different facets: the two facets (the smaller
+        number first), the number of one of the points, the cosine between their normals, and
+        1 where a third facet of the same crack is near.
+    """
+    count = _touch(points, labels, normals, reach, np.empty((0, 5)))
+    rows = np.empty((count, 5))
+    _touch(points, labels, normals, reach, rows)
+    return rows
+
+
+@njit(nogil=True, cache=True)
+def _join(points, groups, normals, flat, parent):  # type: ignore[no-untyped-def]
+    edge = points.steps.prod() ** (1 / 3)
+    for point in range(flat.size):
+        if not flat[point]:
+            continue
+        z, y, x = points.places[point]
+        for way in range(63, 125):
+            other = locate(points, z + way // 25 - 2, y + way // 5 % 5 - 2, x + way % 5 - 2)
+            if other < 0 or not flat[other] or groups[other] != groups[point]:
+                continue
+            cosine, gap = 0.0, 0.0
+            for j in range(3):
+                cosine += normals[point, j] * normals[other, j]
+                gap += ((points.places[other, j] - points.places[point, j]) * points.steps[j]) ** 2
+            if gap <= (_APART * edge) ** 2 and abs(cosine) >= np.cos(
+                _TURN + _BEND * np.sqrt(gap) / edge
+            ):
+                unite(parent, point, other)
+
+
+@njit(nogil=True, cache=True)
+def _touching(points, parent):  # type: ignore[no-untyped-def]
+    for point in range(parent.size):
+        z, y, x = points.places[point]
+        for way in range(14, 27):
+            other = locate(points, z + way // 9 - 1, y + way // 3 % 3 - 1, x + way % 3 - 1)
+            if other >= 0:
+                unite(parent, point, other)
+
+
+@njit(nogil=True, cache=True)
+def _choose(points, labels, asked, found, results):  # type: ignore[no-untyped-def]
+    numbers, radii, limits = asked
+    chosen, normals, heights = results
+    names = np.empty(_MOST, dtype=np.int32)
+    nearest = np.empty(_MOST)
+    sums = np.empty((_MOST, 10))
+    heights_of, normals_of = np.empty(_MOST), np.empty((_MOST, 3))
+    fits = (names, nearest, sums, heights_of, normals_of)
+    for row in range(chosen.size):
+        count = around(points, numbers[row], radii[row], found)
+        kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, sums))
+        _drawn(points, sums, heights_of, normals_of, kinds)
+        best = _best(fits, kinds, limits[row])
+        if best >= 0:
+            chosen[row], heights[row] = names[best], heights_of[best]
+            normals[row] = normals_of[best]
+
+
+@njit(nogil=True, cache=True)
+def _gathered(points, point, labels, found, sets):  # type: ignore[no-untyped-def]
+    """Add up the points of each patch around a point; return how many patches there are."""
+    groups, patches = labels
+    names, nearest, sums = sets
+    kinds = 0
+    for other in found:
+        if patches[other] < 0 or groups[other] != groups[point]:
+            continue
+        kind = 0
+        while kind < kinds and names[kind] != patches[other]:
+            kind += 1
+        if kind == _MOST:
+            continue
+        if kind == kinds:
+            kinds += 1
+            names[kind], nearest[kind] = patches[other], np.inf
+            sums[kind] = 0.0
+        add_moments(points, point, other, sums[kind])
+        gap = 0.0
+        for j in range(3):
+            gap += ((points.places[other, j] - points.places[point, j]) * points.steps[j]) ** 2
+        nearest[kind] = min(nearest[kind], gap)
+    return kinds
+
+
+@njit(nogil=True, cache=True)
+def _best(fits, kinds, limit):  # type: ignore[no-untyped-def]
+    """Return the patch whose plane is nearest; of those in one plane the one that is nearest."""
+    _, nearest, _, heights, normals = fits
+    best, most = -1, np.inf
+    for kind in range(kinds):
+        cost = abs(heights[kind]) + _NEAR * np.sqrt(nearest[kind])
+        if abs(heights[kind]) <= limit and cost < most:
+            best, most = kind, cost
+    if best < 0:
+        return best
+    # the lowest of two patches in one plane would draw the middle to itself
+    chief = normals[best].copy()
+    for kind in range(kinds):
+        level = abs((normals[kind] * chief).sum()) >= _LEVEL and abs(heights[kind]) <= limit
+        if level and nearest[kind] < nearest[best] * (1 - 1e-9):
+            best = kind
+    return best
+
+
+@njit(nogil=True, cache=True)
+def _drawn(points, sums, heights, normals, kinds):  # type: ignore[no-untyped-def]
+    """Fit the planes of the patches around a point; a height of infinity where there is none."""
+    for kind in range(kinds):
+        heights[kind] = np.inf
+        normals[kind] = 0.0
+        if sums[kind, 0] < _LEAST:
+            continue
+        plane_of(points, sums[kind], normals[kind])
+        height = 0.0
+        for j in range(3):
+            height -= normals[kind, j] * sums[kind, 1 + j] / sums[kind, 0]
+        heights[kind] = height
+
+
+@njit(nogil=True, cache=True)
+def _neighbour(points, groups, sources, waiting, following):  # type: ignore[no-untyped-def]
+    """Take the source that lies nearest of those that the 26 neighbours have."""
+    for row in range(waiting.size):
+        point = waiting[row]
+        z, y, x = points.places[point]
+        best, following[row] = np.inf, -1
+        for way in range(27):
+            other = locate(points, z + way // 9 - 1, y + way // 3 % 3 - 1, x + way % 3 - 1)
+            if other < 0 or sources[other] < 0 or groups[other] != groups[point]:
+                continue
+            gap = 0.0
+            for j in range(3):
+                step = points.places[sources[other], j] - points.places[point, j]
+                gap += (step * points.steps[j]) ** 2
+            if gap < best * (1 - 1e-9):
+                best, following[row] = gap, sources[other]
+
+
+@njit(nogil=True, cache=True)
+def _third(points, labels, point, other, reach):  # type: ignore[no-untyped-def]
+    """Tell whether a third facet of the same crack is near a point."""
+    groups, facets = labels
+    z, y, x = points.places[point]
+    dz, dy, dx = points.steps
+    for a in range(-int(reach / dz), int(reach / dz) + 1):
+        for b in range(-int(reach / dy), int(reach / dy) + 1):
+            for c in range(-int(reach / dx), int(reach / dx) + 1):
+                if (a * dz) ** 2 + (b * dy) ** 2 + (c * dx) ** 2 > reach * reach:
+                    continue
+                near = locate(points, z + a, y + b, x + c)
+                if near < 0 or groups[near] != groups[point]:
+                    continue
+                if facets[near] != facets[point] and facets[near] != facets[other]:
+                    return True
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _touch(points, labels, normals, reach, rows):  # type: ignore[no-untyped-def]
+    """Count the contacts; write them too if there is room."""
+    groups, facets = labels
+    count = 0
+    for point in range(facets.size):
+        z, y, x = points.places[point]
+        for way in range(14, 27):
+            other = locate(points, z + way // 9 - 1, y + way // 3 % 3 - 1, x + way % 3 - 1)
+            if other < 0 or facets[other] == facets[point] or groups[other] != groups[point]:
+                continue
+            if rows.shape[0] > 0:
+                cosine = 0.0
+                for j in range(3):
+                    cosine += normals[point, j] * normals[other, j]
+                rows[count, 0] = min(facets[point], facets[other])
+                rows[count, 1] = max(facets[point], facets[other])
+                rows[count, 2] = point
+                rows[count, 3] = abs(cosine)
+                rows[count, 4] = 1.0 if _third(points, labels, point, other, reach[point]) else 0.0
+            count += 1
+    return count

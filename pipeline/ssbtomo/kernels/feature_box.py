@@ -1,0 +1,297 @@
+"""A window of a volume and what is smoothed in it: where features of voxels are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ssbtomo.kernels.feature_list import Feature, tap_radius
+from ssbtomo.units import Spacing
+
+__all__ = ["Box", "Place", "normalised", "smoothed_inside", "trimmed"]
+
+Float = NDArray[np.float32]
+Margin = tuple[int, int, int]
+
+
+def normalised(grey: NDArray[Any], centre: float, width: float) -> Float:
+    """Return grey values as shares of a width around a centre.
+
+    Parameters
+    ----------
+    grey : ndarray
+        Grey values, of any real type.
+    centre, width : float
+        What becomes 0, and what distance becomes 1.
+
+    Returns
+    -------
+    ndarray of float32
+        Four bytes per voxel.
+    """
+    values = grey.astype(np.float32)
+    values -= np.float32(centre)
+    values *= np.float32(1.0 / width)
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a block lies in its volume, for the features that ask.
+
+    Parameters
+    ----------
+    start : tuple of int
+        First voxel of the block.
+    within : tuple of int
+        Voxels of the volume.
+    """
+
+    start: Margin
+    within: Margin
+
+
+class Box:
+    """A slab's view of the windows: smoothed volumes with the margins that features ask for.
+
+    Parameters
+    ----------
+    windows : sequence of ndarray of float32, shape (Z, Y, X)
+        Normalised values of each channel: a block with `halo` voxels on all sides, contiguous.
+    halo : tuple of int
+        At least what the features need.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    place : Place
+        Where the block lies.
+    planes : tuple of int
+        First plane of the slab in the block, and the one after the last.
+    """
+
+    def __init__(
+        self,
+        windows: Sequence[Float],
+        halo: Margin,
+        spacing: Spacing,
+        place: Place,
+        planes: tuple[int, int],
+    ) -> None:
+        self.windows, self.halo, self.spacing, self.place = windows, halo, spacing, place
+        self.first = planes[0]
+        block = [n - 2 * m for n, m in zip(windows[0].shape, halo, strict=True)]
+        self.shape: Margin = (planes[1] - planes[0], block[1], block[2])
+        self.margins: dict[Any, Margin] = {}
+        self.kept: dict[Any, Float] = {}
+
+    def wanted(self, feature: Feature) -> list[tuple[Any, Margin]]:
+        """List the smoothed volumes that a feature needs, with their margins.
+
+        Parameters
+        ----------
+        feature : Feature
+            The feature.
+
+        Returns
+        -------
+        list of tuple
+            Key of `smooth`, and margin.
+        """
+        plain = (feature.channel, feature.scale)
+        match feature.family:
+            case "gaussian" | "spread":
+                return [(plain, (0, 0, 0))]
+            case "gradient" | "log" | "hessian":
+                return [(plain, (1, 1, 1))]
+            case "lag" | "ahead":
+                margin = [0, 0, 0]
+                margin[feature.axis] = abs(feature.steps(self.spacing))
+                return [(plain, (margin[0], margin[1], margin[2]))]
+        return []
+
+    def radii(self, scale: Sequence[float]) -> Margin:
+        """Return how far a Gaussian reaches; an axis of one voxel is not smoothed along.
+
+        Parameters
+        ----------
+        scale : sequence of float
+            Standard deviation along (Z, Y, X) in µm.
+
+        Returns
+        -------
+        tuple of int
+            Voxels along (Z, Y, X).
+        """
+        z, y, x = (
+            tap_radius(s / edge) if size > 1 else 0
+            for s, edge, size in zip(scale, self.spacing, self.place.within, strict=True)
+        )
+        return z, y, x
+
+    def window(self, channel: int, margin: Margin) -> Float:
+        """Return the slab's values with a margin.
+
+        Parameters
+        ----------
+        channel : int
+            Which window.
+        margin : tuple of int
+            Voxels on all sides.
+
+        Returns
+        -------
+        ndarray of float32
+            A view.
+        """
+        z, y, x = (h - m for h, m in zip(self.halo, margin, strict=True))
+        depth, height, width = (n + 2 * m for n, m in zip(self.shape, margin, strict=True))
+        z += self.first
+        return self.windows[channel][z : z + depth, y : y + height, x : x + width]
+
+    def smooth(self, channel: int, scale: tuple[float, float, float], least: Margin) -> Float:
+        """Return the smoothed slab, which is kept with the margin that was announced.
+
+        Parameters
+        ----------
+        channel : int
+            Which window.
+        scale : tuple of float
+            Standard deviation along (Z, Y, X) in µm.
+        least : tuple of int
+            The margin that is wanted.
+
+        Returns
+        -------
+        ndarray of float32
+            A view.
+        """
+        key = (channel, scale)
+        margin = self.margins.get(key, least)
+        margin = tuple(map(max, margin, least))  # type: ignore[assignment]
+        if key not in self.kept or any(
+            n < size + 2 * m
+            for n, size, m in zip(self.kept[key].shape, self.shape, margin, strict=True)
+        ):
+            radii = self.radii(scale)
+            wide: Margin = tuple(a + b for a, b in zip(margin, radii, strict=True))  # type: ignore[assignment]
+            self.kept[key] = self.blurred(self.window(channel, wide), scale, radii)
+        return trimmed(self.kept[key], self.shape, least)
+
+    def blurred(self, values: Float, scale: Sequence[float], radii: Margin) -> Float:
+        """Smooth values where all taps are inside.
+
+        Parameters
+        ----------
+        values : ndarray of float32
+            Values with their halo.
+        scale : sequence of float
+            Standard deviation along (Z, Y, X) in µm.
+        radii : tuple of int
+            From `radii`.
+
+        Returns
+        -------
+        ndarray of float32
+            Smaller by the radii on all sides.
+        """
+        widths = [s / edge for s, edge in zip(scale, self.spacing, strict=True)]
+        return smoothed_inside(values, widths, radii)
+
+
+def smoothed_inside(values: Float, widths: Sequence[float], radii: Margin) -> Float:
+    """Smooth values with a Gaussian where all its taps are inside.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (Z, Y, X)
+        Values with their halo.
+    widths : sequence of float
+        Standard deviations in voxels.
+    radii : tuple of int
+        Taps on either side along each axis; 0 leaves an axis as it is.
+
+    Returns
+    -------
+    ndarray of float32
+        Smaller by the radii on all sides.
+    """
+    for axis in range(3):
+        if radii[axis]:
+            shape = list(values.shape)
+            shape[axis] -= 2 * radii[axis]
+            out = np.empty(shape, np.float32)
+            weights = half_taps(widths[axis], radii[axis])
+            _convolve(np.ascontiguousarray(values), weights, axis, out)
+            values = out
+    return values
+
+
+def trimmed(values: Float, shape: Margin, margin: Margin) -> Float:
+    """Cut values back to a shape with a margin, about their middle.
+
+    Parameters
+    ----------
+    values : ndarray, shape (Z, Y, X)
+        Values with at least this margin.
+    shape, margin : tuple of int
+        What is wanted.
+
+    Returns
+    -------
+    ndarray
+        A view.
+    """
+    cut = tuple(
+        slice((n - size - 2 * m) // 2, (n - size - 2 * m) // 2 + size + 2 * m)
+        for n, size, m in zip(values.shape, shape, margin, strict=True)
+    )
+    view: Float = values[cut]
+    return view
+
+
+def half_taps(width: float, radius: int) -> Float:
+    """Return the middle weight of a Gaussian and those of one side, summing to one with the other.
+
+    Parameters
+    ----------
+    width : float
+        Standard deviation in voxels.
+    radius : int
+        Voxels on one side.
+
+    Returns
+    -------
+    ndarray of float32
+        Weights at 0, 1, ... radius.
+    """
+    taps: NDArray[np.float64] = np.exp(-0.5 * (np.arange(radius + 1) / width) ** 2)
+    return np.asarray(taps / (2 * taps.sum() - taps[0]), np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _convolve(image, weights, axis, out):  # type: ignore[no-untyped-def]
+    # Symmetric taps in pairs, middle first; stretches of 1024 values stay in the first cache.
+    radius = weights.size - 1
+    dz, dy, dx = int(axis == 0), int(axis == 1), int(axis == 2)
+    planes, rows, columns = out.shape
+    for z in range(planes):
+        for y in range(rows):
+            for start in range(0, columns, 1024):
+                stop = min(start + 1024, columns)
+                target = out[z, y, start:stop]
+                line = image[z + dz * radius, y + dy * radius]
+                middle = line[start + dx * radius : stop + dx * radius]
+                weight = weights[0]
+                for column in range(stop - start):
+                    target[column] = weight * middle[column]
+                for tap in range(1, radius + 1):
+                    weight = weights[tap]
+                    low, high = radius - tap, radius + tap
+                    one = image[z + dz * low, y + dy * low][start + dx * low : stop + dx * low]
+                    two = image[z + dz * high, y + dy * high][start + dx * high : stop + dx * high]
+                    for column in range(stop - start):
+                        target[column] += weight * (one[column] + two[column])

@@ -1,0 +1,387 @@
+"""Segment with a trained classifier: labels, class probabilities and entropy, in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssbtomo import io
+from ssbtomo.blocks import Source
+from ssbtomo.blocks.classify import classify
+from ssbtomo.errors import InputDataError, RecipeError
+from ssbtomo.model import Phase, Segment
+from ssbtomo.model.training import Train
+from ssbtomo.palette import phase_colors
+from ssbtomo.results import folder_name
+from ssbtomo.segment.prediction import ready_for
+from ssbtomo.segment.scribbles import read_scribbles
+from ssbtomo.segment.training import TrainingSample, train
+from ssbtomo.segment.voxel_model import VoxelModel
+from ssbtomo.stages.desk import Desk, Facts
+from ssbtomo.units import format_length
+from ssbtomo.volume import Volume
+
+__all__ = [
+    "check_trained",
+    "classifying_bytes",
+    "open_companions",
+    "phase_values",
+    "section_parameters",
+    "segment_trained",
+    "training_sentence",
+]
+
+
+def classifying_bytes(phases: int) -> float:
+    """Return the bytes per voxel of a block that its classification holds.
+
+    Parameters
+    ----------
+    phases : int
+        Number of classes.
+
+    Returns
+    -------
+    float
+        For blocks of 128³ with their halo.
+    """
+    return 40.0 + 14.0 * phases
+
+
+def section_parameters(section: Segment) -> dict[str, Any]:
+    """Return the recipe's section with the hashes of the files that it names.
+
+    Parameters
+    ----------
+    section : ssbtomo.model.Segment
+        The section.
+
+    Returns
+    -------
+    dict
+        Plain values that decide the result.
+    """
+    content = section.model_dump(mode="json")
+    if section.method != "trained":
+        for key in ("model", "train", "companions"):
+            content.pop(key)
+        return content
+    named = [section.model, *section.companions, section.train and section.train.labels]
+    content["files"] = [_digest(path) for path in named if path]
+    return content
+
+
+def _digest(path: str) -> str:
+    place = Path(path)
+    if not place.exists():
+        return "absent"
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    marks = tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
+    return _digest_of(marks)
+
+
+@cache
+def _digest_of(files: tuple[tuple[str, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for name, size, _ in files:
+        digest.update(f"{Path(name).name} {size}".encode())
+        with Path(name).open("rb") as stream:
+            while piece := stream.read(1 << 22):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def check_trained(
+    section: Segment, phases: Sequence[Phase], volume: Volume, *, denoised: bool
+) -> None:
+    """Refuse a model, scribbles or companions that do not fit the scan, before long work.
+
+    Parameters
+    ----------
+    section : ssbtomo.model.Segment
+        The recipe's section.
+    phases : sequence of Phase
+        The recipe's phases.
+    volume : Volume
+        The scan.
+    denoised : bool
+        Whether the classifier sees the denoised volume, whose type is another.
+
+    Raises
+    ------
+    SsbtomoError
+        If a file is missing, damaged, or does not fit.
+    """
+    if section.method != "trained":
+        return
+    companions = open_companions(section.companions, volume.shape)
+    if section.train is not None:
+        if not Path(section.train.labels).exists():
+            raise RecipeError(
+                f"there are no scribbles {section.train.labels}",
+                hint="paths are relative to the recipe; check segment.train.labels",
+            )
+        read_scribbles(
+            section.train.labels, [p.name for p in phases], volume.shape,
+            values=phase_values(phases),
+        )  # fmt: skip
+        return
+    assert section.model is not None
+    model = VoxelModel.load(section.model).ordered([phase.name for phase in phases])
+    model.classifier(volume.needed_spacing())
+    if model.channels > 1 + len(companions):
+        raise InputDataError(
+            f"the model looks at {model.channels - 1} companion channels, segment.companions "
+            f"names {len(companions)}"
+        )
+    if not denoised:
+        ready_for(model, (volume.data, *companions), volume.needed_spacing())
+
+
+def phase_values(phases: Sequence[Phase]) -> list[int]:
+    """Return the value of each phase in a label image.
+
+    Parameters
+    ----------
+    phases : sequence of Phase
+        The recipe's phases.
+
+    Returns
+    -------
+    list of int
+        Their `value`; 1, 2, ... unless all have one.
+    """
+    given = [phase.value for phase in phases]
+    whole = [value for value in given if value is not None]
+    return whole if len(whole) == len(given) else list(range(1, len(given) + 1))
+
+
+def open_companions(paths: Sequence[str], shape: tuple[int, ...]) -> list[Source]:
+    """Open the companion channels.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Their files.
+    shape : tuple of int
+        Of the scan.
+
+    Returns
+    -------
+    list of Source
+        Read in blocks.
+
+    Raises
+    ------
+    InputDataError
+        If one has another shape than the scan.
+    """
+    channels: list[Source] = []
+    for path in paths:
+        volume = io.open_volume(path)
+        if volume.shape != tuple(shape):
+            raise InputDataError(
+                f"{path} has {volume.shape} voxels, the scan {tuple(shape)}",
+                hint="register companions and cut them to the scan",
+            )
+        channels.append(volume.data)
+    return channels
+
+
+def segment_trained(
+    desk: Desk, image: Source, section: Segment, phases: Sequence[Phase]
+) -> tuple[list[int], Facts]:
+    """Write labels, probabilities and entropy; return the voxels of each phase, and the facts.
+
+    Parameters
+    ----------
+    desk : Desk
+        The sample.
+    image : Source
+        What is classified.
+    section : ssbtomo.model.Segment
+        The recipe's section.
+    phases : sequence of Phase
+        The recipe's phases.
+
+    Returns
+    -------
+    counts : list of int
+        Voxels of each phase.
+    facts : dict
+        Stores, notes, scores of the training.
+    """
+    names = [phase.name for phase in phases]
+    channels = open_companions(section.companions, desk.shape)
+    model = _model(desk, image, channels, section, phases)
+    ready, notes = ready_for(model, (image, *channels), desk.spacing)
+    sink, markers = desk.marked_draft(
+        "phases", desk.shape, np.uint8, desk.spacing, kind="labels",
+        phases={name: label for label, name in enumerate(names)},
+        colors=phase_colors((phase.name, phase.role) for phase in phases),
+        attributes={"roles": {phase.name: phase.role for phase in phases}},
+    )  # fmt: skip
+    maps = [f"probability-{folder_name(name)}" for name in names]
+    beside = {
+        name: desk.beside_draft(f"phases~{name}", markers, np.uint8, kind="image")
+        for name in (*maps, "entropy")
+    }
+    total, done = len(desk.grid), count(markers.count(desk.grid) + 1)
+    voxels = classify(
+        (image, *channels), (sink, *beside.values()), desk.grid, desk.engine, ready,
+        on_block=lambda _: desk.tell(next(done), total), markers=markers,
+    )  # fmt: skip
+    for store in (*beside.values(), sink):
+        io.ome_zarr.finish(store.path, engine=desk.engine)
+    for name in beside:
+        desk.publish(f"phases~{name}", desk.store(name))
+    desk.publish("phases")
+    counts = [int(n) for n in voxels]
+    facts = {
+        "variants": [],
+        "stores": ["phases", *beside],
+        "probabilities": maps,
+        "warnings": notes,
+        "fractions": [n / float(np.prod(desk.shape)) for n in counts],
+        "model": _story(model),
+        "tables": score_tables(model),
+    }
+    return counts, facts
+
+
+def _model(
+    desk: Desk,
+    image: Source,
+    channels: Sequence[Source],
+    section: Segment,
+    phases: Sequence[Phase],
+) -> VoxelModel:
+    names = [phase.name for phase in phases]
+    asked = section.train
+    if asked is None:
+        assert section.model is not None
+        return VoxelModel.load(section.model).ordered(names)
+    marks = read_scribbles(
+        asked.labels, names, desk.shape, values=phase_values(phases), engine=desk.engine
+    )
+    sample = TrainingSample(image, marks, desk.spacing, channels, desk.name)
+    model = train(sample, names, **training_options(asked), engine=desk.engine)
+    model.save(desk.root / "models" / f"{folder_name(desk.name)}.ssbmodel")
+    return model
+
+
+def training_options(asked: Train) -> dict[str, Any]:
+    """Return the options of a training as its table gives them.
+
+    Parameters
+    ----------
+    asked : ssbtomo.model.training.Train
+        The table.
+
+    Returns
+    -------
+    dict
+        Keywords of `ssbtomo.segment.train`.
+    """
+    return asked.model_dump(exclude={"labels"})
+
+
+def _story(model: VoxelModel) -> dict[str, Any]:
+    return {
+        "training": dict(model.training),
+        "features": [feature.label for feature in model.features],
+        "settled_um": None if model.settling is None else model.settling.reach,
+        "spacing_um": list(model.spacing),
+        "accuracy": {
+            how: model.scores[how]["accuracy"]
+            for how in ("out_of_bag", "by_slice")
+            if how in model.scores
+        },
+        "slices": model.scores.get("slices"),
+    }
+
+
+def score_tables(model: VoxelModel) -> dict[str, Any]:
+    """Return the scores of a model as tables.
+
+    Parameters
+    ----------
+    model : VoxelModel
+        The model.
+
+    Returns
+    -------
+    dict
+        ``training_scores`` by phase, ``training_confusion`` by pair of phases; without rows if
+        the model has no scores.
+    """
+    scores: dict[str, list[Any]] = {
+        key: [] for key in ("left_out", "phase", "labelled", "iou", "dice")
+    }
+    pairs: dict[str, list[Any]] = {key: [] for key in ("left_out", "truth", "predicted", "voxels")}
+    for key, word in (("out_of_bag", "voxels"), ("by_slice", "slices")):
+        found = model.scores.get(key)
+        if not found:
+            continue
+        names = model.scores["phases"]
+        for label, name in enumerate(names):
+            row = (
+                word,
+                name,
+                sum(found["confusion"][label]),
+                found["iou"][label],
+                found["dice"][label],
+            )
+            for column, value in zip(scores.values(), row, strict=True):
+                column.append(value)
+            for other, voxels in zip(names, found["confusion"][label], strict=True):
+                for column, value in zip(pairs.values(), (word, name, other, voxels), strict=True):
+                    column.append(value)
+    return {"training_scores": scores, "training_confusion": pairs}
+
+
+def training_sentence(facts: Mapping[str, Any]) -> str:
+    """Say how the phases were classified, as sentences for a paper.
+
+    Parameters
+    ----------
+    facts : mapping
+        What the stage found.
+
+    Returns
+    -------
+    str
+        The sentences.
+    """
+    story = facts["model"]
+    training = story["training"]
+    labelled = sum(training["labelled"].values())
+    how = (
+        f"a random forest of {training['trees']} trees, at most {training['depth']} deep [@breiman2001],"
+        if training["rule"] == "forest"
+        else "logistic regression"
+    )
+    text = (
+        f"Each voxel was classified with {how} from {len(story['features'])} features of its "
+        f"neighbourhood, trained on {labelled} labelled voxels of {training['samples']} "
+        f"sample{'s' if training['samples'] > 1 else ''}."
+    )
+    held = story["accuracy"].get("by_slice")
+    if held is not None:
+        text += (
+            f" Of the labelled voxels, {held:.1%} were classified right by models that had not "
+            "seen their slice."
+        )
+    if story["settled_um"]:
+        text += (
+            " At edges, phases without support from level voxels within "
+            f"{format_length(story['settled_um'])} (standard deviation of a Gaussian) were excluded, "
+            "so that blurred edges between a dark and a bright phase hold no film of a third."
+        )
+    return text
