@@ -500,6 +500,9 @@ def build_results(
         cracks = np.zeros(SHAPE, np.int32)
         cracks[12:14, 8:40, 10:60] = 1
         _store(volumes / "cracks.ome.zarr", cracks)
+        contact = np.ones((1, *SHAPE[1:]), np.uint8)
+        contact[:, 5:15, 10:30] = 2
+        _store(volumes / "anode-contact.ome.zarr", contact)
         _fields(folder / "fields" / name.replace(" ", "_"), labels, list(phases))
         slices = grey[None, SHAPE[0] // 2].repeat(7, 0).astype(np.float16)
         np.savez(

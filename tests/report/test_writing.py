@@ -135,7 +135,7 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     for name in gone:
         (folder / "tables" / f"{name}.csv").unlink()
     write_report(folder)
-    for name in ("image", "phases", "cracks", "entropy"):
+    for name in ("image", "phases", "cracks", "entropy", "anode-contact"):
         (folder / "volumes" / "cathode" / f"{name}.ome.zarr").rename(folder / name)
     page = _parsed(write_report(folder))
     assert "Slices (no grey volume in the results)" in _words(page)

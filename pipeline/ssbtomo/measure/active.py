@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
-__all__ = ["ActiveContacts", "active_contacts"]
+__all__ = ["ActiveContacts", "active_contacts", "roles_by_label"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -111,7 +111,7 @@ def active_contacts(
     source = label_source(labels)
     named = named_phases(source, phases, engine, least=2)
     cell = Cell(
-        _by_label(roles, named),
+        roles_by_label(roles, named),
         AXES.index(axis),
         None if collector is None else label_of(collector, named),
     )
@@ -130,7 +130,28 @@ def active_contacts(
     )
 
 
-def _by_label(roles: Mapping[str | int, Role], named: Mapping[str | int, int]) -> dict[int, str]:
+def roles_by_label(
+    roles: Mapping[str | int, Role], named: Mapping[str | int, int]
+) -> dict[int, str]:
+    """Return the role of each label.
+
+    Parameters
+    ----------
+    roles : mapping
+        Role of each phase, by its name or label.
+    named : mapping
+        Names and labels of the phases.
+
+    Returns
+    -------
+    dict of int to str
+        Label and role, in the order of the phases.
+
+    Raises
+    ------
+    PhaseMissingError
+        If a phase has no role.
+    """
     given = {label_of(name, named): role for name, role in roles.items()}
     lacking = [str(name) for name, label in named.items() if label not in given]
     if lacking:

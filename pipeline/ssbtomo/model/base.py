@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from ssbtomo.errors import UnitError
 from ssbtomo.units import format_length, micrometres
 
-__all__ = ["Length", "Memory", "Section", "memory_bytes"]
+__all__ = ["Charge", "Length", "Memory", "Section", "memory_bytes"]
 
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
@@ -50,11 +50,29 @@ def memory_bytes(value: object) -> int:
     return round(float(match[1]) * _BYTES[match[2]])
 
 
+def _charge(value: Any) -> float:
+    """Read a charge per area and return it in mAh/cm²."""
+    number = r"\s*(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*"
+    match = re.fullmatch(number + r"(m|u|µ)Ah\s*/\s*cm(?:\^?2|²)\s*", str(value))
+    if match is None:
+        raise UnitError(
+            f"{value!r} is not a charge per area with a unit",
+            hint="write it as '2 mAh/cm2'; units: mAh/cm2, uAh/cm2",
+        )
+    return float(match[1]) * (1.0 if match[2] == "m" else 1e-3)
+
+
 Length = Annotated[
     float,
     BeforeValidator(_length, json_schema_input_type=str),
     Field(gt=0, allow_inf_nan=False),
     PlainSerializer(_written, return_type=str),
+]
+Charge = Annotated[
+    float,
+    BeforeValidator(_charge, json_schema_input_type=str),
+    Field(gt=0, allow_inf_nan=False),
+    PlainSerializer(lambda value: f"{value!r} mAh/cm2", return_type=str),
 ]
 Memory = Annotated[
     int,

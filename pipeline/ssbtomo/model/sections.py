@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ssbtomo.model.base import Length, Memory, Section
+from ssbtomo.model.base import Charge, Length, Memory, Section
 from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.model.networks import Network
@@ -42,6 +42,8 @@ Measure = Literal[
     "interfaces",
     "pores",
     "cracks",
+    "crack_contacts",
+    "anode",
 ]
 MEASURES: tuple[Measure, ...] = (
     "fractions",
@@ -54,6 +56,8 @@ MEASURES: tuple[Measure, ...] = (
     "interfaces",
     "pores",
     "cracks",
+    "crack_contacts",
+    "anode",
 )
 
 
@@ -326,6 +330,36 @@ class Quantify(Section):
         default=False,
         description="interfaces: write the same as a table of points with area and normal, too.",
     )
+    anode_side: Literal["low", "high"] = Field(
+        default="low",
+        description="anode: at which end of the transport axis the lithium electrode is.",
+    )
+    charge: Charge | None = Field(
+        default=None,
+        description="anode: charge of lithium plated, such as '2 mAh/cm2'; volumes are compared with it.",
+    )
+    contact_states: tuple[float, float] = Field(
+        default=(0.9, 0.5),
+        description="anode: contact fractions from which the interface is called stable, and in "
+        "transition; below is contact failure. A convention: no source gives values.",
+    )
+    roughness_cutoff: Length | None = Field(
+        default=None,
+        description="anode: wavelength that parts roughness and waviness; a fifth of the shorter side "
+        "if absent.",
+    )
+    electrolyte_thickness: Length | None = Field(
+        default=None,
+        description="anode: thickness of the electrolyte; to the active material, or to the end of the "
+        "volume, if absent.",
+    )
+
+    @model_validator(mode="after")
+    def _states_fall(self) -> Self:
+        stable, transition = self.contact_states
+        if not 0 <= transition <= stable <= 1:
+            raise ValueError("contact_states: give two shares that fall, such as [0.9, 0.5]")
+        return self
 
 
 class Run(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ssbtomo.report.definition import Definition
+from ssbtomo.report.glossary_anode import ANODE
 from ssbtomo.report.glossary_interfaces import INTERFACES
 from ssbtomo.report.glossary_segmentation import SEGMENTATION
 
@@ -280,6 +281,7 @@ GLOSSARY: dict[str, Definition] = {
     **{f"pore_diameter_d{p}": _diameter("pore", p) for p in (10, 50, 90)},
     **INTERFACES,
     **SEGMENTATION,
+    **ANODE,
     "crack_count": Definition(
         "Number of cracks",
         "Connected plate-like parts of the void phase.",

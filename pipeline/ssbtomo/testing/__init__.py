@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("analytic", "samples", "shapes", "strategies")
+_MODULES = ("analytic", "samples", "shapes", "stacks", "strategies")
 _HOME = {
     "CathodeDesign": "cathode",
     "CtOptics": "optics",
@@ -22,19 +22,19 @@ _HOME = {
     "KnownShape": "answers",
     "LithiumScan": "lithium",
     "Phantom": "answers",
-    "SectionFaults": "stacks",
-    "Sections": "stacks",
+    "SectionFaults": "sections",
+    "Sections": "sections",
     "Truth": "answers",
     "ball_volume": "scans",
     "composite_cathode": "cathode",
-    "evolving_phases": "stacks",
+    "evolving_phases": "sections",
     "expose": "scans",
     "project_balls": "scans",
     "project_volume": "scans",
     "lithium_scan": "lithium",
     "pore_back_volume": "grey",
     "three_phase_volume": "grey",
-    "section_slices": "stacks",
+    "section_slices": "sections",
     "write_sample": "samples",
 }
 _NAMES = (*_HOME, *_MODULES)

@@ -1,189 +1,214 @@
-"""FIB-SEM stacks with known faults: drift, noise, curtains, blanked and charged slices."""
+"""Labelled stacks with known answers: filaments, voids at the anode, a crack along an interface."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.testing.answers import KnownShape, Truth
+from ssbtomo.units import AXES, Spacing, check_spacing
 
-__all__ = ["SectionFaults", "Sections", "evolving_phases", "section_slices"]
+__all__ = ["STACK_PHASES", "anode_with_voids", "filament_cell", "interface_crack"]
 
+Shape = tuple[int, int, int]
+Labels = NDArray[np.uint8]
 
-@dataclass(frozen=True, slots=True)
-class SectionFaults:
-    """What goes wrong while a block is sliced and imaged.
-
-    Parameters
-    ----------
-    drift : float
-        Standard deviation in pixels of the drift from slice to slice, a random walk in y and x.
-    reach : float
-        Pixels beyond which the walk is held.
-    noise : float
-        Standard deviation of the white noise in grey values.
-    curtains : float
-        Standard deviation of the curtains that are added, in grey values. Each slice has its own.
-    scaled : float
-        Standard deviation of the curtains that multiply, as a share.
-    lean, bow : float
-        Pixels by which curtains lean and bow between the middle and the far end of a slice.
-    fading : float
-        Share by which curtains grow (or fade, if negative) from the middle to the far end.
-    flicker : float
-        Standard deviation of the brightness from slice to slice, in grey values.
-    blank : tuple of int
-        Slices without an image.
-    charged : tuple of int
-        Slices that charging has spoiled: bright, with bands.
-    """
-
-    drift: float = 0.8
-    reach: float = 40.0
-    noise: float = 12.0
-    curtains: float = 0.0
-    scaled: float = 0.0
-    lean: float = 0.0
-    bow: float = 0.0
-    fading: float = 0.0
-    flicker: float = 0.0
-    blank: tuple[int, ...] = ()
-    charged: tuple[int, ...] = ()
+#: Phases of the stacks; each name is its role.
+STACK_PHASES = {"void": 0, "electrolyte": 1, "active": 2, "lithium": 3}
+_VOID, _ELECTROLYTE, _ACTIVE, _LITHIUM = range(4)
+_VOXELS = "exact for these voxels"
 
 
-@dataclass(frozen=True, slots=True)
-class Sections:
-    """A stack with faults, and what they are.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (Z, Y, X)
-        The slices as recorded.
-    drift : ndarray of float, shape (Z, 2)
-        Pixels (y, x) by which the content of each slice lies further than that of the first.
-    still : ndarray of float32, shape (Z, Y, X)
-        The same slices with the same noise, without curtains, flicker and spoiled slices.
-    """
-
-    image: NDArray[np.uint8]
-    drift: NDArray[np.float64]
-    still: NDArray[np.float32]
-
-
-def evolving_phases(
-    shape: tuple[int, int, int],
+def filament_cell(
+    shape: Shape,
+    spacing: Spacing,
     *,
-    scale: tuple[float, float, float] = (4.0, 6.0, 6.0),
-    fractions: tuple[float, ...] = (0.27, 0.33, 0.40),
-    seed: int = 0,
-) -> NDArray[np.uint8]:
-    """Make phases that change from slice to slice, by cutting a blurred noise at its quantiles.
+    share: float,
+    radius: int = 3,
+    arms: int = 1,
+    dead: int = 0,
+    axis: str = "z",
+    anode: str = "low",
+) -> KnownShape:
+    """Return lithium, electrolyte and cathode, with one filament and some dead lithium.
 
     Parameters
     ----------
     shape : tuple of int
-        Voxels along (Z, Y, X).
-    scale : tuple of float
-        Standard deviation of the blur along (Z, Y, X), in voxels.
-    fractions : tuple of float
-        Volume fractions, darkest phase first.
-    seed : int
-        Of the noise.
+        Voxels along (Z, Y, X). A fifth of the stack is lithium, a fifth cathode.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    share : float
+        How deep the filament reaches, of the electrolyte's thickness; 1 is a short.
+    radius : int
+        Half the filament's width in voxels: it is square.
+    arms : int
+        1, or 2 for a filament that forks half-way.
+    dead : int
+        Cubes of dead lithium, 3 voxels wide, far from the filament.
+    axis : {"z", "y", "x"}
+        The stacking axis.
+    anode : {"low", "high"}
+        At which end of it the anode is.
 
     Returns
     -------
-    ndarray of uint8, shape (Z, Y, X)
-        Labels from 0.
-    """
-    from scipy import ndimage as ndi
-
-    rng = np.random.default_rng(seed)
-    field = ndi.gaussian_filter(rng.standard_normal(shape, np.float32), scale, mode="wrap")
-    cuts = np.quantile(field, np.cumsum(fractions)[:-1])
-    labels: NDArray[np.uint8] = np.digitize(field, cuts).astype(np.uint8)
-    return labels
-
-
-def section_slices(
-    grey: NDArray[Any], faults: SectionFaults | None = None, *, margin: int = 0, seed: int = 0
-) -> Sections:
-    """Image the slices of a block as a FIB-SEM with faults does.
-
-    Parameters
-    ----------
-    grey : ndarray, shape (Z, Y + 2 margin, X + 2 margin)
-        Ideal grey values of the slices; the margin is what drift brings into view.
-    faults : SectionFaults, optional
-        What goes wrong; drift and noise if absent.
-    margin : int
-        Pixels around the field of view.
-    seed : int
-        Of everything random.
-
-    Returns
-    -------
-    Sections
-        The stack and its truth.
+    KnownShape
+        ``lithium_depth_share``, ``dead_lithium_volume``, ``filament_count``; phases as in
+        `STACK_PHASES`.
 
     Raises
     ------
     InputDataError
-        If the drift reaches beyond the margin.
+        If the filament and the dead lithium do not fit.
     """
-    from scipy import ndimage as ndi
-
-    faults = SectionFaults() if faults is None else faults
-    rng = np.random.default_rng(seed)
-    slices = len(grey)
-    reach = min(faults.reach, float(margin)) if faults.drift else 0.0
-    if faults.drift and margin < 1:
-        raise InputDataError(
-            "slices that drift need a margin of some pixels around the field of view",
-            hint="give the grey values of a wider field, and margin=40",
+    edges, number = check_spacing(spacing), AXES.index(axis)
+    depth, height, width = (shape[number], *(n for k, n in enumerate(shape) if k != number))
+    fifth = depth // 5
+    thickness = depth - 2 * fifth
+    if min(height, width) < 8 * radius + 6 or thickness < 12:
+        raise InputDataError(f"a filament of half-width {radius} does not fit {shape}")
+    cell = _layers((depth, height, width), fifth, depth - fifth)
+    tip = fifth + round(share * thickness)
+    v, u = height // 2, width // 3
+    body = (slice(v - radius, v + radius), slice(u - radius, u + radius))
+    fork = (fifth + tip) // 2 if arms > 1 else tip
+    cell[(slice(fifth, fork), *body)] = _LITHIUM
+    if arms > 1:
+        cell[(slice(fork, fork + 2 * radius), body[0], slice(u - radius, u + 5 * radius))] = (
+            _LITHIUM
         )
-    walk = np.cumsum(rng.normal(0.0, 1.0, (slices, 2)) * faults.drift, axis=0)
-    walk = np.clip(walk - walk[0], -reach, reach)
-    view = slice(margin, -margin) if margin else slice(None)
-    still = np.stack(
-        [ndi.shift(np.asarray(one, np.float32), by, order=3, mode="nearest")[view, view]
-         if by.any() else np.asarray(one, np.float32)[view, view]
-         for one, by in zip(grey, walk, strict=True)]
+        for left in (u - radius, u + 3 * radius):
+            cell[fork:tip, body[0], left : left + 2 * radius] = _LITHIUM
+    for k in range(dead):
+        at = fifth + 3 + 5 * k
+        if at + 3 > depth - fifth - 1:
+            raise InputDataError(f"{dead} pieces of dead lithium do not fit {shape}")
+        cell[at : at + 3, 1:4, width - 4 : width - 1] = _LITHIUM
+    voxel = float(np.prod(edges))
+    truth = (
+        Truth("lithium_depth_share", "lithium", (tip - fifth) / thickness, _VOXELS),
+        Truth("dead_lithium_volume", "lithium", 27 * dead * voxel, _VOXELS, unit="um^3"),
+        Truth("filament_count", "lithium", 1 + dead, _VOXELS),
+    )
+    return KnownShape("filament", _placed(cell, number, anode), edges, dict(STACK_PHASES), truth)
+
+
+def anode_with_voids(
+    shape: Shape,
+    spacing: Spacing,
+    *,
+    contact: float,
+    depth: int,
+    pieces: int = 1,
+    axis: str = "z",
+    anode: str = "low",
+) -> KnownShape:
+    """Return lithium under electrolyte, with rectangular voids in the lithium's surface.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Voxels along (Z, Y, X). Half of the stack is lithium.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    contact : float
+        Share of the interface in contact, to the nearest column.
+    depth : int
+        Voxels of the voids along the stack.
+    pieces : int
+        How many voids, side by side.
+    axis : {"z", "y", "x"}
+        The stacking axis.
+    anode : {"low", "high"}
+        At which end of it the anode is.
+
+    Returns
+    -------
+    KnownShape
+        ``anode_contact_fraction``, ``anode_void_count``, ``anode_void_volume``.
+
+    Raises
+    ------
+    InputDataError
+        If the voids do not fit.
+    """
+    edges, number = check_spacing(spacing), AXES.index(axis)
+    size, height, width = (shape[number], *(n for k, n in enumerate(shape) if k != number))
+    half, columns = size // 2, round((1 - contact) * height * width)
+    lane = width // pieces
+    if depth >= half or columns > pieces * (lane - 1) * height or lane < 2:
+        raise InputDataError(f"{pieces} voids, {depth} voxels deep, do not fit {shape}")
+    cell = _layers((size, height, width), half, size)
+    for piece in range(pieces):
+        own = columns // pieces + (piece < columns % pieces)
+        at = np.arange(own)
+        cell[half - depth : half, at // (lane - 1), piece * lane + at % (lane - 1)] = _VOID
+    truth = (
+        Truth("anode_contact_fraction", "lithium|electrolyte", 1 - columns / (height * width), _VOXELS),
+        Truth("anode_void_count", "void", min(pieces, columns), _VOXELS),
+        Truth(
+            "anode_void_volume", "void", columns * depth * float(np.prod(edges)), _VOXELS, unit="um^3"
+        ),
     )  # fmt: skip
-    still += rng.normal(0.0, faults.noise, still.shape).astype(np.float32)
-    image = still.copy()
-    for one in image:
-        _spoil(one, faults, rng)
-    for index in faults.blank:
-        image[index] = 3.0 + rng.normal(0.0, 1.0, image[index].shape)
-    for index in faults.charged:
-        bands = ndi.gaussian_filter1d(rng.standard_normal(image.shape[1]), 2.0)
-        image[index] += 70.0 + 60.0 * (bands / bands.std())[:, None].astype(np.float32)
-    return Sections(np.clip(np.rint(image), 0, 255).astype(np.uint8), walk, still)
+    return KnownShape("voids at the anode", _placed(cell, number, anode), edges, dict(STACK_PHASES), truth)  # fmt: skip
 
 
-def _spoil(image: NDArray[np.float32], faults: SectionFaults, rng: np.random.Generator) -> None:
-    """Add curtains and flicker, in place."""
-    from scipy import ndimage as ndi
+def interface_crack(
+    shape: Shape, spacing: Spacing, *, radius: float, width: int, tilt: float = 0.0
+) -> tuple[KnownShape, NDArray[np.int32]]:
+    """Return electrolyte under active material with a round, flat crack along their interface.
 
-    height, width = image.shape
-    place = np.linspace(-1, 1, height)
-    way = faults.lean * place + faults.bow * (place**2 - 1 / 3)
-    far = int(np.abs(way).max()) + 2
-    columns = np.arange(width)[None, :] + far + way[:, None]
-    growth = (1 + faults.fading * place)[:, None]
+    Parameters
+    ----------
+    shape : tuple of int
+        Voxels along (Z, Y, X); the interface lies across z.
+    spacing : tuple of float
+        Voxel edges along (Z, Y, X) in µm.
+    radius : float
+        Of the crack, in µm.
+    width : int
+        Of the crack, in voxel edges along z.
+    tilt : float
+        Angle of the interface with the plane of y and x, in degrees.
 
-    def stripes(size: float) -> NDArray[np.float32]:
-        profile = ndi.gaussian_filter1d(rng.standard_normal(width + 2 * far), 1.0)
-        profile = (profile - profile.mean()) * (size / profile.std())
-        drawn = np.interp(columns.ravel(), np.arange(len(profile)), profile).reshape(columns.shape)
-        return np.asarray(drawn * growth, np.float32)
+    Returns
+    -------
+    cell : KnownShape
+        ``contact_lost`` (the disc's area) and ``contact_area`` (what is left).
+    cracks : ndarray of int32, shape (Z, Y, X)
+        1 in the crack.
+    """
+    edges = check_spacing(spacing)
+    angle = math.radians(tilt)
+    centre = [n * e / 2 for n, e in zip(shape, edges, strict=True)]
+    centre[0] += (width - shape[0]) % 2 * edges[0] / 2  # so that a flat crack is whole voxels
+    grids = np.ogrid[tuple(slice(0, n) for n in shape)]
+    z, y, x = ((index + 0.5) * e - c for index, e, c in zip(grids, edges, centre, strict=True))
+    across = z * math.cos(angle) - y * math.sin(angle)
+    along = z * math.sin(angle) + y * math.cos(angle)
+    labels = np.where(across + 0 * x < 0, _ELECTROLYTE, _ACTIVE).astype(np.uint8)
+    crack = (abs(across) < width * edges[0] / 2) & (along**2 + x**2 <= radius**2)
+    labels[crack] = _VOID
+    lost = math.pi * radius**2
+    whole = shape[2] * edges[2] * shape[1] * edges[1] / math.cos(angle)
+    truth = (
+        Truth("contact_lost", "active|electrolyte", lost, "formula", unit="um^2"),
+        Truth("contact_area", "active|electrolyte", whole - lost, "formula", unit="um^2"),
+    )
+    return KnownShape("crack along an interface", labels, edges, dict(STACK_PHASES), truth), crack.astype(np.int32)  # fmt: skip
 
-    if faults.scaled:
-        image *= 1 + stripes(faults.scaled)
-    if faults.curtains:
-        image += stripes(faults.curtains)
-    if faults.flicker:
-        image += np.float32(rng.normal(0.0, faults.flicker))
+
+def _layers(shape: Shape, low: int, high: int) -> Labels:
+    cell = np.full(shape, _ELECTROLYTE, np.uint8)
+    cell[:low], cell[high:] = _LITHIUM, _ACTIVE
+    return cell
+
+
+def _placed(cell: Labels, axis: int, anode: str) -> Labels:
+    """Turn a stack, built from the anode along its first axis, into its place."""
+    turned = cell if anode == "low" else cell[::-1]
+    return np.ascontiguousarray(np.moveaxis(turned, 0, axis))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ssbtomo.report.figures import (
+    anode,
     contacts,
     correlation,
     cracks,
@@ -276,6 +277,15 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Mean aperture 2V/S of each crack against its one-sided area.",
         "cracks",
         cracks.draw_crack_sizes,
+    ),
+    FigureSpec(
+        "anode-contact",
+        "Contact at the anode",
+        "Where lithium touches the electrolyte, seen along the transport axis, column by column.",
+        "lithium and electrolyte",
+        anode.draw_anode_contact,
+        raster=True,
+        optional=True,
     ),
     FigureSpec(
         "representative",

@@ -24,10 +24,12 @@ from ssbtomo.results import Measurement
 from ssbtomo.stages.desk import Desk, Facts, write_json
 from ssbtomo.stages.drawn import draw_variants
 from ssbtomo.stages.low_absorbing import MERGED
+from ssbtomo.stages.quantify.anode import measure_anode
 from ssbtomo.stages.quantify.bounds import bounded, read_as, readings
 from ssbtomo.stages.quantify.connection import measure_connection
 from ssbtomo.stages.quantify.contacts import measure_contacts
 from ssbtomo.stages.quantify.correlation import measure_correlation
+from ssbtomo.stages.quantify.crack_contacts import measure_crack_contacts
 from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
 from ssbtomo.stages.quantify.graded import measure_graded
@@ -58,11 +60,14 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
     "interfaces": measure_interfaces,
     "pores": measure_pores,
     "cracks": measure_cracks,
+    "crack_contacts": measure_crack_contacts,
+    "anode": measure_anode,
 }
 #: Bytes per voxel of the measures that still hold the whole volume.
 _BYTES = {
     "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
     "transport": 24.0, "particles": 1.0, "graded": 0.0, "interfaces": 0.0, "pores": 0.0, "cracks": 0.0,
+    "crack_contacts": 0.0, "anode": 0.0,
 }  # fmt: skip
 #: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
 _STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
@@ -74,6 +79,7 @@ _STEEP = 1e4
 _BLOCK_BYTES = {
     "fractions": 6.0, "contacts": 6.0, "connectivity": 5.0, "correlation": 4.0,
     "transport": 0.0, "particles": 16.0, "graded": 40.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
+    "crack_contacts": 60.0, "anode": 25.0,
 }  # fmt: skip
 #: What distances hold of a slab where they are too long for halos: labels, mask and offsets.
 _SLAB_BYTES = 6.0

@@ -34,6 +34,14 @@ SAYS = {
     "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
     "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
     "divided by their surface.",
+    "crack_contacts": "Each crack was closed virtually: its voxels became the nearest phase (exact "
+    "Euclidean distance); contact lost is the interface of active material and electrolyte that "
+    "appears in it, and what it cuts off are the pieces that its filling joins to their terminal.",
+    "anode": "The lithium electrode's surface is the plane of least absolute distances from the first "
+    "voxels that are not lithium; lithium beyond it was labelled (26 neighbours), its depth is along "
+    "the transport axis. Contact of lithium and electrolyte was judged column by column; roughness "
+    "and waviness were parted by the Gaussian filter of ISO 16610-61. The thresholds between the "
+    "states of the interface are a convention.",
 }
 _BOUNDARIES = {
     None: "The potential was fixed on the two outer faces of the volume, and",
