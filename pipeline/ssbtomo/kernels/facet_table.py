@@ -12,7 +12,14 @@ from ssbtomo.kernels.crack_points import Points
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Surfels", "aperture_percentiles", "dip_and_strike", "facet_rows", "orientation_tensor", "rose"]
+__all__ = [
+    "Surfels",
+    "aperture_percentiles",
+    "dip_and_strike",
+    "facet_rows",
+    "orientation_tensor",
+    "rose",
+]
 
 Table = dict[str, "NDArray[Any]"]
 _LEVEL = 0.15  # ratio of the two smaller second moments below which a facet is one plane

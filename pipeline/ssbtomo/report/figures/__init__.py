@@ -11,6 +11,7 @@ from ssbtomo.report.figures import (
     cracks,
     currents,
     distributions,
+    facets,
     fib_sem,
     graded,
     interfaces,
@@ -276,6 +277,24 @@ FIGURES: tuple[FigureSpec, ...] = (
         "Mean aperture 2V/S of each crack against its one-sided area.",
         "cracks",
         cracks.draw_crack_sizes,
+    ),
+    FigureSpec(
+        "crack-strike",
+        "Crack strike",
+        "Facet area by strike: the direction in which a facet meets the layers of the stack, from the first of the two other "
+        "axes (0°) to the second (90°); drawn on both sides.",
+        "facets of cracks",
+        facets.draw_strike_rose,
+        optional=True,
+    ),
+    FigureSpec(
+        "crack-facets",
+        "Crack facets",
+        "Share of the facet area in facets that are smaller (left) or narrower (right); apertures by counted voxels, and by "
+        "the grey values lacking across the facet.",
+        "facets of cracks",
+        facets.draw_facet_sizes,
+        optional=True,
     ),
     FigureSpec(
         "representative",

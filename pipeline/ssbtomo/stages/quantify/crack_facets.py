@@ -224,7 +224,8 @@ class _Renamed:
 
     def __getitem__(self, window: Any) -> NDArray[np.uint8]:
         """Read a box."""
-        return self.names[np.asarray(self.source[window])]
+        found: NDArray[np.uint8] = self.names[np.asarray(self.source[window])]
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,4 +251,4 @@ class _Healed:
         """Read a box."""
         whole = np.asarray(self.phases[window]) == self.phase
         whole |= self.chosen[np.asarray(self.facets[window])]
-        return whole.astype(np.uint8)
+        return np.asarray(whole, dtype=np.uint8)

@@ -99,7 +99,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     section: Section
     axis: str
