@@ -66,6 +66,16 @@ def test_objects_carry_the_rows_of_their_tables(viewer, results):
     assert layers["particles"].metadata["ssbtomo"]["results"] == str(results.path)
 
 
+def test_facets_of_cracks_carry_their_rows(viewer, results, tiny):
+    place = results.path / "volumes" / "cathode" / "facets.ome.zarr"
+    tiny.store(place, (tiny.labels == 0).astype(np.int32), kind="labels")
+    rows = "sample,facet,crack,dip_deg\ncathode,1,3,90\n"
+    (results.path / "tables" / "facets.csv").write_text(rows, encoding="utf-8")
+    facets = opened(viewer, results.path).layers["crack facets"]
+    assert not facets.visible
+    assert facets.features.to_dict("list") == {"index": [1], "crack": [3], "dip_deg": [90]}
+
+
 def test_maps_of_gaps_and_interfaces_lie_beside_the_labels(viewer, results, tiny):
     folder = results.path / "volumes" / "cathode"
     area = np.zeros(tiny.labels.shape, np.float32)

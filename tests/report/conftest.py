@@ -250,6 +250,17 @@ def _tables(
             "extent_um": area**0.5,
         }
     )
+    tables["facets"] = pd.DataFrame(
+        {
+            "sample": name,
+            "facet": np.arange(1, 25),
+            "crack": np.arange(1, 25),
+            "area_um2": area,
+            "aperture_um": aperture,
+            "aperture_grey_um": aperture * 1.05,
+            "strike_deg": rng.uniform(0, 180, 24),
+        }
+    )
     tables |= _contact_tables(name, phases, rng)
     return tables | _tomogram_tables(name)
 

@@ -127,7 +127,7 @@ def test_a_sample_name_cannot_leave_the_figures_folder(results_folder: Build):
 def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     folder = results_folder()
     gone = (
-        "histogram", "profiles", "cracks", "sensitivity", "size_distributions", "correlation",
+        "histogram", "profiles", "cracks", "facets", "sensitivity", "size_distributions", "correlation",
         "contact_profiles", "particles", "gaps", "representative", "tau_profiles",
         "conductivity_cells", "rotation_axis", "ring_correlation", "tomogram_quality",
         "ranges", "reliability", "graded_histogram", "graded_profiles",

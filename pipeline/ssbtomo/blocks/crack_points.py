@@ -21,7 +21,7 @@ from ssbtomo.kernels.crack_ridges import RidgeRules, find_ridges, profiles
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
-__all__ = ["CrackVoxels", "across_grey", "ridge_voxels", "side_labels", "voxels_of"]
+__all__ = ["CrackVoxels", "across_grey", "points_in", "ridge_voxels", "side_labels", "voxels_of"]
 
 OnBlock = Callable[[Block], None]
 
@@ -310,8 +310,21 @@ def _large(
     return np.asarray(keep[groups], dtype=bool)
 
 
-def _inside(block: Block, points: Points) -> NDArray[np.int64]:
-    """Return the numbers of the points in a block."""
+def points_in(block: Block, points: Points) -> NDArray[np.int64]:
+    """Return the numbers of the points in a block.
+
+    Parameters
+    ----------
+    block : Block
+        A box of voxels.
+    points : Points
+        The list.
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending.
+    """
     rows = [
         np.arange(points.rows[z * block.within[1] + block.start[1]],
                   points.rows[z * block.within[1] + block.stop[1]])
@@ -332,7 +345,7 @@ def _profiles(
     ways: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
     level: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    rows = _inside(block, points)
+    rows = points_in(block, points)
     rows = rows[ways[2][rows] > 0]
     if not rows.size:
         return rows, np.empty(0, dtype=np.float32)
@@ -352,7 +365,7 @@ def _walls(
     ways: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
     passed: tuple[int, ...],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    rows = _inside(block, points)
+    rows = points_in(block, points)
     found = np.full((rows.size, 2), -1, dtype=np.int64)
     if not rows.size:
         return rows, found

@@ -12,7 +12,14 @@ from ssbtomo.kernels.crack_points import Points
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Surfels", "dip_and_strike", "facet_rows", "orientation_tensor", "rose"]
+__all__ = [
+    "Surfels",
+    "aperture_percentiles",
+    "dip_and_strike",
+    "facet_rows",
+    "orientation_tensor",
+    "rose",
+]
 
 Table = dict[str, "NDArray[Any]"]
 _LEVEL = 0.15  # ratio of the two smaller second moments below which a facet is one plane
@@ -99,7 +106,7 @@ def facet_rows(surfels: Surfels, sheets: NDArray[np.int32], axis: int) -> Table:
         aperture = np.where(area > 0, volume / area, np.nan)
     first = np.zeros(count, dtype=np.int64)
     first[surfels.facets[::-1]] = np.arange(surfels.facets.size)[::-1]
-    low, median, high = _percentiles(surfels, count)
+    low, median, high = aperture_percentiles(surfels, count)
     dip, strike = dip_and_strike(normals, axis)
     thick = aperture / np.sqrt(((normals * points.steps) ** 2).sum(axis=1))
     return {
@@ -224,10 +231,23 @@ def _frames(
     return found * signs, lengths, centres
 
 
-def _percentiles(
+def aperture_percentiles(
     surfels: Surfels, count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the apertures below which a tenth, half and nine tenths of the area lie."""
+    """Return the apertures below which a tenth, half and nine tenths of the area of a facet lie.
+
+    Parameters
+    ----------
+    surfels : Surfels
+        The points.
+    count : int
+        Number of facets.
+
+    Returns
+    -------
+    tuple of ndarray of float64, shape (count,)
+        In µm; ``nan`` for a facet without area.
+    """
     held = np.flatnonzero(surfels.areas > 0)
     order = held[np.lexsort((surfels.apertures[held], surfels.facets[held]))]
     facets, weights = surfels.facets[order], surfels.areas[order].astype(np.float64)

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from ssbtomo.blocks.engine import Engine, Source
     from ssbtomo.blocks.grid import Grid
 
-__all__ = ["CLASSES", "Network", "Place", "classes", "grey_levels", "measured", "with_grey"]
+__all__ = [
+    "CLASSES",
+    "LOCAL_DISC",
+    "Network",
+    "Place",
+    "across",
+    "classes",
+    "grey_levels",
+    "measured",
+    "with_grey",
+]
 
 Table = dict[str, "NDArray[Any]"]
 
@@ -34,7 +44,7 @@ CLASSES = ("interfacial", "intra_particle", "intergranular", "bulk", "lithium", 
 
 _RIM = 4.5  # radius in voxel edges of the discs that find rims
 _LOCAL = 4.0  # radius in voxel edges over which local apertures are measured
-_HALF = 3.0  # radius in voxel edges over which the rim of a sheet in grey values is told
+LOCAL_DISC = 3.0  # radius in voxel edges of the discs over which grey values are averaged
 _INSIDE = 7.0  # voxel edges within which the inside of that sheet lies
 _BLUR = 3.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
 _SCRAP = 50.0  # smallest facet of an image, in squared voxel edges
@@ -137,20 +147,10 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
         apertures times areas.
     """
     found = find_facets(voxels.points, voxels.groups, place.engine)
-    points, edge, count = voxels.points, voxel_edge(place.spacing), len(voxels.groups)
-    ground, _ = grey_levels(image, place)
-    thick = voxels.strengths / max(abs(ground - level), 1e-12)
-    halves = np.minimum(np.maximum(0.9 * thick, 0.5 * found.widths) + _BLUR * edge, _LONGEST * edge)
-    halves = np.where(found.areas > 0, halves, 0).astype(np.float32)
-    apertures = across_grey(
-        image, place.spacing, place.grid, place.engine,
-        points=points, ways=(found.normals, found.heights, halves), level=level,
-    )  # fmt: skip
-    held = np.isfinite(apertures)
-    lacking = np.where(held, found.areas * apertures, 0).astype(np.float32)
-    task = partial(disc_means, points, voxels.groups, found.normals, (lacking, _HALF * edge))
-    smooth = over_points(task, count, place.engine)
-    inner = _inner(points, smooth, held, edge, place.engine)
+    lacking, smooth = across(voxels, found, image, level, place)
+    edge, held = voxel_edge(place.spacing), np.isfinite(lacking)
+    lacking = np.where(held, lacking, 0).astype(np.float32)
+    inner = _inner(voxels.points, smooth, held, edge, place.engine)
     keep = held & (smooth >= 0.5 * inner)
     areas = np.where(keep, found.areas, 0).astype(np.float32)
     contents = np.where(keep, lacking, 0).astype(np.float32)
@@ -162,6 +162,46 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
     fields = areas[rows], contents[rows], local[rows]
     less = replace(found, areas=areas)
     return _network(*_cut_down(voxels, less, rows), fields, place)
+
+
+def across(
+    voxels: CrackVoxels, found: Facets, image: Source, level: float, place: Place
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Measure at each point what grey values lack across its crack.
+
+    Parameters
+    ----------
+    voxels : CrackVoxels
+        The cracks.
+    found : Facets
+        Their planes.
+    image : Source
+        Grey values.
+    level : float
+        Grey value of a crack so wide that its middle is not blurred.
+    place : Place
+        Where the work is done.
+
+    Returns
+    -------
+    lacking : ndarray of float32
+        Aperture times area in µm³; ``nan`` where a profile tells nothing.
+    smooth : ndarray of float32
+        Aperture in µm over a disc around the point.
+    """
+    points, edge, count = voxels.points, voxel_edge(place.spacing), len(voxels.groups)
+    ground, _ = grey_levels(image, place)
+    thick = voxels.strengths / max(abs(ground - level), 1e-12)
+    halves = np.minimum(np.maximum(0.9 * thick, 0.5 * found.widths) + _BLUR * edge, _LONGEST * edge)
+    halves = np.where(found.areas > 0, halves, 0).astype(np.float32)
+    apertures = across_grey(
+        image, place.spacing, place.grid, place.engine,
+        points=points, ways=(found.normals, found.heights, halves), level=level,
+    )  # fmt: skip
+    lacking = (found.areas * apertures).astype(np.float32)
+    summed = np.nan_to_num(lacking, nan=0.0)
+    task = partial(disc_means, points, voxels.groups, found.normals, (summed, LOCAL_DISC * edge))
+    return lacking, over_points(task, count, place.engine)
 
 
 def grey_levels(image: Source, place: Place) -> tuple[float, tuple[float, float]]:

@@ -50,6 +50,7 @@ _PARTS = (
     _Part("phases", "phases"),
     _Part("particles", "particles", visible=False, table="particles", key="particle"),
     _Part("cracks", "cracks", table="cracks", key="crack", color="#d55e00"),
+    _Part("facets", "crack facets", visible=False, table="facets", key="facet"),
     _Part("gaps", "gap thickness (µm)", visible=False, overlay="magma"),
 )
 _MAP = "interface-"
@@ -128,8 +129,8 @@ def results_layers(path: str | Path) -> list[LayerData]:
     Returns
     -------
     list of LayerData
-        Per sample the grey volume, the phases in the report's colours, particles and
-        cracks with their tables as features, maps of gaps and interfaces (hidden at first);
+        Per sample the grey volume, the phases in the report's colours, particles,
+        cracks and their facets with their tables as features, maps of gaps and interfaces (hidden at first);
         those that the run made. Samples after the first are hidden.
 
     Raises

@@ -12,6 +12,7 @@ from ssbtomo.report.figures import (
     cracks,
     currents,
     distributions,
+    facets,
     fib_sem,
     graded,
     interfaces,
@@ -285,6 +286,24 @@ FIGURES: tuple[FigureSpec, ...] = (
         "lithium and electrolyte",
         anode.draw_anode_contact,
         raster=True,
+        optional=True,
+    ),
+    FigureSpec(
+        "crack-strike",
+        "Crack strike",
+        "Facet area by strike: the direction in which a facet meets the layers of the stack, from the first of the two other "
+        "axes (0°) to the second (90°); drawn on both sides.",
+        "facets of cracks",
+        facets.draw_strike_rose,
+        optional=True,
+    ),
+    FigureSpec(
+        "crack-facets",
+        "Crack facets",
+        "Share of the facet area in facets that are smaller (left) or narrower (right); apertures by counted voxels, and by "
+        "the grey values lacking across the facet.",
+        "facets of cracks",
+        facets.draw_facet_sizes,
         optional=True,
     ),
     FigureSpec(

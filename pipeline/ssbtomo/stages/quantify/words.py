@@ -32,8 +32,8 @@ SAYS = {
     "through active material and carbon. Gaps were measured from each voxel of the active "
     "material's surface along the axis nearest to its normal, times the mean cosine at both ends.",
     "pores": "Pore sizes are local thicknesses [@hildebrand1997].",
-    "cracks": "Cracks are the plate-like parts of the void; the aperture is twice their volume "
-    "divided by their surface.",
+    "cracks": "Cracks are the plate-like parts of the void; their middle surfaces were cut into facets "
+    "where cracks cross, turn or end, and the aperture is their volume divided by the facets' area.",
     "crack_contacts": "Each crack was closed virtually: its voxels became the nearest phase (exact "
     "Euclidean distance); contact lost is the interface of active material and electrolyte that "
     "appears in it, and what it cuts off are the pieces that its filling joins to their terminal.",
