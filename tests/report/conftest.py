@@ -290,7 +290,26 @@ def _tomogram_tables(name: str) -> dict[str, pd.DataFrame]:
         "tomogram_quality": pd.DataFrame(
             {"sample": name, "property": list(told), "value": list(told.values())}
         ),
+        "fib_sem_slices": _slices(name),
     }
+
+
+def _slices(name: str) -> pd.DataFrame:
+    number = np.arange(20)
+    return pd.DataFrame(
+        {
+            "sample": name,
+            "slice": number,
+            "state": np.where(number == 7, "blank", "used"),
+            "correlation": 0.9 - 0.01 * (number % 3),
+            "drift_y_pixels": np.sin(number / 3),
+            "drift_x_pixels": 0.1 * number,
+            "step_error_y_pixels": 0.05,
+            "step_error_x_pixels": 0.06,
+            "curtains_before": 11.0 + 0.1 * number,
+            "curtains_after": 1.0,
+        }
+    )
 
 
 def _contact_tables(
@@ -519,6 +538,10 @@ def build_results(
         np.savez(
             folder / "fields" / name.replace(" ", "_") / "axis-sweep.npz",
             images=slices, offsets=np.array([-4.0, -2, -1, 0, 1, 2, 4]),
+        )  # fmt: skip
+        np.savez(
+            folder / "fields" / name.replace(" ", "_") / "fib-sem-slices.npz", slice=20,
+            before=grey[20], after=grey[21], along_before=grey[:, :, 9], along_after=grey[:, :, 8],
         )  # fmt: skip
         tables = _tables(folder, name, list(phases), rng, labels)
         of_sample = _rows(name, list(phases), rng)

@@ -129,7 +129,7 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
     gone = (
         "histogram", "profiles", "cracks", "facets", "sensitivity", "size_distributions", "correlation",
         "contact_profiles", "particles", "gaps", "representative", "tau_profiles",
-        "conductivity_cells", "rotation_axis", "ring_correlation", "tomogram_quality",
+        "conductivity_cells", "rotation_axis", "ring_correlation", "tomogram_quality", "fib_sem_slices",
         "ranges", "reliability", "graded_histogram", "graded_profiles",
     )  # fmt: skip
     for name in gone:
