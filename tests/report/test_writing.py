@@ -145,6 +145,7 @@ def test_missing_inputs_are_left_out_and_said(results_folder: Build):
         f"cathode-{name}"
         for name in (
             "axis-sweep",
+            "cleaned-slices",
             "conductivity",
             "contact-matrix",
             "flux",
