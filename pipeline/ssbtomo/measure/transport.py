@@ -27,6 +27,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     phase: int = 1,
     conductivities: Mapping[int, float] | None = None,
     fractions: Any = None,
+    blurred: bool = False,
     contact_resistances: Mapping[tuple[int, int], float] | None = None,
     periodic: bool = False,
     convention: str | None = None,
@@ -64,6 +65,10 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         Conducting share of each voxel, from 0 to 1 (or uint8 from 0 to 255), such as the
         class probability of the phase; `labels` then only tell the shape. Removes most of
         the bias of the voxel staircase.
+    blurred : bool
+        Whether `fractions` are an image of the phase, blurred and noisy: they are sharpened first
+        (`ssbtomo.kernels.sharpening.sharpened_fractions`). Blur makes fractions conduct across
+        walls. They may then lie below 0 and above 1, as noise leaves them.
     contact_resistances : mapping of pairs of int to float, optional
         Resistance of the contact of two phases in Ω·cm²; the conductivities are in S/cm then.
     periodic : bool
@@ -117,6 +122,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     1.0
     """
     from ssbtomo.io.scratch import Scratch
+    from ssbtomo.kernels.sharpening import sharpened_fractions
     from ssbtomo.kernels.transport import solve
     from ssbtomo.kernels.transport.storage import MEMORY
 
@@ -124,6 +130,8 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     edges = check_spacing(spacing)
     wanted = {int(phase): 1.0} if conductivities is None else dict(conductivities)
     soft = None if fractions is None else np.asarray(fractions)
+    if soft is not None and blurred:
+        soft = sharpened_fractions(soft)
     solid = in_memory(labels)
     if soft is None:
         check_present(solid, wanted)
