@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssbtomo.report.figures.style import MUTED, Drawn, canvas
+from ssbtomo.report.figures.style import MUTED, Drawn, canvas, plain_log
 from ssbtomo.report.folder import SampleView
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def draw_facet_sizes(sample: SampleView) -> Drawn | None:
     size, share = _below(weight, weight)
     left.step(size, share, where="post", color=_COLOR)
     left.set_xscale("log")
+    plain_log(left.xaxis, subs=(1, 2, 5) if size.max() < 300 * size.min() else (1,))
     left.set_xlabel("facet area (µm²)")
     left.set_ylabel("share of facet area")
     left.set_ylim(0, 1.02)
@@ -91,7 +92,7 @@ def draw_facet_sizes(sample: SampleView) -> Drawn | None:
         value, share = _below(table[column].to_numpy(float), weight)
         right.step(value, share, where="post", color=_COLOR, ls=style, label=label)
         curves.append(pd.DataFrame({"curve": column, "value": value, "share": share}))
-    right.set_xlabel("mean aperture of the facet (µm)")
+    right.set_xlabel("mean aperture (µm)")
     right.legend(loc="lower right")
     return Drawn(figure, pd.concat(curves, ignore_index=True))
 
