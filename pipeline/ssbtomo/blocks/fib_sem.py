@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.markers import Markers
-from ssbtomo.blocks.patterns import check_sink
-from ssbtomo.blocks.task import item_name
+from ssbtomo.blocks.patterns import check_sink, each
 from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.fibsem.curtains import class_levels, remove_curtains
@@ -236,7 +235,7 @@ def clean_slices(
     """
     check_sink(sink, grid, engine, source=source)
     task = partial(_clean, source=source, sink=sink, cleaning=cleaning)
-    return [one for slab in _followed(task, grid, engine, markers, on_block) for one in slab]
+    return [one for slab in each(task, grid, engine, on_block, markers=markers) for one in slab]
 
 
 def place_slices(
@@ -270,7 +269,7 @@ def place_slices(
     """
     check_sink(sink, grid, engine)
     task = partial(_place, source=source, sink=sink, placed=placed)
-    _followed(task, grid, engine, markers, on_block)
+    each(task, grid, engine, on_block, markers=markers)
 
 
 def likenesses(
@@ -382,19 +381,3 @@ def _stored(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
         return values.astype(dtype)
     info = np.iinfo(dtype)
     return np.clip(np.rint(values.astype(np.float64)), info.min, info.max).astype(dtype)
-
-
-def _followed(
-    task: Callable[[Block], Any],
-    grid: Grid,
-    engine: Engine,
-    markers: Markers | None,
-    on_block: Callable[[Block], None] | None,
-) -> list[Any]:
-    done = markers.finished() if markers else frozenset()
-    found = []
-    for block, result in zip(grid, engine.map(task, grid, markers=markers), strict=True):
-        found.append(result)
-        if on_block and item_name(block) not in done:
-            on_block(block)
-    return found

@@ -26,6 +26,8 @@ def each(
     grid: Grid,
     engine: Engine,
     on_block: Callable[[Block], None] | None = None,
+    *,
+    markers: Markers | None = None,
 ) -> list[Counts]:
     """Run a task on every block.
 
@@ -38,17 +40,20 @@ def each(
     engine : Engine
         Where the tasks run.
     on_block : callable, optional
-        Told each finished block.
+        Told each block that was finished now.
+    markers : Markers, optional
+        Where finished blocks are marked; those that an earlier run marked are recalled.
 
     Returns
     -------
     list
         One result per block, in the order of the grid.
     """
+    done = markers.finished() if markers else frozenset()
     results = []
-    for block, result in zip(grid, engine.map(task, grid), strict=True):
+    for block, result in zip(grid, engine.map(task, grid, markers=markers), strict=True):
         results.append(result)
-        if on_block:
+        if on_block and item_name(block) not in done:
             on_block(block)
     return results
 
@@ -132,10 +137,7 @@ def halo_map(
     """
     check_sink(sink, grid, engine, source=source)
     task = partial(_filter, kernel=kernel, source=source, sink=sink, halo=halo)
-    done = markers.finished() if markers else frozenset()
-    for block, _ in zip(grid, engine.map(task, grid, markers=markers), strict=True):
-        if on_block and item_name(block) not in done:
-            on_block(block)
+    each(task, grid, engine, on_block, markers=markers)
 
 
 def check_sink(sink: Sink, grid: Grid, engine: Engine, *, source: Source | None = None) -> None:

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.markers import Markers
-from ssbtomo.blocks.patterns import check_sink
-from ssbtomo.blocks.task import item_name
+from ssbtomo.blocks.patterns import check_sink, each
 from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.ct.backprojection import LANES, back_project
@@ -186,7 +185,7 @@ def normalise_images(
     """
     check_sink(sink, grid, engine, source=source)
     task = partial(_normalise, source=source, sink=sink, images=images)
-    return sum(_followed(task, grid, engine, markers, on_block))
+    return sum(each(task, grid, engine, on_block, markers=markers))
 
 
 def reconstruct_slices(
@@ -226,7 +225,7 @@ def reconstruct_slices(
     """
     check_sink(sink, grid, engine)
     task = partial(_reconstruct, source=source, sink=sink, slices=slices)
-    found = list(_followed(task, grid, engine, markers, on_block))
+    found = list(each(task, grid, engine, on_block, markers=markers))
     return min(low for low, _ in found), max(high for _, high in found)
 
 
@@ -275,22 +274,6 @@ def _mask(volume: NDArray[np.float32]) -> None:
     outside = place[:, None] ** 2 + place[None] ** 2 > (size / 2) ** 2
     for image in volume:
         image[outside] = image[~outside].min()
-
-
-def _followed(
-    task: Callable[[Block], Any],
-    grid: Grid,
-    engine: Engine,
-    markers: Markers | None,
-    on_block: Callable[[Block], None] | None,
-) -> list[Any]:
-    done = markers.finished() if markers else frozenset()
-    found = []
-    for block, result in zip(grid, engine.map(task, grid, markers=markers), strict=True):
-        found.append(result)
-        if on_block and item_name(block) not in done:
-            on_block(block)
-    return found
 
 
 def _normalise(block: Block, *, source: Source, sink: Sink, images: Images) -> int:
