@@ -21,8 +21,8 @@ import numpy as np
 import tifffile
 from scipy import ndimage as ndi
 
-from ssbtomo.model import MEASURES
-from ssbtomo.runner import execute
+from ssbtomo.model import MEASURES, load_recipe
+from ssbtomo.runner import execute, plan
 from ssbtomo.stages.quantify import stage as quantify
 
 RECIPE = """\
@@ -78,7 +78,7 @@ def counted(call: Callable[..., Any], name: Callable[..., str], found: dict[str,
 
 
 def measure(edge: int, block: int, denoise: str, measures: tuple[str, ...]) -> dict[str, int]:
-    """Run the pipeline, and return by how many bytes each stage and group grew."""
+    """Run the pipeline; return what was planned, and by how many bytes each stage and group grew."""
     found: dict[str, int] = {}
     stage, group = execute._Work._do, quantify._measured
     execute.write_report = lambda folder, formats: folder
@@ -90,6 +90,9 @@ def measure(edge: int, block: int, denoise: str, measures: tuple[str, ...]) -> d
             recipe = Path(folder, "recipe.yaml")
             text = RECIPE.format(denoise=denoise, measures=list(measures), block=block)
             recipe.write_text(text, encoding="utf-8")
+            planned = plan.plan_run(load_recipe(recipe), recipe.parent, workers=1, memory=None)
+            (sample,) = planned.samples
+            found[f"planned {sample.stage}"] = sample.memory - plan._BASE
             execute.run(recipe, f"{folder}/out")
     finally:
         execute._Work._do, quantify._measured = stage, group
@@ -100,7 +103,7 @@ def main(edge: int, block: int, denoise: str = "gaussian", *measures: str) -> No
     wanted = measures or MEASURES
     measure(40, 20, denoise, wanted)
     for name, grown in measure(edge, block, denoise, wanted).items():
-        sys.stdout.write(f"{name:16s} {grown / 1e6:8.1f} MB {grown / block**3:7.1f} B/voxel\n")
+        sys.stdout.write(f"{name:18s} {grown / 1e6:8.1f} MB {grown / block**3:7.1f} B/voxel\n")
 
 
 if __name__ == "__main__":

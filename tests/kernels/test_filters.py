@@ -45,6 +45,30 @@ def test_gaussian_is_scipys(noisy, sigma):
     np.testing.assert_allclose(gaussian(noisy, sigma), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "turned",
+    [
+        lambda image: image.transpose(2, 0, 1),
+        lambda image: np.asfortranarray(image),
+        lambda image: image[::-1, ::2, ::-3],
+        lambda image: np.broadcast_to(image[0, 0], (1, 16, 24)),
+        lambda image: np.broadcast_to(image[:, :1, :1], (24, 3, 5)),
+    ],
+)
+@pytest.mark.parametrize(
+    "clean_up",
+    [
+        lambda image: gaussian(image, 1.0),
+        median,
+        lambda image: non_local_means(image, 8.0, distance=2),
+        lambda image: total_variation(image, 8.0),
+    ],
+)
+def test_views_are_filtered_as_their_copies(noisy, turned, clean_up):
+    view = turned(noisy)
+    np.testing.assert_array_equal(clean_up(view), clean_up(np.array(view, order="C")))
+
+
 def test_a_thin_volume_is_mirrored_more_than_once():
     assert mirrored(2, 5).tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]
 

@@ -101,7 +101,7 @@ def gaussian(image: NDArray[Any], sigma: Sigma) -> NDArray[np.float32]:
     widths = _each(sigma)
     if min(widths) < 0 or not all(map(math.isfinite, widths)):
         raise InputDataError(f"sigma is {sigma}; it must be zero or more, in voxels")
-    smooth = image.astype(np.float32)
+    smooth = image.astype(np.float32, order="C")  # a turned or broadcast view is not
     for axis, width in enumerate(widths):
         if width > 0:
             smooth = weighted_sum(smooth, gaussian_weights(width), axis)
@@ -127,7 +127,7 @@ def weighted_sum(
     ndarray of float32
         The sums.
     """
-    out = np.empty_like(image)
+    out = np.empty(image.shape, np.float32)
     source = mirrored(image.shape[axis], len(weights) // 2)
     if axis == 2:
         _convolve_rows(
