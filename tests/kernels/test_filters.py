@@ -49,7 +49,7 @@ def test_gaussian_is_scipys(noisy, sigma):
     "turned",
     [
         lambda image: image.transpose(2, 0, 1),
-        lambda image: np.asfortranarray(image),
+        np.asfortranarray,
         lambda image: image[::-1, ::2, ::-3],
         lambda image: np.broadcast_to(image[0, 0], (1, 16, 24)),
         lambda image: np.broadcast_to(image[:, :1, :1], (24, 3, 5)),
