@@ -67,6 +67,31 @@ def test_cutting_changes_no_bit(labels, block, cell, spacing, axis):
     assert whole[1].whole == kernels.interface_areas(labels, spacing, PHASES)
 
 
+@given(volumes, edges, edges, st.lists(st.integers(0, 12), max_size=4))
+@settings(max_examples=30)
+def test_slices_left_out_take_their_counts_with_them(labels, block, cell, out):
+    left_out = tuple(sorted({k for k in out if k < len(labels)}))
+    cells, spacing = Grid(labels.shape, cell), (1.0, 2.0, 1.0)
+    asked = [
+        Fractions(PHASES, cells, left_out),
+        Contacts(PHASES, spacing, cells, axis=0, left_out=left_out),
+    ]
+    found, other = (
+        measure_all(labels, asked, Grid(labels.shape, cut), SERIAL) for cut in (block, labels.shape)
+    )
+    assert same(tuple(found), tuple(other))
+    full = measured(labels, spacing, labels.shape, cell)
+    voxels, contacts = found
+    for part in (voxels.whole.along[0], full[0].whole.along[0]):
+        part[:, left_out] = 0
+    np.testing.assert_array_equal(voxels.whole.along[0], full[0].whole.along[0])
+    np.testing.assert_array_equal(voxels.whole.total, voxels.whole.along[0].sum(axis=1))
+    for name in ("normals", "lines", "strips"):
+        slices = getattr(full[1].by_slice, name)
+        slices[list(left_out)] = 0
+        np.testing.assert_array_equal(getattr(contacts.by_slice, name), slices)
+
+
 @given(volumes, edges, edges, st.integers(0, 2))
 @settings(max_examples=30)
 def test_cells_and_slices_sum_to_the_whole(labels, block, cell, axis):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import yaml
@@ -109,6 +110,38 @@ def test_the_story_is_told(results, scan):
     assert "hannan1973" in (results.path / "references.bib").read_text("utf-8")
     assert any("13 (blank)" in w["text"] for w in run["warnings"])
     assert (results.path / "tables" / "fib_sem_slices.csv").is_file()
+
+
+def test_interpolated_slices_are_left_out_of_statistics(results):
+    labels = np.asarray(st.open(results.path / "volumes" / "scan" / "phases.ome.zarr").data)
+    recorded = np.delete(labels, [BLANK, CHARGED], axis=0)
+    for label, name in enumerate(("void", "electrolyte", "active")):
+        share = float((recorded == label).mean())
+        assert value(results, "volume_fraction", name) == pytest.approx(
+            share, rel=1e-8
+        )  # ten digits are written
+        assert abs(share - (labels == label).mean()) > 1e-6
+    for table in ("profiles", "contact_profiles"):
+        rows = pd.read_csv(results.path / "tables" / f"{table}.csv")
+        amount = rows.columns[-1]
+        places = rows["position_um"][rows[amount].isna()].unique()
+        np.testing.assert_allclose(places, (np.array([BLANK, CHARGED]) + 0.5) * EDGE)
+    rows = pd.read_csv(results.path / "tables" / "contact_profiles.csv")
+    mean = rows.groupby("subject")["area_per_volume"].mean()
+    for pair, density in mean[mean > 0.01].items():  # void|active: triple lines explain it
+        assert value(results, "contact_area_per_volume", pair) == pytest.approx(density, rel=1e-8)
+
+
+def test_half_the_resolution_is_that_of_what_was_reconstructed(scan, tmp_path):
+    asked = yaml.safe_load(written(scan[0]).read_text("utf-8"))
+    asked["range"] = {"shift": 0.2, "repeats": 0, "halved": True}
+    asked["reconstruct"]["fib_sem"] = {"cubic_voxels": f"{1.25 * EDGE} um", "curtains": False}
+    path = scan[0] / "halved.yaml"
+    path.write_text(yaml.safe_dump(asked), encoding="utf-8")
+    rows = pd.read_csv(st.run(path, out=tmp_path / "r").path / "tables" / "ranges.csv")
+    rows = rows[rows["quantity"] == "contact_area_per_volume"]
+    assert len(rows)
+    assert (rows["resolution"] <= 0.2 * rows["value"]).all()  # with wrong edges 0.5 or more
 
 
 def test_any_blocks_and_scheduler_give_the_same_bytes(scan, results, tmp_path):

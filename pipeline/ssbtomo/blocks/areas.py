@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.additive import measure_all
-from ssbtomo.blocks.cells import cells_of, divide
+from ssbtomo.blocks.cells import cells_of, divide, runs_between
 from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.grid import Block, Grid, Shape
 from ssbtomo.kernels import areas as kernels
@@ -71,6 +73,9 @@ class Contacts:
         if not given.
     within : int, optional
         Label of the phase that the objects belong to: elsewhere there are none.
+    left_out : tuple of int
+        Slices along Z whose faces, edges and neighbours are not counted; they are looked at as the
+        surroundings of the others.
     """
 
     phases: tuple[int, ...]
@@ -79,6 +84,7 @@ class Contacts:
     axis: int | None = None
     sigma: float | None = None
     within: int | None = None
+    left_out: tuple[int, ...] = ()
 
     @property
     def margin(self) -> Shape:
@@ -127,9 +133,17 @@ class Contacts:
             numbers, compact = _compact(objects)
             voxels = np.bincount(compact[inner].ravel(), minlength=len(numbers))
         places = divide(block, margin, self.divisions, compact, len(numbers) - 1)
-        sums = kernels.area_sums(
-            labels, self.phases, self.spacing, places, inner=inner, sigma=self.sigma
-        )
+        runs = runs_between(self.left_out, block.core[0], inner[0])
+        sums = reduce(
+            add,
+            (
+                kernels.area_sums(
+                    labels, self.phases, self.spacing, places,
+                    inner=(run, inner[1], inner[2]), sigma=self.sigma,
+                )
+                for run in runs
+            ),
+        )  # fmt: skip
         return sums, numbers, voxels.astype(np.int64)
 
     def begin(self, grid: Grid) -> _ContactSums:

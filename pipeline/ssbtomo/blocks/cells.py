@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -12,7 +12,7 @@ from ssbtomo.blocks.grid import Block, Grid, Shape, Window
 from ssbtomo.kernels.places import Places
 from ssbtomo.units import Spacing
 
-__all__ = ["boxes_in", "cells_of", "divide", "statistics_grid"]
+__all__ = ["boxes_in", "cells_of", "divide", "runs_between", "statistics_grid"]
 
 _PER_EDGE = 8
 _LEAST_VOXELS = 32
@@ -144,3 +144,27 @@ def divide(
         first += counts[0] * counts[1] * counts[2]
     z, y, x = (np.array([table[axis] for table in tables], np.int32) for axis in range(3))
     return Places((z, y, x), first, objects)
+
+
+def runs_between(left_out: Sequence[int], core: slice, inner: slice) -> list[slice]:
+    """Return the slices of a block that are none of some others, as runs.
+
+    Parameters
+    ----------
+    left_out : sequence of int
+        Positions in the volume, rising.
+    core : slice
+        What the block owns, in the volume.
+    inner : slice
+        The same, where it was read.
+
+    Returns
+    -------
+    list of slice
+        Where it was read; one that is empty if nothing is left.
+    """
+    shift = inner.start - core.start
+    ends = [place + shift for place in left_out if core.start <= place < core.stop]
+    starts = [inner.start, *(end + 1 for end in ends)]
+    runs = [slice(a, b) for a, b in zip(starts, [*ends, inner.stop], strict=True) if a < b]
+    return runs or [slice(inner.start, inner.start)]

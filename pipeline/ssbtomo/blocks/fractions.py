@@ -45,10 +45,13 @@ class Fractions:
         The labels of the phases; other labels are left out.
     cells : Grid
         The cells over which counts are kept.
+    left_out : tuple of int
+        Slices along Z that are not counted.
     """
 
     phases: tuple[int, ...]
     cells: Grid
+    left_out: tuple[int, ...] = ()
 
     @property
     def margin(self) -> Shape:
@@ -77,14 +80,23 @@ class Fractions:
             In the order of `boxes_in`.
         """
         window = block.window(margin, margin)
+        shown = self._shown(labels, window[0])
         found = []
         for _, box in boxes_in(self.cells, block):
             z, y, x = (
                 slice(part.start - read.start, part.stop - read.start)
                 for part, read in zip(box, window, strict=True)
             )
-            found.append(kernels.phase_counts(labels, self.phases, (z, y, x)))
+            found.append(kernels.phase_counts(shown, self.phases, (z, y, x)))
         return found
+
+    def _shown(self, labels: Any, planes: slice) -> Any:
+        places = [k - planes.start for k in self.left_out if planes.start <= k < planes.stop]
+        if not places:
+            return labels
+        shown = np.array(labels)
+        shown[places] = max(self.phases) + 1  # no phase
+        return shown
 
     def begin(self, grid: Grid) -> _VoxelSums:
         """Return sums with nothing in them.

@@ -69,6 +69,14 @@ class AreaSums:
     lines: NDArray[np.int64]
     strips: NDArray[np.int64]
 
+    def __add__(self, other: AreaSums) -> AreaSums:
+        return AreaSums(
+            self.neighbours + other.neighbours,
+            self.normals + other.normals,
+            self.lines + other.lines,
+            self.strips + other.strips,
+        )
+
     def rows(self, first: int, last: int) -> AreaSums:
         """Return some of the rows.
 

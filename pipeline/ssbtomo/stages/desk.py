@@ -268,6 +268,11 @@ class Desk:
         return self.facts.get("reconstruct", {}).get(key) or self.facts["ingest"][key]
 
     @property
+    def synthetic(self) -> tuple[int, ...]:
+        """Slices along Z that were interpolated for spoiled or missing ones."""
+        return tuple(self.facts.get("reconstruct", {}).get("synthetic", ()))
+
+    @property
     def axis(self) -> int:
         """Index of the transport axis."""
         return AXES.index(self.sample.transport_axis)

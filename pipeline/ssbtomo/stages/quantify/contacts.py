@@ -55,7 +55,8 @@ def _profiles(contacts: ContactCounts, subject: Subject) -> Rows:
     """Table the contact area of each pair in each slice across the transport axis.
 
     A voxel face across the axis belongs to the slice before it, and what triple lines add or
-    take to theirs, so that the slices' areas sum to that of the volume.
+    take to theirs, so that the slices' areas sum to that of the volume. Interpolated slices have no
+    value.
     """
     areas = contacts.by_slice.areas(subject.spacing)
     size = len(areas)
@@ -65,7 +66,7 @@ def _profiles(contacts: ContactCounts, subject: Subject) -> Rows:
         "axis": [subject.axis] * (size * len(pairs)),
         "position_um": [round((i + 0.5) * edge, 9) for _ in pairs for i in range(size)],
         "subject": [pair for pair in pairs for _ in range(size)],
-        "area_per_volume": (areas.T * (size / subject.volume_um3)).ravel(),
+        "area_per_volume": (areas.T / subject.counted().slices_um3(subject.desk)).ravel(),
     }
 
 
@@ -90,7 +91,7 @@ def _pairs(
         ):
             yield judged(
                 Measurement(
-                    quantity, pair, value / subject.volume_um3, "1/um", how,
+                    quantity, pair, value / subject.counted_um3, "1/um", how,
                     warnings=(differ,) if differ else (),
                 ),
                 seen[a], seen[b],
@@ -108,7 +109,7 @@ def _specific(
     if active is None:
         return
     own = subject.label_of(active)
-    volume = float(counts[own]) / voxels * subject.volume_um3
+    volume = float(counts[own]) / voxels * subject.counted_um3
     touching = {b if a == own else a: v for (a, b), v in areas.area_um2.items() if own in (a, b)}
     surface = sum(touching.values())
     for other, area in sorted(touching.items()):
@@ -132,7 +133,7 @@ def _triples(
 ) -> Iterator[Measurement]:
     for triple, length in areas.triple_um.items():
         line = Measurement(
-            "triple_line_per_volume", _joined(subject, *triple), length / subject.volume_um3,
+            "triple_line_per_volume", _joined(subject, *triple), length / subject.counted_um3,
             "1/um^2", "voxel edge x local tangent",
         )  # fmt: skip
         yield judged(line, *(seen[k] for k in triple))

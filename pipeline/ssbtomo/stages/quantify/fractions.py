@@ -37,7 +37,8 @@ def measure_fractions(subject: Subject) -> Findings:
     along = counts.along[desk.axis]
     edge = subject.spacing[desk.axis]
     size = along.shape[1]
-    shares = along / along.sum(axis=0)
+    with np.errstate(invalid="ignore"):  # nothing is counted in interpolated slices
+        shares = along / along.sum(axis=0)
     rows = {
         "axis": [subject.axis] * (size * len(labels)),
         "position_um": [round((i + 0.5) * edge, 9) for _ in labels for i in range(size)],

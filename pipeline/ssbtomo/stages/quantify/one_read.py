@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks import Grid, Source
@@ -37,11 +38,19 @@ class OneRead:
         Voxels of each phase.
     contacts : ContactCounts or None
         Areas and lines, if they were asked for.
+    recorded : ndarray of bool, shape (Z,)
+        Slices that were recorded. The others were interpolated, and are not counted.
     """
 
     cells: Grid
     voxels: VoxelCounts
     contacts: ContactCounts | None
+    recorded: NDArray[np.bool_]
+
+    @property
+    def share(self) -> float:
+        """Share of the slices that is counted."""
+        return float(self.recorded.mean())
 
     @classmethod
     def of(cls, labels: Source, desk: Desk, groups: Collection[str]) -> OneRead:
@@ -63,11 +72,32 @@ class OneRead:
         """
         cells = statistics_grid(desk.shape, desk.spacing)
         phases = tuple(range(len(desk.phases)))
-        measures: list[Measure] = [Fractions(phases, cells)]
+        out = desk.synthetic
+        measures: list[Measure] = [Fractions(phases, cells, left_out=out)]
         if "contacts" in groups:
-            measures.append(Contacts(phases, desk.spacing, cells, axis=desk.axis))
+            measures.append(Contacts(phases, desk.spacing, cells, axis=desk.axis, left_out=out))
         counts = measure_all(labels, measures, desk.grid, desk.engine)
-        return cls(cells, counts[0], counts[1] if len(counts) > 1 else None)
+        recorded = np.isin(np.arange(desk.shape[0]), out, invert=True)
+        return cls(cells, counts[0], counts[1] if len(counts) > 1 else None, recorded)
+
+    def slices_um3(self, desk: Desk) -> NDArray[np.float64]:
+        """Return the volume that is counted in each slice across the transport axis.
+
+        Parameters
+        ----------
+        desk : Desk
+            The sample.
+
+        Returns
+        -------
+        ndarray of float64
+            NaN where nothing is.
+        """
+        size = desk.shape[desk.axis]
+        whole = float(np.prod(desk.shape)) * float(np.prod(desk.spacing)) / size
+        if desk.axis == 0:
+            return np.where(self.recorded, whole, np.nan)
+        return np.full(size, whole * self.share)
 
     def spread(self, desk: Desk, wanted: Iterable[Wanted]) -> dict[str, list[Any]]:
         """Table the scatter of densities over cells of growing size.
@@ -90,8 +120,13 @@ class OneRead:
                 "quantity", "subject", "cell_um", "cells", "mean", "sd", "standard_error",
             )
         }  # fmt: skip
+        starts = np.arange(0, desk.shape[0], self.cells.block[0])
+        seen = np.add.reduceat(self.recorded, starts, dtype=np.int64)
+        fill = np.add.reduceat(np.ones_like(self.recorded), starts, dtype=np.int64) / np.maximum(
+            seen, 1
+        )
         for quantity, subject, amounts in wanted:
-            by_cell = amounts.reshape(self.cells.counts)
+            by_cell = amounts.reshape(self.cells.counts) * fill[:, None, None]
             for one in cell_spread(by_cell, self.cells.block, desk.shape, desk.spacing):
                 row = (
                     quantity, subject, round(one.cell_um, 9), one.cells, one.mean, one.sd,

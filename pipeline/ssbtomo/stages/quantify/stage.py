@@ -229,9 +229,13 @@ def _subject(desk: Desk, variant: str | None, waiting: Sequence[str], *, full: b
     labels: Source = io.ome_zarr.open_array(path)
     if variant == HALVED:
         labels = EveryOther(labels)
-        seen = desk.facts["ingest"]
-        coarse = {"shape": list(labels.shape), "spacing_um": [2 * d for d in seen["spacing_um"]]}
-        desk = replace(desk, facts={**desk.facts, "ingest": {**seen, **coarse}})
+        coarse = {
+            "shape": list(labels.shape),
+            "spacing_um": [2 * edge for edge in desk.spacing],
+            "synthetic": [k // 2 for k in desk.synthetic if k % 2 == 0],
+        }
+        newest = {**desk.facts.get("reconstruct", {}), **coarse}
+        desk = replace(desk, facts={**desk.facts, "reconstruct": newest})
     counted = cache(partial(OneRead.of, labels, desk, waiting))
     return Subject(labels, desk, full=full, counted=counted)
 

@@ -101,6 +101,11 @@ class Subject:
         """Volume of the region."""
         return float(np.prod(self.desk.shape)) * float(np.prod(self.spacing))
 
+    @property
+    def counted_um3(self) -> float:
+        """Volume of the slices that were recorded: what additive measures are taken over."""
+        return self.counted().share * self.volume_um3
+
     def phase_of(self, role: str) -> str | None:
         """Return the name of the first phase that plays a role.
 
