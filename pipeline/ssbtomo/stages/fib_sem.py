@@ -228,7 +228,7 @@ def _doubts(
         more = f" and {len(states) - 8} more" if len(states) > 8 else ""
         found.append(
             f"slices {seen}{more} were not used; {len(synthetic)} slices of the volume are "
-            "interpolated across them, and are measured like the others"
+            "interpolated across them: volume fractions, contact areas and triple lines leave these out"
         )
     if drift.doubtful:
         found.append(
