@@ -113,3 +113,26 @@ def test_init_drafts_a_recipe_for_projections(tmp_path):
     assert done.returncode == 0, done.stderr
     recipe = load_recipe(tmp_path / "recipe.yaml")
     assert recipe.samples[0].reconstruct.method == "tomography"
+
+
+def test_init_drafts_a_recipe_for_slices_of_a_microscope(tmp_path):
+    import numpy as np
+    import tifffile
+
+    from ssbtomo.model import load_recipe
+
+    text = "[User]\r\n[Scan]\r\nPixelWidth=5e-009\r\nPixelHeight=5e-009\r\n[Beam]\r\nBeam=EBeam\r\n"
+    (tmp_path / "slices").mkdir()
+    for number in range(3):
+        tifffile.imwrite(
+            tmp_path / "slices" / f"slice_{number:03d}.tif",
+            np.full((8, 9), 10 + number, np.uint8),
+            extratags=[(34682, 2, 0, text, True)],
+        )
+    done = ssbtomo("init", tmp_path / "slices", "-o", tmp_path / "recipe.yaml")
+    assert done.returncode == 0, done.stderr
+    drafted = (tmp_path / "recipe.yaml").read_text("utf-8")
+    assert "SLICE_THICKNESS nm, 5 nm, 5 nm" in drafted
+    filled = drafted.replace("# voxel_size: [SLICE_THICKNESS nm", "voxel_size: [20 nm")
+    (tmp_path / "recipe.yaml").write_text(filled, "utf-8")
+    assert load_recipe(tmp_path / "recipe.yaml").samples[0].reconstruct.method == "fib-sem"

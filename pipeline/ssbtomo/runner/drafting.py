@@ -63,6 +63,16 @@ reconstruct:
     # flats: flats.tif        # and darks: if the file holds none
 """
 
+_SECTIONS = """
+reconstruct:
+  method: fib-sem             # slices as recorded: align, remove curtains and flicker; none if that was done
+  fib_sem:
+    curtains: true            # vertical stripes of the ion beam
+    # view_angle: 52          # degrees between beam and cross-section: corrects the height of the pixels
+    # region: [0, 60, 0, 400] # rows and columns of a mark that stays the same: best for the drift
+    # thickness: estimate     # of the slices, from their correlation, for isotropic structures
+"""
+
 
 def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume | Projections:
     """Write a commented recipe for a scan.
@@ -92,7 +102,7 @@ def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume | P
     text = _TEXT.format(
         name=target.name, path=_quoted(_relative(scan, target)),
         voxel_size=_voxel_size(found), facts=_facts(found),
-        reconstruct=_RECONSTRUCT if isinstance(found, Projections) else "",
+        reconstruct=_reconstruct(found),
     )  # fmt: skip
     try:
         target.write_text(text, encoding="utf-8")
@@ -101,6 +111,14 @@ def draft_recipe(scan: Path, target: Path, *, force: bool = False) -> Volume | P
             f"{target} cannot be written: {error.strerror}", hint="choose another place with -o"
         ) from error
     return found
+
+
+def _reconstruct(found: Volume | Projections) -> str:
+    """Return the section that makes a volume of what was recorded, if that needs one."""
+    if isinstance(found, Projections):
+        return _RECONSTRUCT
+    # a microscope that tells its pixel recorded slices
+    return _SECTIONS if found.pixel_size is not None and found.shape[0] > 1 else ""
 
 
 def _opened(scan: Path) -> Volume | Projections:
