@@ -135,10 +135,13 @@ def test_interpolated_slices_are_left_out_of_statistics(results):
 def test_half_the_resolution_is_that_of_what_was_reconstructed(scan, tmp_path):
     asked = yaml.safe_load(written(scan[0]).read_text("utf-8"))
     asked["range"] = {"shift": 0.2, "repeats": 0, "halved": True}
-    asked["reconstruct"]["fib_sem"] = {"cubic_voxels": f"{1.25 * EDGE} um", "curtains": False}
+    how = {"cubic_voxels": f"{1.25 * EDGE} um", "curtains": False, "distortion": "shear"}
+    asked["reconstruct"]["fib_sem"] = how
     path = scan[0] / "halved.yaml"
     path.write_text(yaml.safe_dump(asked), encoding="utf-8")
-    rows = pd.read_csv(st.run(path, out=tmp_path / "r").path / "tables" / "ranges.csv")
+    found = st.run(path, out=tmp_path / "r")
+    assert "no distortion of single slices" in (found.path / "methods.md").read_text("utf-8")
+    rows = pd.read_csv(found.path / "tables" / "ranges.csv")
     rows = rows[rows["quantity"] == "contact_area_per_volume"]
     assert len(rows)
     assert (rows["resolution"] <= 0.2 * rows["value"]).all()  # with wrong edges 0.5 or more

@@ -119,6 +119,8 @@ class Placed:
         3 for cubic splines, 1 for linear interpolation within slices.
     outside : float or None
         Value of what a slice does not show; ``None`` where the canvas has no such part.
+    bends : ndarray of float, shape (good, 2, 2), or None
+        Shear and stretch of each used slice about its middle, in pixels per pixel.
     """
 
     good: NDArray[np.int64]
@@ -130,6 +132,7 @@ class Placed:
     step: tuple[float, float] = (1.0, 1.0)
     order: int = 3
     outside: float | None = None
+    bends: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -362,10 +365,17 @@ def _brought(index: int, source: Source, placed: Placed) -> NDArray[np.float32]:
     factor, offset = placed.factors[index]
     if (factor, offset) != (1.0, 0.0):
         image = image * np.float32(factor) + np.float32(offset)
-    y, x = (float(a + b) for a, b in zip(placed.canvas.start, placed.places[index], strict=True))
     _, rows, columns = placed.shape
-    placing = Placing((y, x), placed.step, (rows, columns), placed.order, placed.outside)
-    return placed_slice(image, placing)
+    first = np.array(placed.canvas.start, np.float64)
+    start, turn = first + placed.places[index], None
+    if placed.bends is not None:
+        bend = placed.bends[index]
+        start = start + bend @ (first - (np.array(image.shape) - 1) / 2)
+        turn = (np.eye(2) + bend) * np.array(placed.step)
+    y, x = start.tolist()
+    return placed_slice(
+        image, Placing((y, x), placed.step, (rows, columns), placed.order, placed.outside, turn)
+    )
 
 
 def _likeness(start: int, *, source: Source, places: Floats, lags: int) -> Likeness:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.markers import Markers
+from ssbtomo.blocks.slice_tasks import chunks_of, members_of, read_slice
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.fibsem.drift import Drift, drift_of
 from ssbtomo.kernels.fibsem.slice_shift import (
@@ -27,7 +28,6 @@ from ssbtomo.kernels.fibsem.slice_shift import (
 
 __all__ = ["Aligning", "align_slices"]
 
-_CHUNK = 16  # pairs of a task
 _PASSES = 2
 _UNLIKE = 0.5  # share of the usual correlation below which two slices are unlike
 _ROUNDS = 3  # of the template of a region
@@ -191,8 +191,7 @@ class _Finder:
         return _Found(np.diff(places, axis=0), sigmas[1:], found.correlations, found.sums)
 
     def _run(self, task: Callable[[int], Any], count: int, name: str) -> list[Any]:
-        chunks = range(-(-count // _CHUNK))
-        return list(self.engine.map(task, chunks, markers=self.marked(name)))
+        return list(self.engine.map(task, chunks_of(count), markers=self.marked(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,21 +235,12 @@ def _unlike(alike: Floats) -> NDArray[np.bool_]:
     return np.asarray(both)
 
 
-def _members(chunk: int, count: int) -> range:
-    return range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, count))
-
-
-def _read(source: Source, index: int) -> NDArray[Any]:
-    image: NDArray[Any] = np.asarray(source[int(index) : int(index) + 1, :, :])[0]
-    return image
-
-
 def _coarse(chunk: int, *, source: Source, good: NDArray[np.int64], high: float) -> Floats:
-    members = _members(chunk, len(good) - 1)
-    first = _read(source, good[members.start])
+    members = members_of(chunk, len(good) - 1)
+    first = read_slice(source, good[members.start])
     found = []
     for number in members:
-        second = _read(source, good[number + 1])
+        second = read_slice(source, good[number + 1])
         shift = coarse_shift(first, second, high_pass=high)
         found.append((*shift, correlation(first, second, shift)))
         first = second
@@ -268,11 +258,11 @@ def _pairs(
     high: float,
 ) -> _Found:
     """Refine the shifts of neighbours where there are weights, and sum their spectra."""
-    members = _members(chunk, len(steps))
-    first = _read(source, good[members.start])
+    members = members_of(chunk, len(steps))
+    first = read_slice(source, good[members.start])
     shifts, sigmas, correlations, sums = [], [], [], []
     for number in members:
-        second = _read(source, good[number + 1])
+        second = read_slice(source, good[number + 1])
         a, b, moved = first, second, np.zeros(2)
         if window is not None:
             a, b = window.cut(first, number), window.cut(second, number + 1)
@@ -294,8 +284,8 @@ def _summed(
 ) -> Floats:
     """Add up the region of some slices, brought to the place of the first slice."""
     total = np.zeros(window.shape)
-    for number in _members(chunk, len(good)):
-        image = window.cut(_read(source, good[number]), number)
+    for number in members_of(chunk, len(good)):
+        image = window.cut(read_slice(source, good[number]), number)
         total += _moved(image, places[number] - _rest(window, number))
     return total
 
@@ -317,8 +307,8 @@ def _to_template(
     high: float,
 ) -> tuple[Floats, Floats, RingSums]:
     shifts, sigmas, sums = [], [], []
-    for number in _members(chunk, len(good)):
-        image = window.cut(_read(source, good[number]), number)
+    for number in members_of(chunk, len(good)):
+        image = window.cut(read_slice(source, good[number]), number)
         rest = _rest(window, number)
         pair = Pair.of(template, image, places[number] - rest)
         shift, sigma = refined_shift(pair, weights, places[number] - rest, high_pass=high)
@@ -339,13 +329,13 @@ def _to_median(
     high: float,
 ) -> Floats:
     found = []
-    for number in _members(chunk, len(good)):
+    for number in members_of(chunk, len(good)):
         near = [n for n in range(number - reach, number + reach + 1)
                 if n != number and 0 <= n < len(good)]  # fmt: skip
         template = np.median(
-            [_moved(_read(source, good[n]), places[n] - places[number]) for n in near], axis=0
+            [_moved(read_slice(source, good[n]), places[n] - places[number]) for n in near], axis=0
         )
-        pair = Pair.of(template, _read(source, good[number]), np.zeros(2))
+        pair = Pair.of(template, read_slice(source, good[number]), np.zeros(2))
         found.append(refined_shift(pair, weights, np.zeros(2), high_pass=high)[0])
     return np.array(found)
 

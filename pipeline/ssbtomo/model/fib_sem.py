@@ -34,6 +34,11 @@ class FibSem(Section):
         description="Alignment: slices before and after whose median each slice is aligned to in "
         "a last pass; 0 for none.",
     )
+    distortion: Literal["none", "shear", "affine"] = Field(
+        default="none",
+        description="What beside drift is undone where it differs from slice to slice. shear: what "
+        "drift during a slow scan does, shear along x and stretch along y; affine: any.",
+    )
     keep_aligned: bool = Field(
         default=True, description="Leave a stack that is aligned already as it is."
     )

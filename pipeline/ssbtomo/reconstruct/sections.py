@@ -19,6 +19,7 @@ from ssbtomo.blocks.fib_sem import (
     stack_levels,
 )
 from ssbtomo.blocks.grid import Grid
+from ssbtomo.blocks.slice_distortion import slice_bends
 from ssbtomo.errors import VoxelSizeError
 from ssbtomo.kernels.fibsem.drift import Drift
 from ssbtomo.kernels.fibsem.slice_state import SliceState
@@ -126,8 +127,9 @@ def fib_sem(
         good = _good(len(raw), states)
         if asked.thickness == "estimate":
             geometry = thickness_of(clean, good, drift, geometry, engine)
+        bends = slice_bends(clean, good, drift.found, asked.distortion, engine)
         placed, edges, synthetic = placed_stack(
-            raw.shape, good, drift, asked, geometry, stories=stories
+            raw.shape, good, drift, asked, geometry, stories=stories, bends=bends
         )
         voxels = np.empty(placed.shape, raw.dtype)
         place_slices(clean, voxels, placed, Grid.slabs(placed.shape, _SLAB), engine)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,8 @@ from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.fib_sem import Cleaning, Placed, SliceStory, likenesses, stack_levels
 from ssbtomo.blocks.slice_alignment import Aligning, Marked, align_slices
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.fibsem.drift import Drift, canvas_of
+from ssbtomo.kernels.fibsem.distortion import Bends
+from ssbtomo.kernels.fibsem.drift import Drift, canvas_of, widened
 from ssbtomo.kernels.fibsem.flicker import flicker_factors
 from ssbtomo.kernels.fibsem.resample import even_planes, foreshortening, view_drift
 from ssbtomo.kernels.fibsem.slice_state import SliceState, odd_slices
@@ -29,7 +29,6 @@ __all__ = [
     "flagged",
     "geometry_of",
     "placed_stack",
-    "read_positions",
     "states_of",
     "thickness_of",
 ]
@@ -285,6 +284,7 @@ def placed_stack(
     *,
     stories: list[SliceStory] | None = None,
     positions: Floats | None = None,
+    bends: Bends | None = None,
 ) -> tuple[Placed, Spacing, tuple[int, ...]]:
     """Compose all transforms.
 
@@ -304,6 +304,8 @@ def placed_stack(
         The levels of their classes, for the flicker.
     positions : ndarray of float, optional
         Of all slices along z, in µm.
+    bends : Bends, optional
+        Shear and stretch of the slices that are used.
 
     Returns
     -------
@@ -321,6 +323,10 @@ def placed_stack(
     """
     grown = asked.canvas == "grown"
     canvas = canvas_of(drift.place[good], (shape[1], shape[2]), grown=grown)
+    turns = None
+    if bends is not None and bends.bends.any():
+        turns = bends.bends
+        canvas = widened(canvas, turns, (shape[1], shape[2]), grown=grown)
     if min(canvas.shape) < _SMALLEST:
         far = np.ptp(drift.place[good], axis=0)
         raise InputDataError(
@@ -343,6 +349,7 @@ def placed_stack(
         (edges[1] / dy, edges[2] / dx) if asked.cubic_voxels is not None else (1.0, 1.0),
         3 if asked.interpolation == "cubic" else 1,
         0.0 if grown else None,
+        turns,
     )  # fmt: skip
     return placed, edges, _synthetic(planes, heights, good)
 
@@ -355,39 +362,3 @@ def _synthetic(planes: Floats, heights: Floats, good: NDArray[np.int64]) -> tupl
         if not on_it and good[upper] - good[upper - 1] > 1:
             found.append(number)
     return tuple(found)
-
-
-def read_positions(path: Path, slices: int) -> Floats:
-    """Read the positions of the slices.
-
-    Parameters
-    ----------
-    path : Path
-        A text file with one number per line, in µm.
-    slices : int
-        How many there must be.
-
-    Returns
-    -------
-    ndarray of float, shape (slices,)
-        Rising.
-
-    Raises
-    ------
-    InputDataError
-        If they are too few or many, not numbers, or do not rise.
-    """
-    try:
-        words = path.read_text("utf-8").split()
-        values = np.array([float(word) for word in words])
-    except (OSError, ValueError) as error:
-        raise InputDataError(
-            f"{path}: the positions of the slices cannot be read: {error}",
-            hint="one number per line, in µm, for each slice",
-        ) from error
-    if len(values) != slices or not np.isfinite(values).all() or (np.diff(values) <= 0).any():
-        raise InputDataError(
-            f"{path} holds {len(values)} positions for {slices} slices, or they do not rise",
-            hint="one number per line, in µm, for each slice, each above the one before",
-        )
-    return values

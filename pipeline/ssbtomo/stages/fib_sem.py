@@ -20,8 +20,10 @@ from ssbtomo.blocks.fib_sem import (
     look_at_slices,
     place_slices,
 )
+from ssbtomo.blocks.slice_distortion import slice_bends
 from ssbtomo.kernels.fibsem.drift import Drift
 from ssbtomo.kernels.fibsem.slice_state import SliceState
+from ssbtomo.reconstruct.slice_positions import read_positions
 from ssbtomo.reconstruct.stack_plan import (
     Geometry,
     cleaning_of,
@@ -29,7 +31,6 @@ from ssbtomo.reconstruct.stack_plan import (
     flagged,
     geometry_of,
     placed_stack,
-    read_positions,
     states_of,
     thickness_of,
 )
@@ -75,8 +76,12 @@ def stacked(desk: Desk) -> Facts:
     good = np.setdiff1d(good, drift.left_out)
     if asked.thickness == "estimate":
         geometry = thickness_of(clean, good, drift, geometry, desk.engine)
+    bends = slice_bends(
+        clean, good, drift.found, asked.distortion, desk.engine,
+        marked=lambda name: _marked(desk, name),
+    )  # fmt: skip
     placed, edges, synthetic = placed_stack(
-        shape, good, drift, asked, geometry, stories=stories, positions=positions
+        shape, good, drift, asked, geometry, stories=stories, positions=positions, bends=bends
     )
     _write(desk, clean, placed, edges, told)
     _keep_slices(desk, raw, clean, placed)
@@ -96,6 +101,7 @@ def stacked(desk: Desk) -> Facts:
         "synthetic": list(synthetic),
         "range_pixels": np.ptp(drift.place, axis=0).tolist(),
         "step_sigma": _median_sigma(drift, good),
+        "distortion": bends.scatter.tolist(),
         "curtains": _strength(stories, good),
         "tables": _tables(drift, states, stories, placed, geometry),
         "warnings": _doubts(drift, states, synthetic, geometry, desk),
@@ -198,6 +204,11 @@ def _tables(
         "brightness_factor": factors[:, 0].tolist(),
         "brightness_offset": factors[:, 1].tolist(),
     }
+    if placed.bends is not None:
+        bends = np.full((slices, 2, 2), np.nan)
+        bends[placed.good] = placed.bends
+        for row, column in np.ndindex(2, 2):
+            columns[f"distortion_{'yx'[row]}_per_{'yx'[column]}"] = bends[:, row, column].tolist()
     if stories is not None:
         columns["curtains_before"] = [story.before for story in stories]
         columns["curtains_after"] = [story.after for story in stories]

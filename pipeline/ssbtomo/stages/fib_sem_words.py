@@ -24,7 +24,7 @@ def said_of_stack(asked: FibSem, facts: Facts) -> str:
     str
         Two to five sentences.
     """
-    said = [_cleaning(asked, facts), _alignment(asked, facts)]
+    said = [_cleaning(asked, facts), _alignment(asked, facts), _distortion(asked, facts)]
     if facts["left_out"]:
         said.append(
             f"{len(facts['left_out'])} spoiled slices were replaced by interpolation between their "
@@ -62,6 +62,19 @@ def _cleaning(asked: FibSem, facts: Facts) -> str:
         return ""
     text = "; ".join(steps)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _distortion(asked: FibSem, facts: Facts) -> str:
+    if asked.distortion == "none":
+        return ""
+    most = max(max(row) for row in facts["distortion"])
+    if most == 0:
+        return "Beside their drift, no distortion of single slices could be told."
+    what = "shear and stretch" if asked.distortion == "shear" else "affine distortion"
+    return (
+        f"The {what} by which slices differ (standard deviation up to {most:.2g}), told by the "
+        "shifts of their parts, was undone in the same interpolation."
+    )
 
 
 def _alignment(asked: FibSem, facts: Facts) -> str:

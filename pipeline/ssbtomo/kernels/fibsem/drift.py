@@ -63,6 +63,31 @@ class Canvas:
     shape: tuple[int, int]
 
 
+def widened(canvas: Canvas, bends: Floats, shape: tuple[int, int], *, grown: bool) -> Canvas:
+    """Return the canvas that holds all bent slices, or that all of them fill.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        Of straight slices.
+    bends : ndarray of float, shape (slices, 2, 2)
+        See `ssbtomo.kernels.fibsem.distortion.Bends`.
+    shape : tuple of int
+        Rows and columns of a slice.
+    grown : bool
+        Whether it holds all.
+
+    Returns
+    -------
+    Canvas
+        By whole pixels larger or smaller.
+    """
+    reach = np.abs(bends) @ (np.array(shape) / 2)
+    y, x = (int(np.ceil(most)) * (-1 if grown else 1) for most in reach.max(axis=0))
+    (top, left), (rows, columns) = canvas.start, canvas.shape
+    return Canvas((top + y, left + x), (rows - 2 * y, columns - 2 * x))
+
+
 def drift_of(
     slices: int,
     good: NDArray[np.int64],

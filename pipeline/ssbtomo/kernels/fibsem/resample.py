@@ -37,6 +37,9 @@ class Placing:
         1 for linear interpolation, 3 for cubic splines; 0 takes the nearest pixel, for labels.
     outside : float or None
         Value beyond the slice; its rim is continued if ``None``.
+    turn : ndarray of float, shape (2, 2), or None
+        Rows and columns of the slice per pixel of the canvas in all, in place of `step`, where
+        they are not along the axes.
     """
 
     start: tuple[float, float]
@@ -44,6 +47,7 @@ class Placing:
     shape: tuple[int, int]
     order: int = 3
     outside: float | None = None
+    turn: Floats | None = None
 
 
 def placed_slice(image: NDArray[Any], placing: Placing) -> NDArray[np.float32]:
@@ -62,13 +66,14 @@ def placed_slice(image: NDArray[Any], placing: Placing) -> NDArray[np.float32]:
         On the canvas; the very values of the slice where it moved by whole pixels.
     """
     values = np.asarray(image, np.float32)
-    whole = placing.step == (1.0, 1.0) and all(float(a).is_integer() for a in placing.start)
+    straight = placing.turn is None and placing.step == (1.0, 1.0)
+    whole = straight and all(float(a).is_integer() for a in placing.start)
     order = 0 if whole else placing.order
     mode = "nearest" if placing.outside is None else "constant"
     return np.asarray(
         scipy.ndimage.affine_transform(
             values,
-            np.array(placing.step),
+            np.array(placing.step) if placing.turn is None else placing.turn,
             np.array(placing.start),
             output_shape=placing.shape,
             output=np.float32,
