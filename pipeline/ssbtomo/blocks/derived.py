@@ -11,9 +11,40 @@ from numpy.typing import NDArray
 from ssbtomo.blocks.engine import Source
 from ssbtomo.kernels.touching import touching
 
-__all__ = ["MaskOf", "ObjectsOf", "Split", "Touching"]
+__all__ = ["Mapped", "MaskOf", "ObjectsOf", "Split", "Touching"]
 
 Window = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapped:
+    """Grey values on a straight line.
+
+    Parameters
+    ----------
+    source : Source
+        Grey values.
+    slope, offset : float
+        What they are multiplied by, and what is added then.
+    """
+
+    source: Source
+    slope: float
+    offset: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Single precision."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, window: Window) -> NDArray[np.float32]:
+        values = np.asarray(self.source[window], np.float64)
+        return np.asarray(values * self.slope + self.offset, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,10 @@ class SampleRecipe(Section):
             if any(phase.graded is not None for phase in self.phases):
                 raise ValueError("phases.graded needs grey values; segment.method: labels has none")
         self._known_phases(names)
+        for unknown in set(self.denoise.contrast or ()) - set(names):
+            raise ValueError(
+                f"denoise.contrast names the phase {unknown!r}; the phases are {', '.join(names)}"
+            )
         return self
 
     def _known_phases(self, names: list[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ssbtomo.model.base import Charge, Length, Memory, Section
 from ssbtomo.model.fib_sem import FibSem
@@ -127,8 +128,14 @@ class Reconstruct(Section):
 
 
 class Denoise(Section):
-    """Noise reduction before segmentation."""
+    """Contrast and noise before segmentation."""
 
+    contrast: dict[str, float] | None = Field(
+        default=None,
+        description="Grey values that two phases are to have, {void: 20, active: 180}: a straight line "
+        "through their means in this scan maps all grey values, so that scans of one kind share "
+        "thresholds or a classifier. The values are then decimal numbers.",
+    )
     method: Literal["none", "gaussian", "median", "nlm", "tv"] = Field(
         default="none", description="Filter; nlm is non-local means, tv total variation."
     )
@@ -142,6 +149,21 @@ class Denoise(Section):
     patch: int = Field(default=1, ge=1, le=3, description="nlm: patch radius in voxels.")
     distance: int = Field(default=2, ge=1, le=6, description="nlm: search radius in voxels.")
     iterations: int = Field(default=20, ge=1, le=100, description="tv: number of iterations.")
+
+    @field_validator("contrast")
+    @classmethod
+    def _tells_a_line(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is None:
+            return None
+        greys = list(value.values())
+        if len(greys) != 2 or not all(map(math.isfinite, greys)) or greys[0] == greys[1]:
+            raise ValueError(f"contrast needs two phases with different grey values, got {value}")
+        return value
+
+    @property
+    def changes(self) -> bool:
+        """Whether grey values are changed at all."""
+        return self.method != "none" or self.contrast is not None
 
 
 class Segment(Section):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import Source
@@ -12,11 +14,19 @@ from ssbtomo.blocks.tomography import (
     Slices,
     reconstruct_rows,
 )
+from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.ct.hardening import cupping
 from ssbtomo.kernels.ct.stripes import remove_stripes, stripe_energy
+from ssbtomo.kernels.filters import gaussian
+from ssbtomo.kernels.histogram import Histogram
 from ssbtomo.kernels.ring_correlation import RingCorrelation, ring_correlation
+from ssbtomo.kernels.thresholds import multi_otsu
 from ssbtomo.reconstruct.scan_plan import chosen_rows
 
 __all__ = ["Quality", "grey_window", "look_closer", "sweep"]
+
+_BINS = 256
+_EDGE = 3  # pixels from the edges of the material
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,10 @@ class Quality:
         Standard deviation of the noise in the slice, from half the difference of the two.
     signal_to_noise : float
         Standard deviation of the slice over that.
+    cupping_before, cupping_after : float
+        Rise of the brightest material's grey value from the middle of the slice to the inscribed
+        circle over its mean, without and with the correction of beam hardening; NaN where that
+        material is too rare to tell.
     """
 
     row: int
@@ -43,6 +57,8 @@ class Quality:
     halves: RingCorrelation
     noise: float
     signal_to_noise: float
+    cupping_before: float
+    cupping_after: float
 
 
 def grey_window(lines: Source, slices: Slices) -> tuple[float, float]:
@@ -102,7 +118,25 @@ def look_closer(lines: Source, slices: Slices) -> Quality:
         ring_correlation(even, odd),
         noise,
         total / noise if noise > 0 else np.inf,
+        _cupping(reconstruct_rows(after[:, None], replace(square, hardening=(1.0,)))),
+        _cupping(0.5 * (even + odd)[None]),
     )
+
+
+def _cupping(image: NDArray[np.float32]) -> float:
+    """Return the cupping of what is brighter than Otsu's threshold, away from its edges."""
+    smooth = gaussian(image, (0.0, 1.0, 1.0))
+    span = float(smooth.min()), float(smooth.max())
+    if span[0] >= span[1]:
+        return math.nan
+    counts, edges = np.histogram(smooth, _BINS, span)
+    histogram = Histogram(counts.astype(np.int64), span[0], float(edges[1] - edges[0]))
+    bright = smooth > multi_otsu(histogram, 2).thresholds[0]
+    inside = ndi.binary_erosion(bright[0], iterations=_EDGE)[None]
+    try:
+        return cupping(image, inside)
+    except InputDataError:
+        return math.nan
 
 
 def sweep(

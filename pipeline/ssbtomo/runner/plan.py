@@ -118,11 +118,11 @@ def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) 
 def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
-    denoised = job.sample.denoise.method != "none"
+    denoised = job.sample.denoise.changes
     check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
     memory, stage = _estimate(job, volume, recipe.run.block, workers)
     itemsize = volume.dtype.itemsize
-    copies = itemsize * 1.2 + (4.8 if job.sample.denoise.method != "none" else 0) + 8
+    copies = itemsize * 1.2 + (4.8 if denoised else 0) + 8
     again = job.sample.range.shift > 0 and job.sample.range.repeats > 0
     copies += itemsize * 1.2 if again and job.sample.segment.method != "labels" else 0
     return SamplePlan(job, volume, memory, stage, int(prod(volume.shape) * copies))

@@ -112,11 +112,11 @@ def _of_recipe(path: Path, labels: Sequence[Path]) -> tuple[list[_Job], list[str
         sample, asked = job.sample, job.sample.segment.train
         if not labels and asked is None:
             continue
-        if sample.denoise.method != "none":
+        if sample.denoise.changes:
             raise RecipeError(
-                f"{job.name}: the recipe denoises its scans, and `ssbtomo train` reads them as "
+                f"{job.name}: the recipe changes its scans' grey values, and `ssbtomo train` reads them as "
                 "they are",
-                hint="set denoise.method: none (features smooth already), or train inside the run: "
+                hint="leave out denoise (features smooth already), or train inside the run: "
                 "segment: {method: trained, train: {labels: ...}}",
             )
         if asked is not None:

@@ -1,4 +1,4 @@
-"""Denoise: a filter over the ingested volume, block by block."""
+"""Denoise: contrast and a filter over the volume, block by block."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ssbtomo import io
-from ssbtomo.blocks.filters import denoise, estimate_noise
+from ssbtomo.blocks.derived import Mapped
+from ssbtomo.blocks.engine import Source
+from ssbtomo.blocks.filters import Method, denoise, estimate_noise
+from ssbtomo.blocks.histogram import grey_summary
+from ssbtomo.kernels.mixture import gaussian_mixture
 from ssbtomo.model import Denoise as Section
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.units import format_length
@@ -24,8 +28,10 @@ _CITED = {
     "none": (),
 }
 
+_FILTER: dict[str, Method] = {"median": "median", "nlm": "nlm", "tv": "tv"}
+
 #: Per voxel of a block in flight with its halo.
-_BLOCK_BYTES = {"none": 0.0, "gaussian": 34.0, "median": 34.0, "nlm": 34.0, "tv": 44.0}
+_BLOCK_BYTES = {"none": 16.0, "gaussian": 34.0, "median": 34.0, "nlm": 34.0, "tv": 44.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class Denoise:
     @property
     def parameters(self) -> dict[str, Any]:
         """All that decides the stage's result beside its inputs."""
-        return self.section.model_dump(mode="json")
+        left_out = set() if self.section.contrast else {"contrast"}
+        return self.section.model_dump(mode="json", exclude=left_out)
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
@@ -54,13 +61,13 @@ class Denoise:
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        return _BLOCK_BYTES[self.section.method], 0.0
+        return _BLOCK_BYTES[self.section.method] if self.section.changes else 0.0, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``volume.ome.zarr``; the noise level is estimated once, for all blocks."""
-        if self.section.method == "none":
+        if not self.section.changes:
             return {}
-        source = io.ome_zarr.open_array(desk.untouched)
+        source, told = self._mapped(io.ome_zarr.open_array(desk.untouched), desk)
         noise = estimate_noise(source, desk.engine)
         dtype = source.dtype if self.section.method == "median" else np.dtype(np.float32)
         sink, markers = desk.marked_draft("volume", desk.shape, dtype, desk.spacing, kind="image")
@@ -68,13 +75,29 @@ class Denoise:
         desk.tell(before, total)
         done = count(before + 1)
         denoise(
-            source, sink, desk.grid, desk.engine, self.section.method,
+            source, sink, desk.grid, desk.engine, _FILTER.get(self.section.method, "gaussian"),
             on_block=lambda _: desk.tell(next(done), total),
             noise=noise, markers=markers, **self._options(desk),
         )  # fmt: skip
         io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish("volume")
-        return {"noise": noise, "sigma_um": self._sigma(desk)}
+        return {"noise": noise, "sigma_um": self._sigma(desk), **told}
+
+    def _mapped(self, source: Source, desk: Desk) -> tuple[Source, Facts]:
+        """Return the volume with the grey values that two phases are to have."""
+        wanted = self.section.contrast
+        if wanted is None:
+            return source, {}
+        names = [phase.name for phase in desk.phases]
+        summary = grey_summary(source, desk.grid, desk.engine)
+        means = gaussian_mixture(summary.check(), len(names)).means
+        one, two = (float(means[names.index(name)]) for name in wanted)
+        first, second = wanted.values()
+        slope = (second - first) / (two - one)
+        offset = first - slope * one
+        return Mapped(source, slope, offset), {
+            "contrast": {"slope": slope, "offset": offset, "found": [one, two]}
+        }
 
     def _sigma(self, desk: Desk) -> float:
         return self.section.sigma or max(desk.spacing)
@@ -83,6 +106,7 @@ class Denoise:
         asked = self.section
         sigma = tuple(self._sigma(desk) / edge for edge in desk.spacing)
         options: dict[str, dict[str, Any]] = {
+            "none": {"sigma": (0.0, 0.0, 0.0)},
             "gaussian": {"sigma": sigma},
             "median": {"radius": asked.radius},
             "nlm": {
@@ -96,6 +120,21 @@ class Denoise:
 
     def methods(self, facts: Facts) -> str:
         """Say what the step did, as a sentence for a paper."""
+        said = [self._contrast(facts), self._filter(facts)]
+        return " ".join(sentence for sentence in said if sentence)
+
+    def _contrast(self, facts: Facts) -> str:
+        wanted = self.section.contrast
+        if wanted is None:
+            return ""
+        pairs = zip(wanted.items(), facts["contrast"]["found"], strict=True)
+        told = " and ".join(f"{name} from {mean:.5g} to {grey:g}" for (name, grey), mean in pairs)
+        return (
+            f"Grey values were mapped by a straight line that takes the mean of {told} (means of a "
+            "Gaussian mixture with partial-volume classes [@laidlaw1998])."
+        )
+
+    def _filter(self, facts: Facts) -> str:
         asked = self.section
         if asked.method == "none":
             return ""
@@ -114,5 +153,5 @@ class Denoise:
         )
 
     def references(self) -> tuple[str, ...]:
-        """Return the keys of the works that the sentence cites."""
+        """Return the keys of the works that the sentences cite beside those that they name."""
         return _CITED[self.section.method]

@@ -289,9 +289,8 @@ class Desk:
 
     @property
     def grey(self) -> Path:
-        """The store that segmentation reads: denoised where that was asked for."""
-        denoised = self.sample.denoise.method != "none"
-        return self.store("volume") if denoised else self.untouched
+        """The store that segmentation reads: mapped and denoised where that was asked for."""
+        return self.store("volume") if self.sample.denoise.changes else self.untouched
 
 
 def clipped(block: Shape, shape: Shape) -> Shape:

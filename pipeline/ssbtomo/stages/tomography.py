@@ -308,6 +308,8 @@ def _tables(centre: Centre | None, quality: Quality | None) -> dict[str, dict[st
             "resolution_pixels": halves.resolution,
             "stripes_before": quality.stripes_before,
             "stripes_after": quality.stripes_after,
+            "cupping_before": quality.cupping_before,
+            "cupping_after": quality.cupping_after,
         }
         tables["tomogram_quality"] = {"property": list(values), "value": list(values.values())}
         tables["ring_correlation"] = {
