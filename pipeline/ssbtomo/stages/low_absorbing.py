@@ -17,7 +17,7 @@ from ssbtomo.model import Phase
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.lithium import Ask, LowAbsorbing
-from ssbtomo.segment.low_absorbing import Channel
+from ssbtomo.segment.evidence import Channel
 from ssbtomo.segment.volumes import Method
 from ssbtomo.stages.desk import Desk, Facts, clipped
 from ssbtomo.stages.imaged_again import imaged_again
