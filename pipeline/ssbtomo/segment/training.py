@@ -132,7 +132,8 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     """
     several = [samples] if isinstance(samples, TrainingSample) else list(samples)
     _check(several, phases)
-    chosen = chosen_features(features, several[0].spacing)
+    beside = min(len(sample.companions) for sample in several)
+    chosen = chosen_features(features, several[0].spacing, beside)
     learner = Learner(rule, trees, depth, seed)
     wanted = 1 + max(feature.channel for feature in chosen)
     levels = _levels(several, wanted, engine)
