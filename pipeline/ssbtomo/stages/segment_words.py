@@ -84,7 +84,8 @@ def cited_of_segmentation(section: Segment) -> tuple[str, ...]:
         Each once.
     """
     if section.method == "trained":
-        return ("breiman2001",)
+        grown = section.train is None or (section.train.grow and section.train.rule == "forest")
+        return ("breiman2001", "vincent1991") if grown else ("breiman2001",)
     if section.method == "labels":
         return ()
     text = _HOW[section.method] + _surfaces(section) + _VARIANCE

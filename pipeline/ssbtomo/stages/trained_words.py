@@ -105,6 +105,11 @@ def training_sentence(facts: Mapping[str, Any]) -> str:
         f"neighbourhood, trained on {labelled} labelled voxels of {training['samples']} "
         f"sample{'s' if training['samples'] > 1 else ''}."
     )
+    if training.get("grown"):
+        text += (
+            f" It was trained once more with {training['grown']} voxels around them, labelled by a "
+            "seeded watershed of the gradient magnitude [@vincent1991]."
+        )
     held = story["accuracy"].get("by_slice")
     if held is not None:
         text += (
