@@ -227,6 +227,9 @@ def train(  # noqa: PLR0913 - options of a command
     features: Annotated[str | None, typer.Option(help="default, fib-sem or sheets.")] = None,
     rule: Annotated[str | None, typer.Option(help="forest, or logistic as a preview.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    grow: Annotated[
+        bool | None, typer.Option("--grow/--no-grow", help="Learn from what scribbles grow to.")
+    ] = None,
     settle: Annotated[
         bool | None, typer.Option("--settle/--no-settle", help="No films at blurred edges.")
     ] = None,
@@ -236,7 +239,7 @@ def train(  # noqa: PLR0913 - options of a command
     """Train a voxel classifier from scribbles, and print how well it does on what it did not see."""
     from ssbtomo.runner.training import told, train_model
 
-    given = {"features": features, "rule": rule, "seed": seed, "settle": settle}
+    given = {"features": features, "rule": rule, "seed": seed, "grow": grow, "settle": settle}
     options = {key: value for key, value in given.items() if value is not None}
     model = train_model(
         scans, labels or [], out, phases=phases, voxel_size=voxel_size, workers=workers,

@@ -14,8 +14,8 @@ from ssbtomo.kernels.histogram import Histogram
 from ssbtomo.kernels.masked import inside, masked_gaussian
 from ssbtomo.kernels.separability import two_classes
 from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.evidence import Channel
 from ssbtomo.segment.lithium import Ask, LowAbsorbing, split_tables
-from ssbtomo.segment.low_absorbing import Channel
 from ssbtomo.segment.modes import modes_of
 from ssbtomo.testing import lithium_scan
 

@@ -19,7 +19,7 @@ from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import InputDataError, OutputError
 from ssbtomo.kernels.feature_list import Feature, feature_halo
 from ssbtomo.kernels.features import FeatureBank, Place, normalised
-from ssbtomo.kernels.forest import Forest, Logistic, entropy_table, quantised
+from ssbtomo.kernels.forest import Forest, Logistic, entropy_of, quantised
 from ssbtomo.kernels.settling import Settling, settled
 from ssbtomo.units import Spacing
 
@@ -284,13 +284,10 @@ def _run(
     check_wanted()
     sinks[0][block.core] = labels
     if len(sinks) > 1:
-        table = entropy_table(len(shares))
-        entropy = np.zeros(block.shape, np.float64)
-        for share, sink in zip(shares, sinks[1:-1], strict=True):
-            steps = quantised(share)
-            entropy += table[steps]
-            sink[block.core] = steps
-        sinks[-1][block.core] = np.minimum(np.floor(entropy + 0.5), 255.0).astype(np.uint8)
+        steps = [quantised(share) for share in shares]
+        for part, sink in zip(steps, sinks[1:-1], strict=True):
+            sink[block.core] = part
+        sinks[-1][block.core] = entropy_of(steps)
     return [int(n) for n in np.bincount(labels.reshape(-1), minlength=len(shares))]
 
 

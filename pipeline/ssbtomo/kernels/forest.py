@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Forest", "Logistic", "entropy_table", "quantised"]
+__all__ = ["Forest", "Logistic", "entropy_of", "entropy_table", "quantised"]
 
 Float = NDArray[np.float32]
 _BATCH = 256  # voxels whose features stay in the first cache while all trees are walked
@@ -141,6 +142,26 @@ def entropy_table(classes: int) -> NDArray[np.float64]:
     share = np.arange(256) / 255.0
     parts = [-p * math.log(p) if p > 0 else 0.0 for p in share.tolist()]
     return np.asarray(parts) * 255.0 / math.log(max(classes, 2))
+
+
+def entropy_of(steps: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return the entropy of quantised probabilities.
+
+    Parameters
+    ----------
+    steps : sequence of ndarray of uint8
+        One for each class, in steps of 1/255.
+
+    Returns
+    -------
+    ndarray of uint8
+        0 where a class is certain, 255 where all are equally probable; 8 bytes per voxel on the way.
+    """
+    table = entropy_table(len(steps))
+    total = np.zeros(steps[0].shape, np.float64)
+    for part in steps:
+        total += table[part]
+    return np.minimum(np.floor(total + 0.5), 255.0).astype(np.uint8)
 
 
 @njit(nogil=True, cache=True)

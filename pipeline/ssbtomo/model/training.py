@@ -29,6 +29,11 @@ class Train(Section):
     )
     trees: int = Field(default=50, ge=1, le=500, description="Trees of the forest.")
     depth: int = Field(default=12, ge=1, le=24, description="Most levels of a tree.")
+    grow: bool = Field(
+        default=True,
+        description="forest: it learns once more from what the scribbles grow to, up to the edges "
+        "around them.",
+    )
     settle: bool = Field(
         default=True,
         description="Edges take the phases beside them: no film of a middle phase between a dark "

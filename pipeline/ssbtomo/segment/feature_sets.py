@@ -93,7 +93,7 @@ def sheet_features(spacing: Spacing) -> tuple[Feature, ...]:
 SETS = {"default": default_features, "fib-sem": fibsem_features, "sheets": sheet_features}
 
 
-def chosen_features(chosen: Any, spacing: Spacing) -> tuple[Feature, ...]:
+def chosen_features(chosen: Any, spacing: Spacing, companions: int = 0) -> tuple[Feature, ...]:
     """Return a list of features by its name, or from tables.
 
     Parameters
@@ -102,6 +102,9 @@ def chosen_features(chosen: Any, spacing: Spacing) -> tuple[Feature, ...]:
         A key of `SETS`, features, or tables of them.
     spacing : tuple of float
         Voxel edges along (Z, Y, X) in µm.
+    companions : int
+        Further channels, at each of which a list by its name looks, too: at its value, and at
+        that smoothed by 1, 2 and 4 voxel edges.
 
     Returns
     -------
@@ -118,10 +121,21 @@ def chosen_features(chosen: Any, spacing: Spacing) -> tuple[Feature, ...]:
             raise InputDataError(
                 f"there is no list of features {chosen!r}", hint=f"use one of {', '.join(SETS)}"
             )
-        return SETS[chosen](spacing)
+        return SETS[chosen](spacing) + _of_companions(companions, mean_edge(spacing))
     if isinstance(chosen, Sequence) and chosen and all(isinstance(f, Feature) for f in chosen):
         return tuple(chosen)
     return features_from_json(list(chosen) if isinstance(chosen, Sequence) else chosen)
+
+
+def _of_companions(count: int, edge: float) -> tuple[Feature, ...]:
+    return tuple(
+        feature
+        for channel in range(1, count + 1)
+        for feature in (
+            Feature.of("intensity", channel=channel),
+            *(Feature.of("gaussian", scale * edge, channel=channel) for scale in (1.0, 2.0, 4.0)),
+        )
+    )
 
 
 def mean_edge(spacing: Spacing) -> float:

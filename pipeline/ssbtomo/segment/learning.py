@@ -14,13 +14,46 @@ from ssbtomo.kernels.calibration import reliability_table
 from ssbtomo.kernels.feature_list import Feature
 from ssbtomo.kernels.forest import Forest, Logistic
 
-__all__ = ["Learner", "Learnt", "flattened", "learnt_scores"]
+__all__ = ["MOST", "Learner", "Learnt", "Lessons", "flattened", "learnt_scores"]
 
 Float = NDArray[np.float32]
 Whole = NDArray[np.intp]
-_MOST = 60_000  # labelled voxels that are learnt from
+
+MOST = 60_000
+"""Labelled voxels that are learnt from, at most."""
+
 _LEFT_OUT = {"voxels": "out_of_bag", "slices": "by_slice"}
 _FOLDS = 8  # groups of slices that are left out in turn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lessons:
+    """Voxels to learn from.
+
+    Parameters
+    ----------
+    looks : ndarray of float32, shape (n, features)
+        Features of each.
+    labels, groups : ndarray of int, shape (n,)
+        Class and annotated slice of each.
+    """
+
+    looks: Float
+    labels: Whole
+    groups: Whole
+
+    @classmethod
+    def joined(cls, parts: Sequence[Lessons]) -> Lessons:
+        """Join several, in their order."""
+        return cls(
+            np.concatenate([part.looks for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.groups for part in parts]),
+        )
+
+    def at(self, index: Any) -> Lessons:
+        """Return some of them."""
+        return Lessons(self.looks[index], self.labels[index], self.groups[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +129,10 @@ class Learner:
         ndarray of int
             Ascending indexes.
         """
-        if labels.size <= _MOST:
+        if labels.size <= MOST:
             return np.arange(labels.size)
         rng = np.random.default_rng(self.seed)
-        left, chosen = _MOST, []
+        left, chosen = MOST, []
         members = sorted((np.flatnonzero(labels == k) for k in range(classes)), key=len)
         for done, indexes in enumerate(members):
             count = min(len(indexes), left // (classes - done))
@@ -131,7 +164,7 @@ class Learner:
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
-            self.trees, max_depth=self.depth, min_samples_leaf=2, class_weight="balanced",
+            self.trees, max_depth=self.depth, min_samples_leaf=2, class_weight="balanced_subsample",
             oob_score=score and len(labels) > 1, random_state=self.seed, n_jobs=1,
         )  # fmt: skip
         with np.errstate(all="ignore"):
@@ -227,9 +260,8 @@ def _rounded_down(threshold: NDArray[np.float64]) -> Float:
 def learnt_scores(  # noqa: PLR0917 - all that the scores speak of
     learner: Learner,
     learnt: Learnt,
-    looks: Float,
-    labels: Whole,
-    groups: Whole,
+    marked: Lessons,
+    grown: Lessons,
     phases: Sequence[str],
     features: Sequence[Feature],
 ) -> dict[str, Any]:
@@ -241,10 +273,10 @@ def learnt_scores(  # noqa: PLR0917 - all that the scores speak of
         Learns again without some slices.
     learnt : Learnt
         What was learnt from all voxels.
-    looks : ndarray of float32, shape (n, features)
-        Features of the training's voxels.
-    labels, groups : ndarray of int, shape (n,)
-        Class and annotated slice of each.
+    marked : Lessons
+        The voxels that were labelled by hand: they are predicted.
+    grown : Lessons
+        What they grew to: learnt from, too, but not scored.
     phases : sequence of str
         Names of the classes.
     features : sequence of Feature
@@ -254,17 +286,17 @@ def learnt_scores(  # noqa: PLR0917 - all that the scores speak of
     -------
     dict
         ``out_of_bag`` (optimistic: neighbours of a voxel were seen) and ``by_slice`` (annotated
-        slices left out in turn, in at most eight groups), each with ``confusion`` (truth in
-        rows), ``accuracy``, ``iou`` and ``dice`` by phase; absent where it cannot be had.
-        ``reliability`` holds the columns of `ssbtomo.kernels.calibration.reliability_table` for
-        both, without empty bins.
+        slices left out in turn, in at most eight groups, with all that grew in them), each with
+        ``confusion`` (truth in rows), ``accuracy``, ``iou`` and ``dice`` by phase; absent where
+        it cannot be had. ``reliability`` holds the columns of
+        `ssbtomo.kernels.calibration.reliability_table` for both, without empty bins.
     """
-    scores: dict[str, Any] = {"phases": list(phases), "slices": int(groups.max()) + 1}
+    scores: dict[str, Any] = {"phases": list(phases), "slices": int(marked.groups.max()) + 1}
     count = len(phases)
     left_out: dict[str, tuple[Whole, NDArray[np.float64]]] = {}
     if learnt.unseen is not None:
-        left_out["voxels"] = _known(labels, learnt.unseen)
-    left_out["slices"] = _known(labels, _by_slice(learner, looks, labels, groups, count))
+        left_out["voxels"] = _known(marked.labels, learnt.unseen[: marked.labels.size])
+    left_out["slices"] = _known(marked.labels, _by_slice(learner, marked, grown, count))
     left_out = {kind: found for kind, found in left_out.items() if found[0].size}
     for kind, (truth, shares) in left_out.items():
         scores[_LEFT_OUT[kind]] = _score(truth, shares.argmax(1), count)
@@ -289,19 +321,21 @@ def _filled(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _by_slice(
-    learner: Learner, looks: Float, labels: Whole, groups: Whole, classes: int
+    learner: Learner, marked: Lessons, grown: Lessons, classes: int
 ) -> NDArray[np.float64]:
     """Return probabilities in each slice learnt from the others; NaN where these lack a phase."""
-    shares = np.full((labels.size, classes), np.nan)
-    slices = int(groups.max()) + 1
+    shares = np.full((marked.labels.size, classes), np.nan)
+    slices = int(marked.groups.max()) + 1
     if slices < 2:
         return shares
-    fold = groups * min(slices, _FOLDS) // slices
+    parts = min(slices, _FOLDS)
+    fold, beside = marked.groups * parts // slices, grown.groups * parts // slices
     for number in range(int(fold.max()) + 1):
         out = fold == number
-        if np.unique(labels[~out]).size == classes and out.any():
-            rule = learner.fit(looks[~out], labels[~out], classes, score=False).rule
-            shares[out] = rule.probabilities(looks[out].T)
+        if np.unique(marked.labels[~out]).size == classes and out.any():
+            seen = Lessons.joined([marked.at(~out), grown.at(beside != number)])
+            rule = learner.fit(seen.looks, seen.labels, classes, score=False).rule
+            shares[out] = rule.probabilities(marked.looks[out].T)
     return shares
 
 

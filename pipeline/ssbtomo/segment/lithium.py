@@ -15,8 +15,9 @@ from ssbtomo.blocks.histogram import grey_summary
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.histogram import Histogram
 from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.evidence import Channel, Look, Volume
 from ssbtomo.segment.inputs import check_source
-from ssbtomo.segment.low_absorbing import Channel, Look, Study, Volume, study
+from ssbtomo.segment.low_absorbing import Study, study
 from ssbtomo.segment.modes import flat_modes
 from ssbtomo.segment.segmentation import Segmentation
 from ssbtomo.segment.volumes import Method, Segmenter, Shift

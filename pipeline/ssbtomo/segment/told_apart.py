@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.evidence import Channel
 from ssbtomo.segment.inputs import check_image
 from ssbtomo.segment.lithium import Ask, Face, LowAbsorbing
-from ssbtomo.segment.low_absorbing import Channel
 from ssbtomo.units import Spacing
 
 __all__ = ["LithiumOrVoid", "lithium_or_void"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,8 +19,9 @@ from ssbtomo.kernels.feature_list import Feature
 from ssbtomo.kernels.forest import Logistic
 from ssbtomo.kernels.settling import Settling
 from ssbtomo.segment.feature_sets import chosen_features, mean_edge
+from ssbtomo.segment.growth import Ground, drawn_lessons, grown_lessons, ridge_feature
 from ssbtomo.segment.inputs import check_source
-from ssbtomo.segment.learning import Learner, learnt_scores
+from ssbtomo.segment.learning import MOST, Learner, Lessons, learnt_scores
 from ssbtomo.segment.scribbles import Scribbles, scribbles_from_labels
 from ssbtomo.segment.voxel_model import VoxelModel
 from ssbtomo.units import Spacing, check_spacing
@@ -32,6 +33,8 @@ Level = tuple[float, float]
 _TAIL = 0.005  # share of the voxels beyond either end of the width of the grey values
 _STEEP = 3.0  # medians of the gradient
 _REACH = 1.25  # voxel edges around a voxel in which level ground has a say
+_LEVEL = 1.5  # medians of the gradient up to which the ground is level
+_TILES = 48  # of 128 x 128 voxels, that labels grow in
 _LOOKED = 64  # boxes of 16³ voxels that the median is taken of
 _UNKNOWN = Logistic(np.zeros((2, 1)), np.zeros(2))
 
@@ -84,6 +87,7 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     rule: Rule = "forest",
     trees: int = 50,
     depth: int = 12,
+    grow: bool = True,
     settle: bool = True,
     seed: int = 0,
     scores: bool = True,
@@ -104,6 +108,9 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
         A random forest; or logistic regression, which is trained and applied in no time, as a preview.
     trees, depth : int
         Of the forest: 1 to 500 trees, at most 1 to 24 deep.
+    grow : bool
+        Whether a forest learns once more, from what the labels grow to: up to the edges around
+        them. Strokes that keep away from edges need it; the preview by regression does without.
     settle : bool
         Whether edges take the phases beside them: no films of a middle phase where a dark one
         meets a bright one, at the price of rounding what is a few voxels thin.
@@ -132,19 +139,28 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     """
     several = [samples] if isinstance(samples, TrainingSample) else list(samples)
     _check(several, phases)
-    chosen = chosen_features(features, several[0].spacing)
+    beside = min(len(sample.companions) for sample in several)
+    spacing = _thick(several)
+    chosen = chosen_features(features, spacing, beside)
     learner = Learner(rule, trees, depth, seed)
     wanted = 1 + max(feature.channel for feature in chosen)
     levels = _levels(several, wanted, engine)
-    looks, labels, groups = _collect(several, chosen, levels, len(phases), engine)
-    kept = learner.drawn(labels, len(phases))
-    model = learner.fit(looks[kept], labels[kept], len(phases))
-    edge = mean_edge(several[0].spacing)
+    marked, grounds = _collect(several, chosen, levels, len(phases), engine)
+    kept = marked.at(learner.drawn(marked.labels, len(phases)))
+    edge = mean_edge(spacing)
+    grown = kept.at(slice(0))
+    if grow and rule == "forest":
+        first = learner.fit(kept.looks, kept.labels, len(phases), score=False).rule
+        looked = Classifier((*chosen, ridge_feature(edge)), several[0].spacing, levels, first)
+        grown = _grown(several, grounds, looked, edge, engine)
+        grown = drawn_lessons(grown, kept.labels, MOST, seed)
+    seen = Lessons.joined([kept, grown])
+    model = learner.fit(seen.looks, seen.labels, len(phases))
     settling = (
-        Settling(_REACH * edge, edge, _steep(several, levels, edge, engine)) if settle else None
-    )
-    found = learnt_scores(learner, model, looks[kept], labels[kept], groups[kept], phases, chosen) \
-        if scores else {}  # fmt: skip
+        Settling(_REACH * edge, edge, _steep(several, levels, Feature.of("gradient", edge), engine))
+        if settle else None
+    )  # fmt: skip
+    found = learnt_scores(learner, model, kept, grown, phases, chosen) if scores else {}
     dtype = np.dtype(several[0].sources[0].dtype).name
     return VoxelModel(
         phases=tuple(phases),
@@ -158,9 +174,10 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
         training={
             **learner.story(),
             "samples": len(several),
-            "labelled": {p: int((labels == k).sum()) for k, p in enumerate(phases)},
-            "used": int(kept.size),
-            "hash": _hash(looks, labels, chosen, levels, learner),
+            "labelled": {p: int((marked.labels == k).sum()) for k, p in enumerate(phases)},
+            "used": int(kept.labels.size),
+            "grown": int(grown.labels.size),
+            "hash": _hash(marked, chosen, levels, {**learner.story(), "grow": grow}),
         },
     )
 
@@ -186,6 +203,18 @@ def _check(samples: Sequence[TrainingSample], phases: Sequence[str]) -> None:
                 "factor of two apart",
                 hint="train one model for each",
             )
+
+
+def _thick(samples: Sequence[TrainingSample]) -> Spacing:
+    """Return the voxel edges that scales are chosen by: of micrographs, those in the plane alone."""
+    first = check_spacing(samples[0].spacing)
+    shapes = np.array([sample.sources[0].shape for sample in samples])
+    thick = (shapes > 1).any(0)
+    if not thick.any():
+        return first
+    typical = float(np.exp(np.log(np.asarray(first)[thick]).mean()))
+    z, y, x = (edge if many else typical for edge, many in zip(first, thick, strict=True))
+    return z, y, x
 
 
 def _levels(samples: Sequence[TrainingSample], channels: int, engine: Engine) -> tuple[Level, ...]:
@@ -215,26 +244,45 @@ def _collect(
     levels: tuple[Level, ...],
     phases: int,
     engine: Engine,
-) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
-    """Return features, labels and annotated slice of every labelled voxel."""
-    looks, labels, groups = [], [], []
+) -> tuple[Lessons, list[Ground]]:
+    """Return every labelled voxel with its features, and by sample where they lie."""
+    parts, grounds = [], []
     count = 0
     for sample in samples:
         marks = _scribbles(sample, phases, engine)
         ready = Classifier(features, check_spacing(sample.spacing), levels, _UNKNOWN)
-        looks.append(features_at(sample.sources, marks.places, sample.grid, engine, ready))
-        labels.append(marks.labels)
-        slices = _slices(marks.places)
-        groups.append(slices + count)
+        looks = features_at(sample.sources, marks.places, sample.grid, engine, ready)
+        axis, slices = _slices(marks.places)
+        groups = slices + count
         count += int(slices.max(initial=-1)) + 1
-    joined = np.concatenate(labels)
-    absent = [k for k in range(phases) if not (joined == k).any()]
+        parts.append(Lessons(looks, marks.labels, groups))
+        grounds.append(Ground(sample.sources, marks.places, marks.labels, groups, axis))
+    marked = Lessons.joined(parts)
+    absent = [k for k in range(phases) if not (marked.labels == k).any()]
     if absent:
         raise InputDataError(
             f"no voxel is labelled as phase {absent[0] + 1} of {phases}",
             hint="label every phase in at least one sample, or leave it out",
         )
-    return np.concatenate(looks), joined, np.concatenate(groups)
+    return marked, grounds
+
+
+def _grown(
+    samples: Sequence[TrainingSample],
+    grounds: Sequence[Ground],
+    classifier: Classifier,
+    edge: float,
+    engine: Engine,
+) -> Lessons:
+    """Grow the labels of all samples; each has its share of the tiles."""
+    ridge = ridge_feature(edge)
+    steep = _LEVEL * _steep(samples, classifier.levels, ridge, engine) / _STEEP
+    tiles = -(-_TILES // len(samples))
+    parts = []
+    for sample, ground in zip(samples, grounds, strict=True):
+        ready = replace(classifier, spacing=check_spacing(sample.spacing))
+        parts.append(grown_lessons(ground, ready, steep, engine, tiles=tiles))
+    return Lessons.joined(parts)
 
 
 def _scribbles(sample: TrainingSample, phases: int, engine: Engine) -> Scribbles:
@@ -254,24 +302,21 @@ def _scribbles(sample: TrainingSample, phases: int, engine: Engine) -> Scribbles
     return labels
 
 
-def _slices(places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the number of each voxel's annotated slice: across the axis on which the fewest hold labels."""
-    if not len(places):
-        return np.zeros(0, np.intp)
+def _slices(places: NDArray[np.intp]) -> tuple[int, NDArray[np.intp]]:
+    """Return across which axis the fewest slices hold labels, and the number of each voxel's slice."""
     numbered = [np.unique(places[:, axis], return_inverse=True)[1] for axis in range(3)]
-    return min(numbered, key=lambda slices: int(slices.max())).astype(np.intp)
+    axis = min(range(3), key=lambda k: int(numbered[k].max(initial=-1)))
+    return axis, numbered[axis].astype(np.intp)
 
 
 def _steep(
-    samples: Sequence[TrainingSample], levels: tuple[Level, ...], edge: float, engine: Engine
+    samples: Sequence[TrainingSample], levels: tuple[Level, ...], gradient: Feature, engine: Engine
 ) -> float:
     """Return three times the median gradient of the samples: edges are steeper, noise is not."""
     values = []
     for sample in samples:
         sources, shape = sample.sources, sample.grid.shape
-        ready = Classifier(
-            (Feature.of("gradient", edge),), check_spacing(sample.spacing), levels, _UNKNOWN
-        )
+        ready = Classifier((gradient,), check_spacing(sample.spacing), levels, _UNKNOWN)
         small: Any = tuple(min(n, 16) for n in shape)
         blocks = list(Grid(shape, small))
         blocks = blocks[:: -(-len(blocks) // _LOOKED)]
@@ -294,14 +339,13 @@ def _steep(
 
 
 def _hash(
-    looks: NDArray[np.float32],
-    labels: NDArray[np.intp],
+    marked: Lessons,
     features: Sequence[Feature],
     levels: Sequence[Level],
-    learner: Learner,
+    story: Mapping[str, Any],
 ) -> str:
-    text = json.dumps([[f.to_json() for f in features], list(levels), learner.story()])
+    text = json.dumps([[f.to_json() for f in features], list(levels), story])
     digest = hashlib.sha256(text.encode())
-    digest.update(looks.tobytes())
-    digest.update(labels.astype("<i8").tobytes())
+    digest.update(marked.looks.tobytes())
+    digest.update(marked.labels.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -120,12 +120,23 @@ class Desk:
         pathlib.Path
             A path that does not exist yet.
         """
+        self.discard(name)
         path = self.work / "drafts" / f"{name}.ome.zarr"
-        self._markers(name).clear()  # first: markers never outlive their store
-        if path.exists():
-            shutil.rmtree(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def discard(self, name: str) -> None:
+        """Remove a draft and its markers, if it is there.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"image"``.
+        """
+        self._markers(name).clear()  # first: markers never outlive their store
+        path = self.work / "drafts" / f"{name}.ome.zarr"
+        if path.exists():
+            shutil.rmtree(path)
 
     def marked_draft(
         self,

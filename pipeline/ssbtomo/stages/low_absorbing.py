@@ -16,8 +16,8 @@ from ssbtomo.errors import InputDataError
 from ssbtomo.model import Phase
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.segment.bench import Bench
+from ssbtomo.segment.evidence import Channel
 from ssbtomo.segment.lithium import Ask, LowAbsorbing
-from ssbtomo.segment.low_absorbing import Channel
 from ssbtomo.segment.volumes import Method
 from ssbtomo.stages.desk import Desk, Facts, clipped
 from ssbtomo.stages.imaged_again import imaged_again
@@ -25,7 +25,7 @@ from ssbtomo.stages.imaged_again import imaged_again
 if TYPE_CHECKING:
     from ssbtomo.stages.segment import Segment
 
-__all__ = ["MERGED", "answer", "places_of", "says"]
+__all__ = ["MERGED", "Places", "answer", "merged_phases", "places_of", "says"]
 
 MERGED = "lithium or void"
 _CHANCE = "lithium-probability"
@@ -87,7 +87,7 @@ def answer(stage: Segment, desk: Desk, image: Source, places: Places, method: Me
         thresholds=section.thresholds, histogram=histogram, repair=section.repair, regular=stage.regular,
         smallest_object=section.smallest_object, cancelled=desk.cancelled,
     )  # fmt: skip
-    shown = _merged(stage.phases, places) if found.state == "merged" else stage.phases
+    shown = merged_phases(stage.phases, places) if found.state == "merged" else stage.phases
     written = replace(stage, phases=shown)
     stores = ["phases"]
     with written.store(desk, None) as (sink, markers):
@@ -105,7 +105,11 @@ def answer(stage: Segment, desk: Desk, image: Source, places: Places, method: Me
         desk.tell(done, len(variants) + 1 + written.repeats)
         with written.store(desk, name) as (sink, markers):
             found.labels(shift, lean=lean, sink=sink, markers=markers)
-    grey = stage if found.state == "clear" else replace(stage, phases=_merged(stage.phases, places))
+    grey = (
+        stage
+        if found.state == "clear"
+        else replace(stage, phases=merged_phases(stage.phases, places))
+    )
     again, offsets, warnings = _imaged_again(found, written, desk, bench)
     return {
         "variants": [*(name for name, _, _ in variants), *again],
@@ -166,8 +170,21 @@ def _evidence(desk: Desk, part: Any, name: str) -> Source:
     return sink
 
 
-def _merged(phases: tuple[Phase, ...], places: Places) -> tuple[Phase, ...]:
-    """Put one phase in the place of the two."""
+def merged_phases(phases: tuple[Phase, ...], places: Places) -> tuple[Phase, ...]:
+    """Put one phase in the place of the two.
+
+    Parameters
+    ----------
+    phases : tuple of Phase
+        With both, side by side.
+    places : tuple of int
+        Their labels.
+
+    Returns
+    -------
+    tuple of Phase
+        One fewer.
+    """
     first = min(places)
     return (*phases[:first], Phase(name=MERGED, role="void"), *phases[first + 2 :])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -74,7 +74,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     section: Section
     range: Range
@@ -112,11 +112,11 @@ class Segment:
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        if self.section.method == "trained":
-            return classifying_bytes(len(self.phases)), 0.0
         if self.section.method == "labels":
             return 4.0 * itemsize, 0.0
         asked = places_of(self.phases, self.section.lithium) is not None
+        if self.section.method == "trained":
+            return max(classifying_bytes(len(self.phases)), _ASKED_BYTES * asked), 0.0
         return _ASKED_BYTES if asked else _BLOCK_BYTES, 0.0
 
     def __call__(self, desk: Desk) -> Facts:
@@ -164,7 +164,8 @@ class Segment:
 
     def _trained(self, desk: Desk, image: Source) -> Facts:
         counts, facts = segment_trained(desk, image, self.section, self.phases)
-        self.all_present(desk, counts)
+        shown = tuple(Phase.model_validate(phase) for phase in facts.get("phases", []))
+        replace(self, phases=shown or self.phases).all_present(desk, counts)
         return facts
 
     def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:

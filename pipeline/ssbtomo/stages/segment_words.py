@@ -7,7 +7,8 @@ import re
 from ssbtomo.model import Segment
 from ssbtomo.stages.desk import Facts
 from ssbtomo.stages.low_absorbing import says
-from ssbtomo.stages.trained import training_sentence
+from ssbtomo.stages.trained_lithium import said_of_classes
+from ssbtomo.stages.trained_words import training_sentence
 from ssbtomo.units import format_length
 
 __all__ = ["cited_of_segmentation", "said_of_segmentation"]
@@ -55,7 +56,7 @@ def said_of_segmentation(section: Segment, facts: Facts, phases: int) -> str:
     if section.method == "labels":
         return "The phases were given as labels."
     if section.method == "trained":
-        return training_sentence(facts)
+        return training_sentence(facts) + said_of_classes(facts.get("lithium", {}))
     values = ", ".join(f"{t:.5g}" for t in facts["thresholds"])
     count = len(facts["phases"]) if "phases" in facts else phases
     small = f" Pieces below {section.smallest_object} voxels were given to their surroundings."
@@ -83,7 +84,8 @@ def cited_of_segmentation(section: Segment) -> tuple[str, ...]:
         Each once.
     """
     if section.method == "trained":
-        return ("breiman2001",)
+        grown = section.train is None or (section.train.grow and section.train.rule == "forest")
+        return ("breiman2001", "vincent1991") if grown else ("breiman2001",)
     if section.method == "labels":
         return ()
     text = _HOW[section.method] + _surfaces(section) + _VARIANCE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -17,14 +17,16 @@ from ssbtomo.blocks.classify import classify
 from ssbtomo.errors import InputDataError, RecipeError
 from ssbtomo.model import Phase, Segment
 from ssbtomo.model.training import Train
-from ssbtomo.palette import phase_colors
 from ssbtomo.results import folder_name
 from ssbtomo.segment.prediction import ready_for
 from ssbtomo.segment.scribbles import read_scribbles
 from ssbtomo.segment.training import TrainingSample, train
 from ssbtomo.segment.voxel_model import VoxelModel
+from ssbtomo.stages.class_maps import ClassMaps
 from ssbtomo.stages.desk import Desk, Facts
-from ssbtomo.units import format_length
+from ssbtomo.stages.low_absorbing import places_of
+from ssbtomo.stages.trained_lithium import asked_of_classes
+from ssbtomo.stages.trained_words import model_story, score_tables
 from ssbtomo.volume import Volume
 
 __all__ = [
@@ -34,7 +36,6 @@ __all__ = [
     "phase_values",
     "section_parameters",
     "segment_trained",
-    "training_sentence",
 ]
 
 
@@ -217,41 +218,35 @@ def segment_trained(
     facts : dict
         Stores, notes, scores of the training.
     """
-    names = [phase.name for phase in phases]
     channels = open_companions(section.companions, desk.shape)
     model = _model(desk, image, channels, section, phases)
     ready, notes = ready_for(model, (image, *channels), desk.spacing)
-    sink, markers = desk.marked_draft(
-        "phases", desk.shape, np.uint8, desk.spacing, kind="labels",
-        phases={name: label for label, name in enumerate(names)},
-        colors=phase_colors((phase.name, phase.role) for phase in phases),
-        attributes={"roles": {phase.name: phase.role for phase in phases}},
-    )  # fmt: skip
-    maps = [f"probability-{folder_name(name)}" for name in names]
-    beside = {
-        name: desk.beside_draft(f"phases~{name}", markers, np.uint8, kind="image")
-        for name in (*maps, "entropy")
-    }
-    total, done = len(desk.grid), count(markers.count(desk.grid) + 1)
+    made = ClassMaps.of(desk, phases)
+    total, done = len(desk.grid), count(made.markers.count(desk.grid) + 1)
     voxels = classify(
-        (image, *channels), (sink, *beside.values()), desk.grid, desk.engine, ready,
-        on_block=lambda _: desk.tell(next(done), total), markers=markers,
+        (image, *channels), made.stores, desk.grid, desk.engine, ready,
+        on_block=lambda _: desk.tell(next(done), total), markers=made.markers,
     )  # fmt: skip
-    for store in (*beside.values(), sink):
-        io.ome_zarr.finish(store.path, engine=desk.engine)
-    for name in beside:
-        desk.publish(f"phases~{name}", desk.store(name))
-    desk.publish("phases")
+    places, told = places_of(tuple(phases), section.lithium), {}
+    if places is not None:
+        looked = {feature.channel for feature in model.features}
+        seen = [channel for k, channel in enumerate(channels, start=1) if k in looked]
+        made, voxels, told = asked_of_classes(
+            desk, made, (image, seen), places, section.lithium, voxels
+        )
+    made.publish(desk)
     counts = [int(n) for n in voxels]
     facts = {
         "variants": [],
-        "stores": ["phases", *beside],
-        "probabilities": maps,
-        "warnings": notes,
+        "stores": ["phases", *made.names],
+        "probabilities": made.maps,
+        "warnings": [*notes, *([told["warning"]] if told else [])],
         "fractions": [n / float(np.prod(desk.shape)) for n in counts],
-        "model": _story(model),
+        "model": model_story(model),
         "tables": score_tables(model),
     }
+    if told:
+        facts |= {"lithium": told, "phases": [p.model_dump(mode="json") for p in made.phases]}
     return counts, facts
 
 
@@ -290,100 +285,3 @@ def training_options(asked: Train) -> dict[str, Any]:
         Keywords of `ssbtomo.segment.train`.
     """
     return asked.model_dump(exclude={"labels"})
-
-
-def _story(model: VoxelModel) -> dict[str, Any]:
-    return {
-        "training": dict(model.training),
-        "features": [feature.label for feature in model.features],
-        "settled_um": None if model.settling is None else model.settling.reach,
-        "spacing_um": list(model.spacing),
-        "accuracy": {
-            how: model.scores[how]["accuracy"]
-            for how in ("out_of_bag", "by_slice")
-            if how in model.scores
-        },
-        "slices": model.scores.get("slices"),
-    }
-
-
-def score_tables(model: VoxelModel) -> dict[str, Any]:
-    """Return the scores of a model as tables.
-
-    Parameters
-    ----------
-    model : VoxelModel
-        The model.
-
-    Returns
-    -------
-    dict
-        ``training_scores`` by phase, ``training_confusion`` by pair of phases, without rows if
-        the model has no scores; ``reliability`` by bin of probability, if it was scored.
-    """
-    scores: dict[str, list[Any]] = {
-        key: [] for key in ("left_out", "phase", "labelled", "iou", "dice")
-    }
-    pairs: dict[str, list[Any]] = {key: [] for key in ("left_out", "truth", "predicted", "voxels")}
-    for key, word in (("out_of_bag", "voxels"), ("by_slice", "slices")):
-        found = model.scores.get(key)
-        if not found:
-            continue
-        names = model.scores["phases"]
-        for label, name in enumerate(names):
-            row = (
-                word,
-                name,
-                sum(found["confusion"][label]),
-                found["iou"][label],
-                found["dice"][label],
-            )
-            for column, value in zip(scores.values(), row, strict=True):
-                column.append(value)
-            for other, voxels in zip(names, found["confusion"][label], strict=True):
-                for column, value in zip(pairs.values(), (word, name, other, voxels), strict=True):
-                    column.append(value)
-    tables = {"training_scores": scores, "training_confusion": pairs}
-    reliability = model.scores.get("reliability")
-    return {**tables, "reliability": reliability} if reliability else tables
-
-
-def training_sentence(facts: Mapping[str, Any]) -> str:
-    """Say how the phases were classified, as sentences for a paper.
-
-    Parameters
-    ----------
-    facts : mapping
-        What the stage found.
-
-    Returns
-    -------
-    str
-        The sentences.
-    """
-    story = facts["model"]
-    training = story["training"]
-    labelled = sum(training["labelled"].values())
-    how = (
-        f"a random forest of {training['trees']} trees, at most {training['depth']} deep [@breiman2001],"
-        if training["rule"] == "forest"
-        else "logistic regression"
-    )
-    text = (
-        f"Each voxel was classified with {how} from {len(story['features'])} features of its "
-        f"neighbourhood, trained on {labelled} labelled voxels of {training['samples']} "
-        f"sample{'s' if training['samples'] > 1 else ''}."
-    )
-    held = story["accuracy"].get("by_slice")
-    if held is not None:
-        text += (
-            f" Of the labelled voxels, {held:.1%} were classified right by models that had not "
-            "seen their slice."
-        )
-    if story["settled_um"]:
-        text += (
-            " At edges, phases without support from level voxels within "
-            f"{format_length(story['settled_um'])} (standard deviation of a Gaussian) were excluded, "
-            "so that blurred edges between a dark and a bright phase hold no film of a third."
-        )
-    return text
