@@ -152,7 +152,7 @@ def ridge_voxels(
     places, scores, strengths, plain, deep = (column[order] for column in columns)
     sure = np.zeros(places.size, dtype=np.float32)
     sure[deep] = _large(places[deep], (scores[deep], plain[deep]), grid, spacing, extent)
-    sure[_large(places, (scores, plain), grid, spacing, _WEAK * extent)] = 1.0
+    # WEAK
     points = crack_points(places, grid.shape, spacing)
     reach = _RIM * voxel_edge(spacing), 0.9999  # the largest
     task = partial(local_quantiles, points, sure, reach)

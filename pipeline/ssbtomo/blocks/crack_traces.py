@@ -34,6 +34,12 @@ _INSIDE = (9.0, 0.8)  # ball in voxel edges, and quantile in it, that tell the r
 _HALF = 0.475  # share of that at a rim; a little below a half, since rims are convex
 _FILTER = (1.2, 5.0, 0.55)  # σ of the filter in voxel edges: least, largest; and by aperture
 _SOME = 0.02  # share of the response inside from which it is one at all
+_WIDER = 2.5  # ratio of the two filters that tell how wide a profile is
+_THIN = 1.7  # width in voxel edges of the first of them, up to which that is asked
+_BROAD = 8.0  # radius in voxel edges of the discs over which it is
+_BLUR = 1.05  # standard deviation in voxel edges of the widest blur
+_LEAN = 1.5  # how much larger the variance of a void's profile may be than its width says
+_MOSTLY = 0.7  # quantile of a sheet's responses with which its parts are compared
 
 
 def traced(
@@ -80,12 +86,22 @@ def traced(
     edge = voxel_edge(spacing)
     trace, crossing = _drawn(voxels, edge, engine)
     sources, points = trace.sources, trace.points
-    widths = _filter_widths(voxels, edge, depth, engine)[sources]
-    found = response_across(
-        image, spacing, grid, engine, points=points, ways=(trace.normals, trace.heights, widths)
+    least, most, share = _FILTER
+    thick = _thick(voxels, edge, depth, engine)[sources]
+    widths = np.clip(share * thick, least * edge, most * edge).astype(np.float32)
+    wider = np.where(widths < _THIN * edge, _WIDER * widths, 0).astype(np.float32)
+    near, far = (
+        response_across(
+            image, spacing, grid, engine, points=points, ways=(trace.normals, trace.heights, width)
+        )
+        for width in (widths, wider)
     )
-    found = np.maximum(-found if _bright(voxels) else found, 0).astype(np.float32)
-    strengths, keep = _inside(points, trace.normals, found, edge, engine)
+    if voxels.bright.any():
+        near, far = -near, -far
+    near, far = np.nan_to_num(near), np.nan_to_num(far)
+    strengths, keep = _inside(points, trace.normals, near, edge, engine)
+    wide = _resolved(trace, (near, far, widths), depth, edge, engine)
+    keep &= ~(wide & _weak(points, strengths))
     keep |= _among(points, crossing)
     before = np.append(0, np.cumsum(keep))
     left = points._replace(places=points.places[keep], rows=before[points.rows])
@@ -94,10 +110,6 @@ def traced(
         voxels, points=left, groups=connected(left), scores=voxels.scores[rows],
         bright=voxels.bright[rows], strengths=strengths[keep],
     )  # fmt: skip
-
-
-def _bright(voxels: CrackVoxels) -> bool:
-    return bool(voxels.bright.size and voxels.bright[0])
 
 
 def _drawn(voxels: CrackVoxels, edge: float, engine: Engine) -> tuple[Trace, Points]:
@@ -117,15 +129,54 @@ def _drawn(voxels: CrackVoxels, edge: float, engine: Engine) -> tuple[Trace, Poi
     return trace, rest
 
 
-def _filter_widths(
+def _thick(
     voxels: CrackVoxels, edge: float, depth: float, engine: Engine
 ) -> NDArray[np.float32]:
-    """Return the standard deviation in µm of the filter for each point."""
+    """Return how wide in µm the crack is around each point, if it is void."""
     thick = (voxels.strengths / max(depth, 1e-12)).astype(np.float32)
     task = partial(local_quantiles, voxels.points, thick, (_INSIDE[0] * edge, 0.5))
-    smooth = over_points(task, thick.size, engine)
-    least, most, share = _FILTER
-    return np.clip(share * smooth, least * edge, most * edge).astype(np.float32)
+    return np.asarray(over_points(task, thick.size, engine))
+
+
+def _resolved(
+    trace: Trace,
+    sides: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    depth: float,
+    edge: float,
+    engine: Engine,
+) -> NDArray[np.bool_]:
+    """Tell which sheets are wider than a void would be that lacks as much: shallow valleys.
+
+    For a profile of variance v, a filter of width σ answers with (σ²/(σ² + v))^1.5 of what it
+    lacks; two filters tell both.
+    """
+    points, count = trace.points, len(trace.sources)
+    own = np.zeros(count, dtype=np.int32)
+    near, far = (
+        over_points(
+            partial(disc_means, points, own, trace.normals, (side, _BROAD * edge)), count, engine
+        ).astype(np.float64)
+        for side in sides[:2]
+    )
+    first = sides[2].astype(np.float64) ** 2
+    second = _WIDER**2 * first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.maximum(near / far, 0) ** (2 / 3)
+        below = ratio * second - first
+        spread = np.where(below > 0, first * second * (1 - ratio) / below, np.inf)
+        lacks = far * ((second + spread) / second) ** 1.5 / max(depth, 1e-12)
+        most = (_BLUR * edge) ** 2 + _LEAN * lacks**2 / 12
+    return np.asarray((far > 0) & (spread > most))
+
+
+def _weak(points: Points, strengths: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell where a sheet is less than half as wide as it mostly is."""
+    groups = connected(points)
+    order = np.lexsort((strengths, groups))
+    ends = np.searchsorted(groups[order], np.arange(groups.max(initial=-1) + 2))
+    at = ends[:-1] + (_MOSTLY * np.diff(ends)).astype(np.int64)
+    usual = strengths[order[at]][groups] if at.size else strengths
+    return np.asarray(strengths < 0.5 * usual)
 
 
 def _inside(
