@@ -1,16 +1,20 @@
-"""Accuracy of cracks on pennies of known size: ``python tests/benchmarks/accuracy_cracks.py [DRAWS]``.
+"""Accuracy of cracks of known size: ``python tests/benchmarks/accuracy_cracks.py WHAT [DRAWS] [FILE]``.
 
-Pennies in random directions and places beside round pores, in a bed of grains of two grey
-values; read as labels and as images (blurred by 0.8 voxel edges, noise by contrast-to-noise).
-For each width, spacing and reading: recall of the area, false area by true area, worst and
-mean error of area, largest error of the normal, mean error of the aperture in voxel edges, and
-how often one penny was one facet. A second table: networks of 30 pennies.
+``pennies``: pennies of radius 16 to 48 voxel edges in random directions and places beside round
+pores, in a bed of grains of two grey values; read as labels and as images (blurred by 0.8 voxel
+edges, noise by contrast-to-noise). For each width, spacing and reading: recall of the area, false area
+by true area, error of area, normal and aperture (mean, 95 % of the draws, worst), and how often
+one penny was one facet. ``crossings``: two pennies that cross at an angle. ``networks``: 30
+pennies. With a file each case is kept as a line of it, and cases that it holds are not repeated.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage as ndi
@@ -22,6 +26,10 @@ from ssbtomo.testing.solids import Ball, Disc
 VOID, SOLID, GRAIN = 0, 1, 2
 GREYS = [500.0, 2500.0, 2900.0]
 SPACINGS = ((1.0, 1.0, 1.0), (2.0, 1.0, 1.0))
+WIDTHS = (0.5, 1.0, 2.0, 3.0, 6.0)
+READINGS = ("labels", "cnr 6", "cnr 3")
+RADII = (16.0, 48.0)
+ANGLES = (30, 45, 60, 75, 90)
 PSF = 0.8
 
 
@@ -44,9 +52,7 @@ class Penny:
         return (blurred + noise * rng.standard_normal(blurred.shape)).astype(np.float32)
 
 
-def draw(
-    radius: float, width: float, spacing: tuple, rng: np.random.Generator, *, grains: bool = True
-) -> Penny:
+def draw(radius: float, width: float, spacing: tuple, rng: np.random.Generator) -> Penny:
     """Draw a penny; sizes in voxel edges (geometric mean)."""
     edge = np.cbrt(np.prod(spacing))
     shape = tuple(int(np.ceil((2 * radius + 40) * edge / s)) for s in spacing)
@@ -55,10 +61,9 @@ def draw(
     normal = rng.normal(size=3)
     normal /= np.linalg.norm(normal)
     paints = []
-    if grains:
-        for _ in range(int(np.prod(size) / (4000 * edge**3))):
-            at = rng.uniform(0, size)
-            paints.append(Paint(Ball(tuple(at), rng.uniform(6, 14) * edge), GRAIN))
+    for _ in range(int(np.prod(size) / (4000 * edge**3))):
+        at = rng.uniform(0, size)
+        paints.append(Paint(Ball(tuple(at), rng.uniform(6, 14) * edge), GRAIN))
     disc = Disc(tuple(centre), tuple(normal), radius * edge, width * edge)
     for _ in range(12):
         at, r = rng.uniform(0, size), rng.uniform(4, 9) * edge
@@ -71,8 +76,8 @@ def draw(
     return Penny(raster.labels, raster.grey, spacing, centre, normal, radius * edge, width * edge)
 
 
-def judged(penny: Penny, found: measure.Cracks) -> tuple[float, ...]:
-    """Return recall, false area, relative area, normal in degrees, aperture error, facets."""
+def judged(penny: Penny, found: measure.Cracks) -> dict[str, float]:
+    """Compare what was found with a penny; what lies on it is told by the facets' centres."""
     edge = np.cbrt(np.prod(penny.spacing))
     true, table = np.pi * penny.radius**2, found.facets
     where = table[["z_um", "y_um", "x_um"]].to_numpy() - penny.centre
@@ -80,76 +85,149 @@ def judged(penny: Penny, found: measure.Cracks) -> tuple[float, ...]:
     aside = np.linalg.norm(where - up[:, None] * penny.normal, axis=1)
     own = (np.abs(up) < penny.width / 2 + 2 * edge) & (aside < penny.radius)
     area = table["area_um2"].to_numpy()
+    told = {"false": area[~own].sum() / true, "facets": int(own.sum())}
     if not own.any():
-        return 0.0, area.sum() / true, 0.0, 90.0, np.nan, 0
+        return {**told, "area": 0.0, "normal": 90.0, "aperture": np.nan}
     chief = int(np.flatnonzero(own)[np.argmax(area[own])])
     row = table.iloc[chief]
     cosine = abs(row[["normal_z", "normal_y", "normal_x"]].to_numpy(float) @ penny.normal)
     aperture = (table["volume_um3"][own].sum() / area[own].sum() - penny.width) / edge
-    share = area[own].sum() / true
     angle = float(np.degrees(np.arccos(min(cosine, 1.0))))
-    return min(share, 1.0), area[~own].sum() / true, share, angle, aperture, int(own.sum())
+    return {**told, "area": area[own].sum() / true, "normal": angle, "aperture": aperture}
 
 
-def read(penny: Penny, how: str, rng: np.random.Generator) -> measure.Cracks:
-    if how == "labels":
-        return measure.cracks(penny.labels, penny.spacing, phase=VOID)
-    ratio = float(how.split()[1])
-    return measure.cracks(penny.image(ratio, rng), penny.spacing, void_grey=GREYS[VOID])
+def pennies(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+    """Yield the name of each case, and what works it out."""
+    for number in range(draws):
+        for which, spacing in enumerate(SPACINGS):
+            for width in WIDTHS:
+                seed = [number, which, int(10 * width)]
+                for reading in READINGS[width < 1 :]:
+                    name = f"{spacing[0]:.0f}:1 width {width:3.1f} {reading:6s} draw {number}"
+                    yield name, lambda s=seed, r=reading, w=width, g=spacing: _penny(s, r, w, g)
 
 
-def table(draws: int) -> None:
-    say = sys.stdout.write
-    say("spacing  width reading  recall  false  area mean   worst  normal  aperture  one facet\n")
-    for spacing in SPACINGS:
-        for width in (0.5, 1, 2, 3, 6):
-            for how in ("labels", "cnr 6", "cnr 3"):
-                if width < 1 and how == "labels":
-                    continue
-                rng = np.random.default_rng(int(10 * width))
-                rows = []
-                for _ in range(draws):
-                    penny = draw(rng.uniform(16, 32), width, spacing, rng)
-                    rows.append(judged(penny, read(penny, how, rng)))
-                v = np.array(rows)
-                say(
-                    f"{spacing[0]:.0f}:1 {width:8.1f}  {how:7s} {v[:, 0].mean():6.3f} {v[:, 1].mean():6.3f}"
-                    f"  {v[:, 2].mean():9.3f} {abs(v[:, 2] - 1).max():7.3f} {v[:, 3].max():7.2f}"
-                    f"  {np.nanmean(v[:, 4]):+8.2f} {(v[:, 5] == 1).mean():9.2f}\n"
-                )
-                sys.stdout.flush()
+_LAST: dict[str, Penny] = {}
 
 
-def networks(draws: int) -> None:
-    say = sys.stdout.write
-    say("\nseed  P32 found/true  facets  sheets  spanning  true\n")
-    for seed in range(draws):
+def _penny(seed: list[int], reading: str, width: float, spacing: tuple) -> dict[str, float]:
+    if str(seed) not in _LAST:
         rng = np.random.default_rng(seed)
-        paints = []
-        for _ in range(30):
-            normal = rng.normal(size=3)
-            at = tuple(rng.uniform(0, 128, 3))
-            paints.append(Paint(Disc(at, tuple(normal), rng.uniform(16, 32), 3.0), VOID))
-        scene = Scene((128,) * 3, (1.0,) * 3, SOLID, tuple(paints))
-        labels = scene.labels()
-        alone = [Scene(scene.shape, scene.spacing, SOLID, (p,)) for p in paints]
-        true = sum(sum(one.disc_areas(20.0, seed).values()) for one in alone)
-        found = measure.cracks(labels, scene.spacing).summary
-        pieces = ndi.label(labels == VOID, np.ones((3, 3, 3)))[0]
-        spans = ""
-        for k, name in enumerate("zyx"):
-            near, far = np.take(pieces, 0, k), np.take(pieces, -1, k)
-            spans += name if (set(np.unique(near)) & set(np.unique(far))) - {0} else ""
-        ratio = found.area_per_volume_um2_um3 * labels.size / true
+        _LAST.clear()
+        _LAST[str(seed)] = draw(rng.uniform(*RADII), width, spacing, rng)
+    penny = _LAST[str(seed)]
+    if reading == "labels":
+        return judged(penny, measure.cracks(penny.labels, spacing, phase=VOID))
+    ratio = float(reading.split()[1])
+    image = penny.image(ratio, np.random.default_rng([*seed, int(ratio)]))
+    return judged(penny, measure.cracks(image, spacing, void_grey=GREYS[VOID]))
+
+
+def crossings(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+    """Yield two pennies that cross in their middles."""
+    for number in range(draws):
+        for radius in (16, 28):
+            for width in (1, 2, 3, 6):
+                for angle in ANGLES:
+                    name = f"radius {radius} width {width} angle {angle} draw {number}"
+                    yield name, lambda n=number, r=radius, w=width, a=angle: _crossing(n, r, w, a)
+
+
+def _crossing(number: int, radius: float, width: float, angle: float) -> dict[str, float]:
+    rng = np.random.default_rng([number, radius, width, angle])
+    first, aside, _ = np.linalg.qr(rng.normal(size=(3, 3)))[0].T
+    turn = np.radians(angle)
+    second = np.cos(turn) * first + np.sin(turn) * aside
+    side = 2 * radius + 16
+    at = tuple(side / 2 + rng.uniform(-0.5, 0.5, 3))
+    both = tuple(Paint(Disc(at, tuple(n), radius, width), VOID) for n in (first, second))
+    found = measure.cracks(Scene((side,) * 3, (1.0,) * 3, SOLID, both).labels(), (1.0,) * 3)
+    lines = found.graph.lines["length_um"].to_numpy()
+    return {
+        "facets": len(found.facets), "lines": len(lines),
+        "length": lines.sum() / (2 * radius) if len(lines) else 0.0,
+        "area": found.facets["area_um2"].sum() / (2 * np.pi * radius**2),
+    }  # fmt: skip
+
+
+def networks(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+    """Yield 30 pennies in a box of 128 voxels."""
+    for number in range(draws):
+        yield f"network seed {number}", lambda n=number: _network(n)
+
+
+def _network(seed: int) -> dict[str, float]:
+    rng = np.random.default_rng(seed)
+    paints = []
+    for _ in range(30):
+        normal = rng.normal(size=3)
+        at = tuple(rng.uniform(0, 128, 3))
+        paints.append(Paint(Disc(at, tuple(normal), rng.uniform(16, 32), 3.0), VOID))
+    scene = Scene((128,) * 3, (1.0,) * 3, SOLID, tuple(paints))
+    labels = scene.labels()
+    alone = [Scene(scene.shape, scene.spacing, SOLID, (p,)) for p in paints]
+    true = sum(sum(one.disc_areas(20.0, seed).values()) for one in alone)
+    found = measure.cracks(labels, scene.spacing).summary
+    pieces = ndi.label(labels == VOID, np.ones((3, 3, 3)))[0]
+    spans = []
+    for k in range(3):
+        near, far = np.take(pieces, 0, k), np.take(pieces, -1, k)
+        spans.append(bool((set(np.unique(near)) & set(np.unique(far))) - {0}))
+    told = [name in found.spanning for name in "zyx"]
+    area = found.area_per_volume_um2_um3 * labels.size / true
+    return {"area": area, "facets": found.facets, "sheets": found.sheets, "spanning": told == spans}
+
+
+def done(cases: Iterable, path: Path | None) -> dict[str, dict[str, float]]:
+    """Work out the cases that a file does not hold yet."""
+    held: dict[str, dict[str, float]] = {}
+    if path and path.is_file():
+        lines = path.read_text("utf-8").splitlines()
+        held = {row.pop("case"): row for row in map(json.loads, lines)}
+    found = {}
+    for name, work in cases:
+        if name not in held:
+            held[name] = {k: float(v) for k, v in work().items()}
+            if path:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"case": name, **held[name]}) + "\n")
+        found[name] = held[name]
+    return found
+
+
+def table(found: dict[str, dict[str, float]]) -> None:
+    """Print one row for each cell of the draws."""
+    cells: dict[str, list[dict[str, float]]] = {}
+    for name, row in found.items():
+        cells.setdefault(name.split(" draw ")[0], []).append(row)
+    say = sys.stdout.write
+    if "normal" not in next(iter(found.values())):
+        for name, rows in cells.items():
+            values = "  ".join(
+                f"{key} {np.mean([r[key] for r in rows]):.3f} "
+                f"[{min(r[key] for r in rows):.3f}, {max(r[key] for r in rows):.3f}]"
+                for key in rows[0]
+            )
+            say(f"{name}: {values}\n")
+        return
+    say(f"{'spacing, reading':24s}  n recall  false (worst)  area: mean 95 % worst   normal: 95 % worst"
+        "  aperture: mean 95 % worst  one facet\n")  # fmt: skip
+    for name, rows in cells.items():
+        v = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+        off, wide = abs(v["area"] - 1), abs(v["aperture"])
         say(
-            f"{seed:4d}  {ratio:14.3f}  {found.facets:6d}  {found.sheets:6d}"
-            f"  {''.join(found.spanning):8s}  {spans}\n"
+            f"{name:24s} {len(rows):2d} {np.minimum(v['area'], 1).mean():6.3f}"
+            f"  {v['false'].mean():6.3f} {v['false'].max():6.3f}"
+            f"  {v['area'].mean():10.3f} {np.quantile(off, 0.95):6.3f} {off.max():6.3f}"
+            f"  {np.quantile(v['normal'], 0.95):10.2f} {v['normal'].max():6.2f}"
+            f"  {np.nanmean(v['aperture']):+12.2f} {np.nanquantile(wide, 0.95):5.2f} {np.nanmax(wide):5.2f}"
+            f"  {(v['facets'] == 1).mean():9.2f}\n"
         )
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    table(number)
-    if len(sys.argv) < 3:
-        networks(min(4 * number, 20))
+    kinds = {"pennies": pennies, "crossings": crossings, "networks": networks}
+    what = sys.argv[1] if len(sys.argv) > 1 else "pennies"
+    number = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    kept = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    table(done(kinds[what](number), kept))

@@ -87,6 +87,62 @@ def tables(folder):
     return {name: (folder / "tables" / f"{name}.csv").read_bytes() for name in names}
 
 
+LABELS = """\
+sample: {path: labels.tif, voxel_size: [100 nm, 100 nm, 100 nm]}
+phases:
+  - {name: void, role: void, value: 0}
+  - {name: electrolyte, role: electrolyte, value: 1}
+  - {name: active, role: active, value: 2}
+  - {name: lithium, role: lithium, value: 3}
+segment: {method: labels}
+quantify: {measures: [cracks]}
+run: {scheduler: threads, workers: 2, block: [24, 24, 24]}
+"""
+
+
+def labelled(labels, folder):
+    tifffile.imwrite(folder / "labels.tif", labels, photometric="minisblack")
+    path = folder / "recipe.yaml"
+    path.write_text(LABELS, encoding="utf-8")
+    return path
+
+
+def test_lithium_in_cracks_is_told(tmp_path):
+    labels = planted()
+    labels[:, :28, 52:56] = 3
+    path = labelled(labels, tmp_path)
+    facets = st.run(path, tmp_path / "out").objects("facets").set_index("class")
+    assert sorted(facets.index) == ["bulk", "intra_particle"]
+    assert facets.loc["bulk", "filled"] == pytest.approx(0.5)
+    assert facets.loc["bulk", "area_um2"] == pytest.approx(4.8 * 5.6, rel=0.02)
+    assert facets.loc["intra_particle", "filled"] == 0
+    path.write_text(LABELS.replace("[cracks]", "[cracks], filled_cracks: false"), "utf-8")
+    void = st.run(path, tmp_path / "void").objects("facets")
+    assert "filled" not in void
+    assert void["area_um2"].max() == pytest.approx(4.8 * 2.8, rel=0.02)
+
+
+def test_a_thin_electrode_is_no_crack(tmp_path):
+    labels = planted()
+    labels[:4] = 3
+    facets = st.run(labelled(labels, tmp_path), tmp_path / "out").objects("facets")
+    assert len(facets) == 2
+    assert facets["filled"].max() == 0
+
+
+def test_lines_where_cracks_meet_are_rows(tmp_path):
+    labels = np.full(SHAPE, SOLID, np.uint8)
+    labels[0, 0, :2] = ACTIVE, 3
+    labels[:, 27:30] = labels[:, :, 29:32] = VOID
+    found = st.run(labelled(labels, tmp_path), tmp_path / "out")
+    line, facets = found.objects("crack_lines"), found.objects("facets")
+    assert line[["line", "kind", "crack"]].to_numpy().tolist() == [[1, "X", 1]]
+    assert line["length_um"][0] == pytest.approx(4.8, rel=0.05)
+    assert abs(line["direction_z"][0]) == pytest.approx(1, abs=1e-3)
+    assert str(line["facets"][0]).split("+") == [str(k) for k in facets["facet"]]
+    assert facets["sheet"].nunique() == 2
+
+
 def test_any_cut_gives_the_same_tables(cracked, tmp_path):
     whole = st.run(cracked, tmp_path / "whole").path
     text = cracked.read_text("utf-8")

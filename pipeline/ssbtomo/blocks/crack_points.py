@@ -10,25 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.blocks.engine import SERIAL, Engine, Source
+from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.facets import over_points
 from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.patterns import each
 from ssbtomo.kernels.crack_facets import connected
 from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.crack_points import Points, crack_points
-from ssbtomo.kernels.crack_ridges import RidgeRules, find_ridges, profiles
+from ssbtomo.kernels.crack_ridges import RidgeRules, find_ridges
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
-__all__ = ["CrackVoxels", "across_grey", "points_in", "ridge_voxels", "side_labels", "voxels_of"]
+__all__ = ["CrackVoxels", "points_in", "ridge_voxels", "voxels_of"]
 
 OnBlock = Callable[[Block], None]
 
-_SURE = 80  # score that a sheet must reach somewhere
+_SURE = 80  # score that a sheet must reach somewhere, or all of it together
+_CELL = 160.0  # voxels of a sheet whose noise is one draw
+_WEAK = 2.5  # how many times larger sheets must be that are nowhere as deep as asked
 _PLAIN = 0.5  # least share of a sheet's voxels that are no crossing
 _RIM = 3.0  # voxel edges around deep places within which shallow ones belong to a sheet
-_PAST = 3.0  # voxel edges beyond a crack within which its walls are looked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +152,7 @@ def ridge_voxels(
     places, scores, strengths, plain, deep = (column[order] for column in columns)
     sure = np.zeros(places.size, dtype=np.float32)
     sure[deep] = _large(places[deep], (scores[deep], plain[deep]), grid, spacing, extent)
+    # WEAK
     points = crack_points(places, grid.shape, spacing)
     reach = _RIM * voxel_edge(spacing), 0.9999  # the largest
     task = partial(local_quantiles, points, sure, reach)
@@ -161,98 +163,6 @@ def ridge_voxels(
     bright = np.full(places.size, rules.bright)
     extreme = max(extremes) if rules.bright else min(extremes)
     return CrackVoxels(points, connected(points), scores, bright, strengths, extreme)
-
-
-def across_grey(
-    image: Source,
-    spacing: Spacing,
-    grid: Grid,
-    engine: Engine,
-    *,
-    points: Points,
-    ways: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    level: float,
-) -> NDArray[np.float32]:
-    """Measure the aperture at some points by the grey values that are lacking across them.
-
-    Parameters
-    ----------
-    image : Source
-        Grey values.
-    spacing : tuple of float
-        Voxel edges along (Z, Y, X) in µm.
-    grid : Grid
-        How the volume is cut. The result does not depend on it by a bit.
-    engine : Engine
-        Where the tasks run; here, if its workers do not share the memory of this process.
-    points : Points
-        Where.
-    ways : tuple of ndarray of float32
-        Normals, heights above the middle and half lengths in µm of the profiles.
-    level : float
-        Grey value of a crack so wide that its middle is not blurred.
-
-    Returns
-    -------
-    ndarray of float32
-        In µm; see `ssbtomo.kernels.crack_ridges.profiles`.
-    """
-    margin = float(ways[2].max(initial=0)) + 4 * voxel_edge(spacing)
-    z, y, x = (int(margin / edge) + 2 for edge in spacing)
-    halo = z, y, x
-    task = partial(
-        _profiles, image=image, spacing=spacing, halo=halo, points=points, ways=ways, level=level
-    )
-    found = np.full(len(points.places), np.nan, dtype=np.float32)
-    for rows, values in each(task, grid, SERIAL if engine.remote else engine):
-        found[rows] = values
-    return found
-
-
-def side_labels(
-    labels: Source,
-    spacing: Spacing,
-    grid: Grid,
-    engine: Engine,
-    *,
-    points: Points,
-    ways: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    passed: tuple[int, ...],
-) -> NDArray[np.int64]:
-    """Tell which labels lie on both sides of some points of cracks.
-
-    Parameters
-    ----------
-    labels : Source
-        Phases, or particles.
-    spacing : tuple of float
-        Voxel edges along (Z, Y, X) in µm.
-    grid : Grid
-        How the volume is cut. The result does not depend on it.
-    engine : Engine
-        Where the tasks run; here, if its workers do not share the memory of this process.
-    points : Points
-        Where.
-    ways : tuple of ndarray of float32
-        Normals, heights above the middle and widths in µm.
-    passed : tuple of int
-        Labels that a crack is made of: what lies behind them is looked for.
-
-    Returns
-    -------
-    ndarray of int64, shape (n, 2)
-        The first other label on either side within 3 voxel edges of the crack; -1 where none is.
-    """
-    margin = float(ways[2].max(initial=0)) + (_PAST + 2) * voxel_edge(spacing)
-    z, y, x = (int(margin / edge) + 2 for edge in spacing)
-    halo = z, y, x
-    task = partial(
-        _walls, labels=labels, spacing=spacing, halo=halo, points=points, ways=ways, passed=passed
-    )
-    found = np.full((len(points.places), 2), -1, dtype=np.int64)
-    for rows, values in each(task, grid, SERIAL if engine.remote else engine):
-        found[rows] = values
-    return found
 
 
 def _gather(
@@ -296,14 +206,16 @@ def _large(
     size = np.bincount(groups, minlength=count)
     peak = np.zeros(count, dtype=np.int64)
     np.maximum.at(peak, groups, scores)
-    keep = (peak >= _SURE) & (np.bincount(groups, plain, count) >= _PLAIN * size)
+    mean = np.bincount(groups, scores, count) / np.maximum(size, 1)
+    sure = np.maximum(peak, mean * np.sqrt(np.maximum(size / _CELL, 1.0)))
+    keep = (sure >= _SURE) & (np.bincount(groups, plain, count) >= _PLAIN * size)
     where = points.places * points.steps
     spread = np.empty((count, 3, 3))
-    mean = [np.bincount(groups, where[:, k], count) / np.maximum(size, 1) for k in range(3)]
+    middle = [np.bincount(groups, where[:, k], count) / np.maximum(size, 1) for k in range(3)]
     for i in range(3):
         for j in range(3):
             sums = np.bincount(groups, where[:, i] * where[:, j], count) / np.maximum(size, 1)
-            spread[:, i, j] = sums - mean[i] * mean[j]
+            spread[:, i, j] = sums - middle[i] * middle[j]
     flat = grid.shape.count(1)
     values = np.sqrt(12 * np.maximum(np.linalg.eigvalsh(spread), 0))[:, 1 + flat]
     keep &= values >= extent
@@ -333,52 +245,3 @@ def points_in(block: Block, points: Points) -> NDArray[np.int64]:
     numbers = np.concatenate(rows)
     x = points.places[numbers, 2]
     return np.asarray(numbers[(x >= block.start[2]) & (x < block.stop[2])])
-
-
-def _profiles(
-    block: Block,
-    *,
-    image: Source,
-    spacing: Spacing,
-    halo: tuple[int, int, int],
-    points: Points,
-    ways: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    level: float,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    rows = points_in(block, points)
-    rows = rows[ways[2][rows] > 0]
-    if not rows.size:
-        return rows, np.empty(0, dtype=np.float32)
-    window = block.window(halo, halo)
-    places = points.places[rows] - np.array([side.start for side in window])
-    own = ways[0][rows], ways[1][rows], ways[2][rows]
-    return rows, profiles(np.asarray(image[window]), spacing, places.astype(np.int64), own, level)
-
-
-def _walls(
-    block: Block,
-    *,
-    labels: Source,
-    spacing: Spacing,
-    halo: tuple[int, int, int],
-    points: Points,
-    ways: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    passed: tuple[int, ...],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    rows = points_in(block, points)
-    found = np.full((rows.size, 2), -1, dtype=np.int64)
-    if not rows.size:
-        return rows, found
-    window = block.window(halo, halo)
-    values = np.asarray(labels[window])
-    places = points.places[rows] - np.array([side.start for side in window])
-    normals, heights, widths = (way[rows] for way in ways)
-    edge = voxel_edge(spacing)
-    for side in range(2):
-        for k in range(int(2 * (_PAST + 0.5)) + 1):
-            way = (2 * side - 1) * (0.5 * widths + 0.5 * k * edge) - heights
-            at = np.rint(places + way[:, None] * normals / np.asarray(spacing)).astype(np.int64)
-            held = ((at >= 0) & (at < values.shape)).all(axis=1) & (found[:, side] < 0)
-            seen = values[tuple(at[held].T)].astype(np.int64)
-            found[held, side] = np.where(np.isin(seen, passed), -1, seen)
-    return rows, found

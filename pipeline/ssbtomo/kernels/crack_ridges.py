@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
-from ssbtomo.kernels.crack_planes import least_direction
 from ssbtomo.kernels.derivatives import gradient_weights
 from ssbtomo.kernels.filters import gaussian_weights, weighted_sum
+from ssbtomo.kernels.least_axis import least_direction
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RidgeRules", "Ridges", "curvature_weights", "find_ridges", "profiles"]
+__all__ = ["RidgeRules", "Ridges", "curvature_weights", "find_ridges", "profiles", "value_at"]
 
 Margin = tuple[int, int, int]
 Window = tuple[slice, slice, slice]
@@ -266,8 +266,21 @@ def _curvatures(
 
 
 @njit(nogil=True, cache=True)
-def _value(grey, z, y, x):  # type: ignore[no-untyped-def]
-    """Return the value between voxels; `nan` outside."""
+def value_at(grey, z, y, x):  # type: ignore[no-untyped-def]
+    """Return the value of an image between voxels.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (Z, Y, X)
+        The image.
+    z, y, x : float
+        The place, in voxels.
+
+    Returns
+    -------
+    float
+        Linear between the eight voxels around; `nan` outside.
+    """
     nz, ny, nx = grey.shape
     if z < -0.5 or y < -0.5 or x < -0.5 or z > nz - 0.5 or y > ny - 0.5 or x > nx - 0.5:
         return np.nan
@@ -353,7 +366,7 @@ def _valley(fields, here, found, ways):  # type: ignore[no-untyped-def]
         y = here[1] + way * normal[1] / spacing[1]
         x = here[2] + way * normal[2] / spacing[2]
         # a side outside the volume does not speak: it is not a number
-        if _value(smooth, z, y, x) - smooth[here] < _BOTH * first * scale * scale:
+        if value_at(smooth, z, y, x) - smooth[here] < _BOTH * first * scale * scale:
             return False
     return True
 
@@ -368,7 +381,7 @@ def _integrate(grey, sizes, ways, level, found):  # type: ignore[no-untyped-def]
         ground, count, total, number = 0.0, 0, 0.0, 0
         for k in range(-steps - 4, steps + 5):
             way = k * stride - heights[row]
-            value = _value(
+            value = value_at(
                 grey, places[row, 0] + way * normals[row, 0] / spacing[0],
                 places[row, 1] + way * normals[row, 1] / spacing[1],
                 places[row, 2] + way * normals[row, 2] / spacing[2],

@@ -9,33 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssbtomo.blocks.crack_points import CrackVoxels, across_grey, side_labels
+from ssbtomo.blocks.crack_points import CrackVoxels
+from ssbtomo.blocks.crack_sides import side_labels
 from ssbtomo.blocks.facets import Facets, find_facets, over_points
 from ssbtomo.kernels.crack_facets import ordered
 from ssbtomo.kernels.crack_lines import line_rows
-from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.facet_sums import bottlenecks, disc_means, local_apertures, rim_lengths
 from ssbtomo.kernels.facet_table import Surfels, facet_rows
 from ssbtomo.kernels.sheets import voxel_edge
-from ssbtomo.units import Spacing
+from ssbtomo.measure.crack_profiles import (
+    LOCAL_DISC,
+    Place,
+    across,
+    filled_up,
+    inner_apertures,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ssbtomo.blocks.engine import Engine, Source
-    from ssbtomo.blocks.grid import Grid
+    from ssbtomo.blocks.engine import Source
 
-__all__ = [
-    "CLASSES",
-    "LOCAL_DISC",
-    "Network",
-    "Place",
-    "across",
-    "classes",
-    "grey_levels",
-    "measured",
-    "with_grey",
-]
+__all__ = ["CLASSES", "Network", "classes", "measured", "with_grey"]
 
 Table = dict[str, "NDArray[Any]"]
 
@@ -44,34 +39,8 @@ CLASSES = ("interfacial", "intra_particle", "intergranular", "bulk", "lithium", 
 
 _RIM = 4.5  # radius in voxel edges of the discs that find rims
 _LOCAL = 4.0  # radius in voxel edges over which local apertures are measured
-LOCAL_DISC = 3.0  # radius in voxel edges of the discs over which grey values are averaged
-_INSIDE = 7.0  # voxel edges within which the inside of that sheet lies
-_BLUR = 3.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
 _SCRAP = 50.0  # smallest facet of an image, in squared voxel edges
 _SCRAP_LINE = 15.0  # shortest one of a slice, in voxel edges
-_LONGEST = 16.0  # longest half profile, in voxel edges
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the work is done, and on what voxels.
-
-    Parameters
-    ----------
-    spacing : tuple of float
-        Voxel edges along (Z, Y, X) in µm.
-    grid : Grid
-        How the volume is cut.
-    engine : Engine
-        Where tasks run.
-    axis : int
-        Stack axis.
-    """
-
-    spacing: Spacing
-    grid: Grid
-    engine: Engine
-    axis: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +95,9 @@ def measured(voxels: CrackVoxels, place: Place) -> Network:
     return _network(voxels, found, (found.areas, contents, apertures), place)
 
 
-def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) -> Network:
+def with_grey(
+    voxels: CrackVoxels, image: Source, level: float, place: Place, *, rims: bool = True
+) -> Network:
     """Cut cracks into facets and measure their apertures by what grey values lack.
 
     Parameters
@@ -139,22 +110,30 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
         Grey value of a crack so wide that its middle is not blurred.
     place : Place
         Where the work is done.
+    rims : bool
+        Whether rims are looked for: where the aperture falls to half of that further inside.
 
     Returns
     -------
     Network
-        Facets end where the aperture falls to half of that further inside; volumes are
-        apertures times areas.
+        Volumes are apertures times areas; where a profile tells nothing the facet's mean counts.
     """
     found = find_facets(voxels.points, voxels.groups, place.engine)
     lacking, smooth = across(voxels, found, image, level, place)
     edge, held = voxel_edge(place.spacing), np.isfinite(lacking)
-    lacking = np.where(held, lacking, 0).astype(np.float32)
-    inner = _inner(voxels.points, smooth, held, edge, place.engine)
-    keep = held & (smooth >= 0.5 * inner)
-    areas = np.where(keep, found.areas, 0).astype(np.float32)
-    contents = np.where(keep, lacking, 0).astype(np.float32)
-    local = np.where(keep, smooth, np.nan).astype(np.float32)
+    areas, keep = found.areas, np.ones(held.size, dtype=bool)
+    if rims:
+        inner = inner_apertures(voxels.points, smooth, held, edge, place.engine)
+        keep = held & (smooth >= 0.5 * inner)
+        areas = np.where(keep, areas, 0).astype(np.float32)
+    contents = filled_up(np.where(keep, lacking, np.nan), areas, found)
+    told = np.where(held, areas, 0).astype(np.float32)
+    task = partial(
+        disc_means, voxels.points, voxels.groups, found.normals, (told, LOCAL_DISC * edge)
+    )
+    around = over_points(task, held.size, place.engine)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        local = np.where(told > 0, smooth / around, np.nan).astype(np.float32)
     total = np.bincount(found.facets, areas, found.count)
     depths = np.asarray(place.spacing)[np.asarray(place.grid.shape) == 1]
     scrap = _SCRAP * edge**2 if not depths.size else _SCRAP_LINE * edge * float(depths.prod())
@@ -162,74 +141,6 @@ def with_grey(voxels: CrackVoxels, image: Source, level: float, place: Place) ->
     fields = areas[rows], contents[rows], local[rows]
     less = replace(found, areas=areas)
     return _network(*_cut_down(voxels, less, rows), fields, place)
-
-
-def across(
-    voxels: CrackVoxels, found: Facets, image: Source, level: float, place: Place
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Measure at each point what grey values lack across its crack.
-
-    Parameters
-    ----------
-    voxels : CrackVoxels
-        The cracks.
-    found : Facets
-        Their planes.
-    image : Source
-        Grey values.
-    level : float
-        Grey value of a crack so wide that its middle is not blurred.
-    place : Place
-        Where the work is done.
-
-    Returns
-    -------
-    lacking : ndarray of float32
-        Aperture times area in µm³; ``nan`` where a profile tells nothing.
-    smooth : ndarray of float32
-        Aperture in µm over a disc around the point.
-    """
-    points, edge, count = voxels.points, voxel_edge(place.spacing), len(voxels.groups)
-    ground, _ = grey_levels(image, place)
-    thick = voxels.strengths / max(abs(ground - level), 1e-12)
-    halves = np.minimum(np.maximum(0.9 * thick, 0.5 * found.widths) + _BLUR * edge, _LONGEST * edge)
-    halves = np.where(found.areas > 0, halves, 0).astype(np.float32)
-    apertures = across_grey(
-        image, place.spacing, place.grid, place.engine,
-        points=points, ways=(found.normals, found.heights, halves), level=level,
-    )  # fmt: skip
-    lacking = (found.areas * apertures).astype(np.float32)
-    summed = np.nan_to_num(lacking, nan=0.0)
-    task = partial(disc_means, points, voxels.groups, found.normals, (summed, LOCAL_DISC * edge))
-    return lacking, over_points(task, count, place.engine)
-
-
-def grey_levels(image: Source, place: Place) -> tuple[float, tuple[float, float]]:
-    """Return the median grey value of sample boxes, and the extremes when they are smoothed.
-
-    Parameters
-    ----------
-    image : Source
-        Grey values.
-    place : Place
-        Its voxels.
-
-    Returns
-    -------
-    median : float
-        Of at most 64 boxes of 32³ voxels.
-    extremes : tuple of float
-        Smallest and largest value of the boxes, smoothed by two voxel edges.
-    """
-    from ssbtomo.kernels.filters import gaussian
-    from ssbtomo.kernels.noise import sample_windows
-
-    boxes = [np.asarray(image[window]) for window in sample_windows(place.grid.shape)]
-    edge = voxel_edge(place.spacing)
-    z, y, x = (2 * edge / step for step in place.spacing)
-    smooth = [gaussian(box, (z, y, x)) for box in boxes]
-    low, high = min(float(s.min()) for s in smooth), max(float(s.max()) for s in smooth)
-    return float(np.median(np.concatenate([box.ravel() for box in boxes]))), (low, high)
 
 
 def classes(
@@ -379,15 +290,3 @@ def _neighbours(links: Table, count: int) -> NDArray[Any]:
         for facet in members:
             near[facet - 1] |= set(members) - {facet}
     return np.array(["+".join(map(str, sorted(others))) for others in near], dtype=object)
-
-
-def _inner(
-    points: Any, smooth: NDArray[np.float32], held: NDArray[np.bool_], edge: float, engine: Engine
-) -> NDArray[np.float32]:
-    """Return the aperture further inside the sheet of each point that has one."""
-    before = np.append(0, np.cumsum(held))
-    some = points._replace(places=points.places[held], rows=before[points.rows])
-    task = partial(local_quantiles, some, smooth[held], (_INSIDE * edge, 0.6))
-    inner = np.full(held.size, np.inf, dtype=np.float32)
-    inner[held] = over_points(task, int(held.sum()), engine)
-    return inner

@@ -12,7 +12,8 @@ from ssbtomo.blocks.facets import over_points
 from ssbtomo.kernels.facet_sums import disc_means
 from ssbtomo.kernels.facet_table import aperture_percentiles
 from ssbtomo.kernels.sheets import voxel_edge
-from ssbtomo.measure.crack_facets import LOCAL_DISC, Network, Place, across
+from ssbtomo.measure.crack_facets import Network
+from ssbtomo.measure.crack_profiles import LOCAL_DISC, Place, across
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,6 +11,7 @@ import numpy as np
 
 from ssbtomo.blocks.components import Wanted, find_components
 from ssbtomo.blocks.crack_points import CrackVoxels, ridge_voxels, voxels_of
+from ssbtomo.blocks.crack_traces import traced
 from ssbtomo.blocks.cracks import PASSES, CrackRules, split_cracks
 from ssbtomo.blocks.engine import Engine
 from ssbtomo.blocks.filters import estimate_noise
@@ -19,14 +20,8 @@ from ssbtomo.errors import AxisError, InputDataError, PhaseMissingError
 from ssbtomo.kernels.crack_ridges import RidgeRules
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.kernels.thickness import Cancelled, Progress
-from ssbtomo.measure.crack_facets import (
-    Network,
-    Place,
-    classes,
-    grey_levels,
-    measured,
-    with_grey,
-)
+from ssbtomo.measure.crack_facets import Network, classes, measured, with_grey
+from ssbtomo.measure.crack_profiles import Place, grey_levels
 from ssbtomo.measure.crack_results import Cracks, results
 from ssbtomo.units import AXES, Spacing, check_spacing
 
@@ -154,7 +149,7 @@ def cracks(  # noqa: PLR0913 - one verb for labels and images
             search = scales, noise, bright, contrast, void_grey
             voxels = _of_image(values, place, search, limits.extent)
             level = voxels.extreme if void_grey is None else void_grey
-            network = with_grey(voxels, values, level, place)
+            network = with_grey(voxels, values, level, place, rims=False)
             said = None if phases is None else _beside(phases, shape)
             passed: tuple[int, ...] = _several(phase)
         else:
@@ -262,7 +257,8 @@ def _of_image(
     chosen = tuple(scales) if scales else tuple(s * edge for s in _SCALES)
     rules = RidgeRules(chosen, floor, bright, depth=contrast * abs(median - wide))
     own = place.spacing, place.grid, place.engine
-    return ridge_voxels(image, *own, rules=rules, extent=extent)
+    found = ridge_voxels(image, *own, rules=rules, extent=extent)
+    return traced(found, image, *own, depth=abs(median - wide))
 
 
 def _by_both(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssbtomo.kernels.facet_table import orientation_tensor, rose
-from ssbtomo.measure.crack_facets import Network, Place
+from ssbtomo.measure.crack_facets import Network
+from ssbtomo.measure.crack_profiles import Place
 from ssbtomo.units import AXES
 
 if TYPE_CHECKING:

@@ -335,6 +335,10 @@ class Quantify(Section):
     pore_phase: str | None = Field(
         default=None, description="Phase whose pores and cracks are measured; the void if absent."
     )
+    filled_cracks: bool = Field(
+        default=True,
+        description="cracks: look for cracks that the phase of role lithium has filled, too.",
+    )
     collector_phase: str | None = Field(
         default=None,
         description="interfaces: phase that is the current collector, if the volume shows it.",

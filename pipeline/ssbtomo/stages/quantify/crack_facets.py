@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,21 @@ from ssbtomo.blocks import Source
 from ssbtomo.blocks.crack_paint import paint_points
 from ssbtomo.blocks.crack_points import voxels_of
 from ssbtomo.blocks.particles import separate
-from ssbtomo.measure.crack_facets import Network, Place, classes, measured
+from ssbtomo.measure.crack_facets import Network, classes, measured
 from ssbtomo.measure.crack_grey import grey_apertures
+from ssbtomo.measure.crack_profiles import Place
 from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.guard import sizes_judged
 from ssbtomo.stages.quantify.instances import instance_store
 from ssbtomo.stages.quantify.subject import Rows, Subject
 from ssbtomo.units import AXES
 
-__all__ = ["crack_network", "facet_columns", "network_numbers", "network_tables"]
+__all__ = ["crack_network", "facet_columns", "filling_of", "network_numbers", "network_tables"]
 
 Table = dict[str, NDArray[Any]]
 
 _ROLES = ("active", "electrolyte", "lithium")
-_ABSENT = {"filled", "score"}  # of cracks that are void, and were found in labels
+_ABSENT = {"score"}  # of cracks that were found in labels
 
 
 def crack_network(subject: Subject, cracks: Source) -> Network:
@@ -51,7 +53,25 @@ def crack_network(subject: Subject, cracks: Source) -> Network:
     volume itself is read block by block.
     """
     own = subject.spacing, subject.grid, subject.desk.engine
-    return measured(voxels_of(cracks, subject.labels, *own), _place(subject))
+    voxels = voxels_of(cracks, subject.labels, *own, filling=filling_of(subject))
+    return measured(voxels, _place(subject))
+
+
+def filling_of(subject: Subject) -> int | None:
+    """Return the label of the phase that may fill cracks, if that is asked for.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is measured.
+
+    Returns
+    -------
+    int or None
+        The first of role lithium.
+    """
+    found = _with_role(subject, "lithium") if subject.settings.filled_cracks else []
+    return found[0] if found else None
 
 
 def network_numbers(network: Network, subject: Subject, name: str) -> list[Measurement]:
@@ -112,7 +132,8 @@ def network_tables(
     dict of str to columns
         ``facets`` and ``crack_lines``.
     """
-    facets = {key: column for key, column in network.facets.items() if key not in _ABSENT}
+    absent = _ABSENT if filling_of(subject) is not None else _ABSENT | {"filled"}
+    facets = {key: column for key, column in network.facets.items() if key not in absent}
     with instance_store(subject, "facets") as allocate:
         sink = allocate("facets", np.int32)
         names = (network.found.facets + 1).astype(np.int32)
@@ -122,7 +143,10 @@ def network_tables(
     level = _void_grey(subject, name)
     if level is not None:
         image = io.ome_zarr.open_array(desk.untouched)
-        facets |= grey_apertures(network, image, level, _place(subject))
+        found = grey_apertures(network, image, level, _place(subject))
+        # lithium is not as dark as the void
+        void = network.facets["filled"] == 0
+        facets |= {key: np.where(void, column, np.nan) for key, column in found.items()}
     return {"facets": facets, "crack_lines": _lines(network)}
 
 
@@ -187,9 +211,9 @@ def _classes(network: Network, subject: Subject, facets: Source, name: str) -> T
     one = np.arange(256, dtype=np.uint8)
     for labels in firsts.values():
         one[labels] = labels[:1]
-    place, passed = _place(subject), (subject.label_of(name),)
     phases = _Renamed(subject.labels, one)
-    told = classes(network, phases, place, passed=passed, roles=roles, particles=None)
+    tell = partial(_told, network, phases, _place(subject), (subject.label_of(name), roles))
+    told = tell(None)
     inner = np.append(False, told["share_unknown"] > 0.5)
     if "active" not in roles or not inner.any():
         return told
@@ -198,7 +222,25 @@ def _classes(network: Network, subject: Subject, facets: Source, name: str) -> T
     whole = separate(
         healed, subject.spacing, subject.grid, desk.engine, allocate=desk.allocate, phase=1
     ).labels
-    return classes(network, phases, place, passed=passed, roles=roles, particles=whole)
+    return tell(whole)
+
+
+def _told(
+    network: Network,
+    phases: Source,
+    place: Place,
+    known: tuple[int, Mapping[str, int]],
+    particles: Source | None,
+) -> Table:
+    """Tell the classes; what is behind the lithium too, for facets that it fills."""
+    void, roles = known
+    told = classes(network, phases, place, passed=(void,), roles=roles, particles=particles)
+    filled = network.facets["filled"] > 0
+    if not filled.any():
+        return told
+    passed = (void, roles["lithium"])
+    behind = classes(network, phases, place, passed=passed, roles=roles, particles=particles)
+    return {key: np.where(filled, behind[key], column) for key, column in told.items()}
 
 
 def _with_role(subject: Subject, role: str) -> list[int]:

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.blocks.cracks import crack_table, split_cracks
+from ssbtomo.blocks.crack_fill import filled_cracks
+from ssbtomo.blocks.cracks import Cracks, crack_table, split_cracks
+from ssbtomo.blocks.passes import Allocate
 from ssbtomo.kernels.resolution import check_particles
 from ssbtomo.measure.crack_facets import Network
 from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.crack_facets import (
     crack_network,
     facet_columns,
+    filling_of,
     network_numbers,
     network_tables,
 )
@@ -60,8 +63,7 @@ def _found(subject: Subject, name: str) -> tuple[Network, dict[str, Rows]]:
     """Search block by block; all but cracks and facets is on disk only meanwhile."""
     place = (subject.spacing, subject.grid, subject.desk.engine)
     with instance_store(subject, "cracks") as allocate:
-        phase = subject.label_of(name)
-        found = split_cracks(subject.labels, *place, allocate=allocate, phase=phase)
+        found = _searched(subject, name, allocate)
         if found.absent:
             raise subject.missing(name)
         network = crack_network(subject, found.labels)
@@ -70,6 +72,15 @@ def _found(subject: Subject, name: str) -> tuple[Network, dict[str, Rows]]:
         rows = crack_table(found.labels, *place)
         tables = network_tables(network, subject, found.labels, name)
     return network, {"cracks": {**rows, **facet_columns(network, rows)}, **tables}
+
+
+def _searched(subject: Subject, name: str, allocate: Allocate) -> Cracks:
+    place = (subject.spacing, subject.grid, subject.desk.engine)
+    phase, filling = subject.label_of(name), filling_of(subject)
+    if filling is None:
+        return split_cracks(subject.labels, *place, allocate=allocate, phase=phase)
+    axis, phases = subject.desk.axis, (phase, filling)
+    return filled_cracks(subject.labels, *place, allocate=allocate, phases=phases, axis=axis)
 
 
 def _numbers(network: Network, subject: Subject, name: str) -> Iterator[Measurement]:
