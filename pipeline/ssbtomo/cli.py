@@ -192,18 +192,24 @@ def status(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 - the flags of a command
     recipe: RecipePath,
     out: Out = Path("results"),
     scheduler: Scheduler = None,
     workers: Workers = None,
     memory: Memory = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="This is process I of N at this run (job arrays)."),
+    ] = None,
     strict: Strict = False,
     quiet: QuietFlag = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; stages that are done already are not repeated."""
-    results = _run(recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory)
+    results = _run(
+        recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory, blocks=blocks
+    )
     story = results.run
     if as_json:
         typer.echo(json.dumps({"results": str(results.path), "report": str(results.report),
@@ -337,7 +343,7 @@ def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **h
     previous = signal.signal(signal.SIGINT, lambda *_: _interrupt(cancel))
     try:
         with talker(quiet=quiet) as tell:
-            return runner.run(
+            return runner.run_together(
                 recipe, out, events=tell, cancel=cancel, command=shlex.join(sys.argv),
                 memory=None if memory is None else memory_bytes(memory), **how,
             )  # fmt: skip

@@ -61,7 +61,9 @@ def read_table(path: Path, parse: Callable[[str], Any]) -> list[dict[str, Any]]:
             hint=f"name a column `path` and others after keys; from 1 to {_LONGEST} rows",
         )
     return [
-        _sample(dict(zip(keys, row, strict=False)), row[len(keys) :], f"{path.name}, row {n}", parse)
+        _sample(
+            dict(zip(keys, row, strict=False)), row[len(keys) :], f"{path.name}, row {n}", parse
+        )
         for n, row in enumerate(rows[1:], start=2)
     ]
 

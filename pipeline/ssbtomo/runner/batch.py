@@ -143,4 +143,4 @@ def summarise(
 def _seconds(story: Mapping[str, Any] | None) -> float:
     if story is None:
         return math.nan
-    return round(sum(stage["seconds"] for stage in story["stages"]), 3)
+    return float(round(sum(stage["seconds"] for stage in story["stages"]), 3))

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ssbtomo.blocks import Engine
+from ssbtomo.blocks.queues import QUEUES
 from ssbtomo.events import (
     Event,
     Listener,
@@ -42,6 +43,7 @@ from ssbtomo.runner.plan import Plan, SamplePlan, check_resources, plan_run
 from ssbtomo.runner.predict import Prediction, compared
 from ssbtomo.runner.provenance import environment, hash_of, peak_memory
 from ssbtomo.runner.samples import Broken
+from ssbtomo.runner.sharing import recipe_mark, shared_engine
 from ssbtomo.runner.writing import read_truth, write_results, write_tables
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk, write_json
@@ -50,8 +52,10 @@ from ssbtomo.stages.stage import Stage, fingerprint
 
 __all__ = ["run"]
 
+_SPARE = 1.6  # memory of a job's worker, to that planned: so that none comes near its limit
 
-def run(
+
+def run(  # noqa: PLR0913 - all but two have defaults
     recipe: str | Path | Recipe,
     out: str | Path,
     *,
@@ -61,6 +65,7 @@ def run(
     events: Listener | None = None,
     cancel: threading.Event | None = None,
     command: str | None = None,
+    helpers: int = 0,
 ) -> Results:
     """Run a recipe; stages that are done already are not repeated.
 
@@ -82,6 +87,8 @@ def run(
         Set it to stop; finished stages stay, and the next run goes on.
     command : str, optional
         What to write into ``run.json`` as the command.
+    helpers : int, optional
+        Further processes that may take tasks: see `ssbtomo.runner.joining.run_together`.
 
     Returns
     -------
@@ -109,14 +116,29 @@ def run(
         plan, folder, events or _silent, command, meter
     ) as journal:  # fmt: skip
         work = _Work(plan, folder, journal, home, meter)
-        per_worker = plan.limit // count if kind == "processes" and (memory or how.memory) else None
-        with Engine.start(
-            kind, count, memory_per_worker=per_worker, cancel=cancel, failed=folder / "work/failed"
-        ) as engine:
+        limited = (memory or how.memory) is not None
+        with _engine(plan, folder, cancel, limited=limited, helpers=helpers) as engine:
             work.samples(engine)
         check_cancelled(cancel)
         work.finish(command, kind)
     return Results.load(folder)
+
+
+def _engine(
+    plan: Plan, folder: Path, cancel: threading.Event | None, *, limited: bool, helpers: int
+) -> Engine:
+    """Start what works: memory per worker is what was allowed, or for jobs what was planned."""
+    if helpers:
+        return shared_engine(folder, plan.workers, helpers, cancel)
+    each = None
+    if plan.way.scheduler in QUEUES:
+        each = int(_SPARE * plan.worker_memory)
+    elif plan.way.scheduler == "processes" and limited:
+        each = plan.limit // plan.workers
+    return Engine.start(
+        plan.way.scheduler, plan.workers, memory_per_worker=each, cancel=cancel,
+        failed=folder / "work/failed", cluster=plan.recipe.run.cluster,
+    )  # fmt: skip
 
 
 def _journal(plan: Plan, folder: Path, tell: Listener, command: str, meter: Meter) -> Journal:
@@ -124,7 +146,7 @@ def _journal(plan: Plan, folder: Path, tell: Listener, command: str, meter: Mete
 
     about = {
         "ssbtomo": __version__, "command": command, "scheduler": plan.way.scheduler,
-        "workers": plan.workers, "samples": len(plan.jobs),
+        "workers": plan.workers, "samples": len(plan.jobs), "recipe": recipe_mark(plan.recipe),
     }  # fmt: skip
     expected = {
         (sample.job.name, item.stage): item.seconds

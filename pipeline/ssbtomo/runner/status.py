@@ -13,7 +13,7 @@ from typing import Any
 from ssbtomo.errors import OutputError
 from ssbtomo.runner.journal import STATUS
 
-__all__ = ["RunStatus", "read_status"]
+__all__ = ["RunStatus", "held", "read_status"]
 
 _STALE = 60.0  # seconds after which a run of another machine that says nothing is taken for dead
 
@@ -103,8 +103,19 @@ def read_status(folder: Path) -> RunStatus:
     return RunStatus(state, told)
 
 
-def _alive(folder: Path, told: dict[str, Any]) -> bool:
-    """Tell whether a run holds the folder: by its lock, or its last sign from another machine."""
+def held(folder: Path) -> bool:
+    """Tell whether a run holds a results folder, by its lock, which dies with it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The results folder.
+
+    Returns
+    -------
+    bool
+        False, too, if nothing is there.
+    """
     try:
         with (folder / "work" / "lock").open("rb") as lock:
             fcntl.flock(lock.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -112,8 +123,13 @@ def _alive(folder: Path, told: dict[str, Any]) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return _recent(told)
-    return told["host"] != platform.node() and _recent(told)
+        return False
+    return False
+
+
+def _alive(folder: Path, told: dict[str, Any]) -> bool:
+    """Tell whether a run goes on: by its lock, or its last sign from another machine."""
+    return held(folder) or (told["host"] != platform.node() and _recent(told))
 
 
 def _recent(told: dict[str, Any]) -> bool:
