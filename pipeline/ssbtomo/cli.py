@@ -16,7 +16,7 @@ from ssbtomo.errors import CancelledError, SsbtomoError
 
 __all__ = ["app", "main"]
 
-EXIT_PROBLEM, EXIT_WARNINGS, EXIT_INTERRUPTED = 1, 3, 130
+EXIT_PROBLEM, EXIT_WARNINGS, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 3, 4, 130
 
 app = typer.Typer(
     help="From 3-D images of solid-state batteries to numbers that can be published.",
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a problem that is explained, 2 wrong usage, 3 warnings under "
-    "--strict, 130 interrupted (start again to go on).",
+    "--strict, 4 some samples of a batch failed, 130 interrupted (start again to go on).",
 )
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
@@ -156,51 +156,69 @@ def _tell_projections(scan: Path, *, as_json: bool) -> None:
 
 
 @app.command()
-def check(recipe: RecipePath, as_json: AsJson = False) -> None:
+def check(
+    recipe: RecipePath,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure first how fast this machine is.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List every problem of a recipe and its scans, or tell what the run will need."""
-    from ssbtomo.runner.check import checked_plan
+    from ssbtomo.runner.check import checked_plan, plan_as_plain, plan_told
 
-    problems, plan = checked_plan(recipe)
+    problems, plan = checked_plan(recipe, calibrated=calibrate)
     if as_json:
         content: dict[str, Any] = {"problems": problems}
         if plan:
-            content["samples"] = [
-                {"name": s.job.name, "shape": s.volume.shape, "memory_bytes": s.memory,
-                 "disk_bytes": s.disk, "stage": s.stage}
-                for s in plan.samples
-            ]  # fmt: skip
+            content["samples"] = plan_as_plain(plan)
         typer.echo(json.dumps(content, indent=1))
     else:
         for problem in problems:
             _say(f"error: {problem}")
-        for item in plan.samples if plan else ():
-            typer.echo(
-                f"{item.job.name}: {' x '.join(map(str, item.volume.shape))} voxels, about "
-                f"{item.memory / 1e9:.1f} GB of memory (at {item.stage}), "
-                f"up to {item.disk / 1e9:.2f} GB of disk"
-            )
+        if plan:
+            typer.echo(plan_told(plan))
     raise typer.Exit(code=EXIT_PROBLEM if problems else 0)
 
 
 @app.command()
-def run(
+def status(
+    results: Annotated[Path, typer.Argument(help="A results folder.")], as_json: AsJson = False
+) -> None:
+    """Tell how far the run of a results folder is, from any shell."""
+    from ssbtomo.runner.status import read_status
+
+    found = read_status(results)
+    typer.echo(found.as_json if as_json else found.text)
+
+
+@app.command()
+def run(  # noqa: PLR0913 - the flags of a command
     recipe: RecipePath,
     out: Out = Path("results"),
     scheduler: Scheduler = None,
     workers: Workers = None,
     memory: Memory = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="This is process I of N at this run (job arrays)."),
+    ] = None,
     strict: Strict = False,
     quiet: QuietFlag = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; stages that are done already are not repeated."""
-    results = _run(recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory)
+    results = _run(
+        recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory, blocks=blocks
+    )
     story = results.run
     if as_json:
         typer.echo(json.dumps({"results": str(results.path), "report": str(results.report),
-                               "warnings": story["warnings"]}, indent=1))  # fmt: skip
+                               "warnings": story["warnings"], "failures": story["failures"]},
+                              indent=1))  # fmt: skip
     else:
         typer.echo(results.report)
+    if story["failures"]:
+        raise typer.Exit(code=EXIT_INCOMPLETE)
     if strict and (story["warnings"] or bool((results.table["warnings"] != "").any())):
         raise typer.Exit(code=EXIT_WARNINGS)
 
@@ -328,7 +346,7 @@ def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **h
     previous = signal.signal(signal.SIGINT, lambda *_: _interrupt(cancel))
     try:
         with talker(quiet=quiet) as tell:
-            return runner.run(
+            return runner.run_together(
                 recipe, out, events=tell, cancel=cancel, command=shlex.join(sys.argv),
                 memory=None if memory is None else memory_bytes(memory), **how,
             )  # fmt: skip

@@ -14,6 +14,7 @@ __all__ = [
     "Listener",
     "Pace",
     "Progress",
+    "SampleFailed",
     "StageDone",
     "StageSkipped",
     "StageStarted",
@@ -80,15 +81,20 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._least: int | None = None
-        self._first: tuple[int, float] | None = None
+        self._first: tuple[int, float, float] | None = None
 
-    def __call__(self, done: int, total: int) -> tuple[float | None, float | None]:
+    def __call__(
+        self, done: int, total: int, share: float | None = None
+    ) -> tuple[float | None, float | None]:
         """Return the rate and the seconds that remain, or ``None`` while they are unknown.
 
         Parameters
         ----------
         done, total : int
             Units of work.
+        share : float, optional
+            Of the work that these units are, where they differ in what they cost; ``done /
+            total`` if not given.
 
         Returns
         -------
@@ -98,13 +104,16 @@ class Pace:
         now = self._clock()
         if self._least is None or done < self._least:  # another part of the stage begins
             self._least, self._first = done, None
+        part = done / max(total, 1) if share is None else share
         if self._first is None and done > self._least:
-            self._first = done, now
-        before, since = self._first or (done, now)
-        if done < before + 2 or now <= since:
+            self._first = done, now, part
+        before, since, begun = self._first or (done, now, part)
+        if done < before + 2 or now <= since or part <= begun:
             return None, 0.0 if done >= total else None
         rate = (done - before) / (now - since)
-        return rate, (total - done) / rate
+        if share is None:
+            return rate, (total - done) / rate
+        return rate, (now - since) * (1.0 - part) / (part - begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +161,25 @@ class Warned:
     text: str
 
 
-Event = StageStarted | Progress | StageDone | StageSkipped | Warned
+@dataclass(frozen=True, slots=True)
+class SampleFailed:
+    """A sample of a batch cannot be finished; the others go on.
+
+    Parameters
+    ----------
+    sample, stage : str
+        Names; the stage is empty before the first one.
+    problem, hint : str
+        What is wrong, and what to do about it.
+    """
+
+    sample: str
+    stage: str
+    problem: str
+    hint: str = ""
+
+
+Event = StageStarted | Progress | StageDone | StageSkipped | Warned | SampleFailed
 Listener = Callable[[Event], None]
 
 

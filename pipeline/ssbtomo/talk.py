@@ -7,7 +7,15 @@ import time
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-from ssbtomo.events import Event, Progress, StageDone, StageSkipped, StageStarted, Warned
+from ssbtomo.events import (
+    Event,
+    Progress,
+    SampleFailed,
+    StageDone,
+    StageSkipped,
+    StageStarted,
+    Warned,
+)
 
 __all__ = ["Lines", "Live", "Talker", "talker"]
 
@@ -97,7 +105,7 @@ class Live:
                 self._task, completed=event.done, total=event.total, left=event.note or _pace(event)
             )
         else:
-            if self._task is not None and isinstance(event, StageDone):
+            if self._task is not None and isinstance(event, StageDone | SampleFailed):
                 self.bars.remove_task(self._task)
                 self._task = None
             self.bars.console.print(said(event), highlight=False, markup=False)
@@ -126,7 +134,7 @@ class Quiet(Lines):
 
     def __call__(self, event: Event) -> None:
         """Write warnings and keep silent about the rest."""
-        if isinstance(event, Warned):
+        if isinstance(event, Warned | SampleFailed):
             super().__call__(event)
 
 
@@ -157,6 +165,9 @@ def said(event: Event) -> str:
         case Warned():
             about = f"{event.sample}: " if event.sample else ""
             return f"warning: {about}{event.text}"
+        case SampleFailed():
+            hint = f"\n  -> {event.hint}" if event.hint else ""
+            return f"{event.sample} failed: {event.problem}{hint}"
 
 
 def _place(event: StageStarted | Progress | StageDone | StageSkipped) -> str:

@@ -22,7 +22,7 @@ import tifffile
 from scipy import ndimage as ndi
 
 from ssbtomo.model import MEASURES, load_recipe
-from ssbtomo.runner import execute, plan
+from ssbtomo.runner import execute, plan, predict
 from ssbtomo.stages.quantify import stage as quantify
 
 RECIPE = """\
@@ -92,7 +92,7 @@ def measure(edge: int, block: int, denoise: str, measures: tuple[str, ...]) -> d
             recipe.write_text(text, encoding="utf-8")
             planned = plan.plan_run(load_recipe(recipe), recipe.parent, workers=1, memory=None)
             (sample,) = planned.samples
-            found[f"planned {sample.stage}"] = sample.memory - plan._BASE
+            found[f"planned {sample.stage}"] = sample.memory - predict._BASE
             execute.run(recipe, f"{folder}/out")
     finally:
         execute._Work._do, quantify._measured = stage, group

@@ -1,11 +1,18 @@
-"""Growth with the volume: ``python tests/benchmarks/bench_scale.py [FOLDER] [SIZE ...]``.
+"""The whole recipe: ``python tests/benchmarks/bench_scale.py FOLDER [SIZE ...]``.
 
-Writes labels of three phases (uint8; seeded) to an OME-Zarr store, a slab at a time, and runs
-labelling, distance, thickness histogram and particle table on it, block by block, from store to
-store. Each case is a process of its own; told are the time of the algorithm, and of the process
-with all its children the CPU time (with starting and compiling) and the peak of memory; and for
-each algorithm the exponent of time in voxels from the smallest to the largest volume. 256, 512 and 1024 if no SIZE is given; 1024 needs 20 GB of disk.
-``SCHEDULER`` (threads), ``WORKERS`` (2) and ``BLOCK`` (128) are read from the environment.
+Writes a grey volume of three phases (uint8; seeded; blurred, with noise) to an OME-Zarr store, a
+slab at a time, and runs a recipe on it from the scan to the numbers, without the report: fractions,
+contact areas, triple lines, components, particles, pore sizes, and the tortuosity factor of one phase
+along one axis. Each run is a process of its own; told are, for each stage, wall and processor time,
+the peak of memory of the process and of its largest worker, and what `ssbtomo check` had predicted;
+then the exponents of time in voxels. 256, 512 and 1024 if no SIZE is given; 1024 takes 20 GB of disk.
+
+Nothing is done twice: started again on the same FOLDER after it was stopped, it goes on; what is
+finished is read from its ``run.json`` (remove the folder of a size to measure it anew).
+
+``SCHEDULER`` (threads), ``WORKERS`` (2), ``BLOCK`` (128), ``MEASURES`` (a list with commas, or ``all``) and
+``SHIFT`` (0; 0.05 for ranges) are read from the environment. ``--costs`` prints rows for
+``stages/costs.toml`` instead of the table.
 """
 
 from __future__ import annotations
@@ -13,190 +20,179 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import threading
-import time
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+from bench_growth import SPACING, noise, slab
 from scipy import ndimage as ndi
 
 from ssbtomo import io
-from ssbtomo.blocks import Engine, Grid
-from ssbtomo.blocks.components import Wanted, components
-from ssbtomo.blocks.distance import distance
-from ssbtomo.blocks.particles import separate
-from ssbtomo.blocks.thickness import size_distribution
+from ssbtomo.model import MEASURES
+from ssbtomo.runner.calibration import probe_seconds
 
-SPACING = (0.05, 0.05, 0.05)
-TILE = 128
-SMALL = 48
 SCHEDULER = os.environ.get("SCHEDULER", "threads")
 WORKERS = int(os.environ.get("WORKERS", "2"))
 BLOCK = int(os.environ.get("BLOCK", "128"))
-
-
-def noise(seed: int) -> np.ndarray:
-    """Smoothed noise of unit variance, periodic."""
-    values = np.random.default_rng(seed).standard_normal((TILE,) * 3).astype(np.float32)
-    values = ndi.gaussian_filter(values, 4.0, mode="wrap")
-    return values / values.std()
-
-
-def slab(tiles: tuple[np.ndarray, np.ndarray], size: int, z: slice) -> np.ndarray:
-    """Cut two noises, of which one is shifted from tile to tile, so that none is like another."""
-    slow, fast = tiles
-    layers = np.arange(z.start, z.stop)
-    labels = np.empty((layers.size, size, size), np.uint8)
-    for n, layer in enumerate(layers):
-        tile = layer // TILE
-        whole = np.tile(slow[layer % TILE], (-(-size // TILE),) * 2)[:size, :size]
-        for y in range(0, size, TILE):
-            for x in range(0, size, TILE):
-                shift = (7 * tile + 31 * (y // TILE), 13 * tile + 17 * (x // TILE))
-                moved = np.roll(fast[layer % TILE], shift, (0, 1))
-                part = labels[n, y : y + TILE, x : x + TILE]
-                here = whole[y : y + TILE, x : x + TILE]
-                there = moved[: part.shape[0], : part.shape[1]]
-                part[...] = np.digitize(0.8 * here + 0.6 * there, [-0.25, 0.25])
-    return labels
-
-
-def stored(folder: Path, size: int, name: str, dtype: Any) -> io.ome_zarr.ArrayFile:
-    grid = Grid((size,) * 3, (min(BLOCK, size // 2),) * 3)
-    path = folder / f"{name}.ome.zarr"
-    return io.ome_zarr.create(path, grid.shape, dtype, SPACING, block=grid.block)
+SHIFT = float(os.environ.get("SHIFT", "0"))
+ASKED = os.environ.get("MEASURES", "fractions,contacts,connectivity,transport,particles,pores")
+WARM = 48
+GREY = np.array([60.0, 130.0, 190.0], np.float32)
+REACH = 4  # layers around a slab that its blur reaches
+RECIPE = """\
+sample: {{path: grey.ome.zarr, name: volume}}
+phases:
+  - {{name: void, role: void}}
+  - {{name: electrolyte, role: electrolyte}}
+  - {{name: active, role: active}}
+range: {{shift: {shift}}}
+quantify:
+  measures: [{measures}]
+  tortuosity_axes: [z]
+  tortuosity_phases: [electrolyte]
+run: {{block: [{block}, {block}, {block}]}}
+"""
+RUN = """
+import sys
+from ssbtomo import runner
+from ssbtomo.runner import execute
+execute.write_report = lambda folder, formats: folder
+if __name__ == "__main__":
+    runner.run(sys.argv[1], sys.argv[2], scheduler=sys.argv[3], workers=int(sys.argv[4]))
+"""
 
 
 def generate(folder: Path, size: int) -> None:
-    tiles, sink = (noise(0), noise(1)), stored(folder, size, "labels", np.uint8)
+    """Write the grey volume, unless it is there."""
+    if (folder / "generated").exists():
+        return
+    block = (min(BLOCK, size),) * 3
+    sink = io.ome_zarr.create(
+        folder / "grey.ome.zarr", (size,) * 3, np.uint8, SPACING, block=block, kind="image"
+    )
+    tiles = noise(0), noise(1)
     for start in range(0, size, BLOCK):
         z = slice(start, min(start + BLOCK, size))
-        sink[z, :, :] = slab(tiles, size, z)
+        sink[z, :, :] = grey(tiles, size, z)
+    io.ome_zarr.finish(folder / "grey.ome.zarr")
+    (folder / "generated").touch()
 
 
-def label(source: Any, grid: Grid, engine: Engine, allocate: Any) -> str:
-    return f"{len(components(source, grid, engine, Wanted(2), allocate=allocate)[1])} components"
+def grey(tiles: tuple[np.ndarray, np.ndarray], size: int, z: slice) -> np.ndarray:
+    """Blur the phases' grey values and add noise; a slab is the same however it is asked for."""
+    near, far = max(z.start - REACH, 0), min(z.stop + REACH, size)
+    blurred = ndi.gaussian_filter(GREY[slab(tiles, size, slice(near, far))], 0.8)
+    values = blurred[z.start - near : z.stop - near]
+    for n, layer in enumerate(range(z.start, z.stop)):
+        values[n] += 4 * np.random.default_rng([7, layer]).standard_normal((size, size), np.float32)
+    return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def measure_distance(source: Any, grid: Grid, engine: Engine, allocate: Any) -> str:
-    found = distance(source, SPACING, grid, engine, allocate=allocate, phase=2)
-    return f"by {found.scheme}, largest {math.sqrt(found.largest) * SPACING[0]:.3f} um"
+def measured(folder: Path, size: int) -> dict[str, Any]:
+    """Run the recipe, or go on with it, and return what ``run.json`` says."""
+    story = folder / "results" / "run.json"
+    if not story.exists():
+        generate(folder, size)
+        measures = MEASURES if ASKED == "all" else ASKED.split(",")
+        text = RECIPE.format(shift=SHIFT, measures=", ".join(measures), block=min(BLOCK, size))
+        (folder / "recipe.yaml").write_text(text, encoding="utf-8")
+        (folder / "run.py").write_text(RUN, encoding="utf-8")
+        words = [folder / "recipe.yaml", folder / "results", SCHEDULER, WORKERS]
+        subprocess.run([sys.executable, folder / "run.py", *map(str, words)], check=True)
+    return dict(json.loads(story.read_text("utf-8")))
 
 
-def measure_sizes(source: Any, grid: Grid, engine: Engine, allocate: Any) -> str:
-    found = size_distribution(source, SPACING, grid, engine, allocate=allocate, phase=2)
-    return f"d50 {found.d50:.3f} um"
+def stages(story: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for stage in story["samples"][0]["stages"]:
+        if stage.get("taken", {}).get("seconds", 0) > 0.01:
+            yield stage["name"], stage
 
 
-def measure_particles(source: Any, grid: Grid, engine: Engine, allocate: Any) -> str:
-    found = separate(source, SPACING, grid, engine, allocate=allocate, phase=2)
-    return f"{len(found.table['particle'])} particles"
-
-
-CASES = {
-    "labelling": label,
-    "distance": measure_distance,
-    "thickness": measure_sizes,
-    "particles": measure_particles,
-}
-
-
-def run(name: str, case: Any, folder: Path, size: int) -> None:
-    """Run one case: on a small volume, which loads or compiles the kernels, then timed."""
-    shutil.rmtree(folder / name, ignore_errors=True)
-    with Engine.start(SCHEDULER, WORKERS) as engine:
-        for place, edge in ((folder.parent / "small", SMALL), (folder, size)):
-            grid = Grid((edge,) * 3, (min(BLOCK, edge // 2),) * 3)
-            source = io.ome_zarr.open_array(place / "labels.ome.zarr")
-            allocate = partial(stored, folder / name / str(edge), edge)
-            begin = time.perf_counter()
-            text = case(source, grid, engine, allocate)
-            seconds = time.perf_counter() - begin
-    shutil.rmtree(folder / name, ignore_errors=True)
-    sys.stdout.write(json.dumps({"seconds": seconds, "found": text}) + "\n")
-
-
-class Watch:
-    """The peak memory and the CPU time of a process and all that it starts."""
-
-    def __init__(self, number: int) -> None:
-        self.root, self.peak, self.used = psutil.Process(number), 0, {}
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._look)
-        self.thread.start()
-
-    def _look(self) -> None:
-        while not self.ended.wait(0.05):
-            total = 0
-            try:
-                family = [self.root, *self.root.children(recursive=True)]
-            except psutil.Error:
-                return
-            for process in family:
-                try:
-                    total += process.memory_info().rss
-                    self.used[process.pid] = sum(process.cpu_times()[:2])
-                except psutil.Error:
-                    continue
-            self.peak = max(self.peak, total)
-
-    def end(self) -> tuple[float, float]:
-        """Stop, and return the peak in GB and the CPU seconds, to the last look."""
-        self.ended.set()
-        self.thread.join()
-        return self.peak / 1e9, sum(self.used.values())
-
-
-def one(name: str, folder: Path, size: int) -> float:
-    command = [sys.executable, __file__, "--one", name, str(folder), str(size)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        watch = Watch(process.pid)
-        told = process.communicate()[0]
-        peak, used = watch.end()
-    if process.returncode:
-        sys.exit(f"{name} at {size} failed")
-    result = json.loads(told.splitlines()[-1])
-    seconds = result["seconds"]
-    sys.stdout.write(
-        f"| {name:10s} | {size:5d} | {seconds:8.2f} | {used:8.2f} | "
-        f"{size**3 / seconds / 1e6:7.2f} | {peak:5.2f} | {result['found']} |\n"
+def told(size: int, name: str, taken: dict[str, float], said: dict[str, float]) -> str:
+    memory = max(taken["memory"], taken["worker_memory"]) / 1e9
+    return (
+        f"| {size} | {name} | {taken['seconds']:.1f} | {taken['cpu_seconds']:.1f} | {memory:.2f} | "
+        f"{said['seconds'] / taken['seconds']:.2f} | {said['cpu_seconds'] / max(taken['cpu_seconds'], 0.01):.2f} | "
+        f"{said['total_memory'] / taken['total_memory']:.2f} |\n"
     )
-    sys.stdout.flush()
-    return float(seconds)
 
 
-def main(folder: Path, sizes: list[int]) -> None:
-    generate(folder / "small", SMALL)
+def table(folder: Path, sizes: list[int]) -> None:
     sys.stdout.write(
-        f"{SCHEDULER}, {WORKERS} workers, blocks of {BLOCK}\n\n"
-        "| algorithm | edge | s | CPU s | Mvoxel/s | peak GB | found |\n"
-        "|---|---|---|---|---|---|---|\n"
+        f"{SCHEDULER}, {WORKERS} workers, blocks of {BLOCK}; the last three: predicted to taken\n\n"
+        "| edge | stage | s | CPU s | peak GB | s | CPU s | memory |\n|---|---|---|---|---|---|---|---|\n"
     )
-    took: dict[str, list[float]] = {name: [] for name in CASES}
+    grown: dict[str, list[float]] = defaultdict(list)
     for size in sizes:
-        place = folder / str(size)
-        generate(place, size)
-        for name in CASES:
-            took[name].append(one(name, place, size))
-        shutil.rmtree(place)
+        story = measured(folder / str(size), size)
+        whole: dict[str, dict[str, float]] = {"taken": {}, "predicted": {}}
+        for name, stage in stages(story):
+            sys.stdout.write(told(size, name, stage["taken"], stage["predicted"]))
+            grown[name].append(stage["taken"]["cpu_seconds"])
+            for kind, into in whole.items():
+                for key, value in stage[kind].items():
+                    add = key.endswith("seconds")
+                    into[key] = into.get(key, 0) + value if add else max(into.get(key, 0), value)
+        sys.stdout.write(told(size, "**all**", whole["taken"], whole["predicted"]))
+        sys.stdout.flush()
+        grown["all"].append(whole["taken"]["cpu_seconds"])
     if len(sizes) > 1:
-        grown = 3 * math.log(sizes[-1] / sizes[0])
-        exponents = (f"{name} {math.log(t[-1] / t[0]) / grown:.2f}" for name, t in took.items())
-        sys.stdout.write(f"\nexponents of time in voxels: {', '.join(exponents)}\n")
+        ratio = 3 * math.log(sizes[-1] / sizes[0])
+        texts = (f"{name} {math.log(t[-1] / t[0]) / ratio:.2f}" for name, t in grown.items())
+        sys.stdout.write(f"\nexponents of processor time in voxels: {', '.join(texts)}\n")
+
+
+def costs(folder: Path, sizes: list[int]) -> None:
+    """Print what each part costs, from the two largest sizes; the smallest tells what is fixed."""
+    found: dict[str, dict[int, float]] = defaultdict(dict)
+    for size in sizes:
+        for name, stage in stages(measured(folder / str(size), size)):
+            parts = by_part(stage)
+            for kind, values in parts.items():
+                found[kind][size] = sum(values) / len(values)
+            if not parts:
+                found[name][size] = stage["taken"]["cpu_seconds"]
+    for name, by_size in sorted(found.items()):
+        sys.stdout.write(f"{name}: {row(by_size)}   # {by_size}\n")
+    for name, seconds in probe_seconds().items():
+        sys.stdout.write(f"probe {name} = {seconds}\n")
+
+
+def by_part(stage: dict[str, Any]) -> dict[str, list[float]]:
+    """Return the processor seconds of a stage's parts, by their names in the table of costs."""
+    sums: dict[str, list[float]] = defaultdict(list)
+    for item in stage.get("costs", []):
+        if item.get("variant") != "half resolution" and item["cpu_seconds"] is not None:
+            varied = "" if item.get("variant", "base") == "base" else ".variant"
+            sums[item.get("part") or f"quantify.{item['group']}{varied}"].append(
+                item["cpu_seconds"]
+            )
+    return sums
+
+
+def row(by_size: dict[int, float]) -> str:
+    sizes = sorted(by_size)
+    last, before = sizes[-1], sizes[max(len(sizes) - 2, 0)]
+    exponent = 1.0
+    if last != before and by_size[before] > 0.2:
+        exponent = math.log(by_size[last] / by_size[before]) / (3 * math.log(last / before))
+        exponent = round(min(max(exponent, 1.0), 1.35), 2)
+    cpu = by_size[last] / (last**3 / 1e6) ** exponent
+    fixed = max(by_size[sizes[0]] - cpu * (sizes[0] ** 3 / 1e6) ** exponent, 0.0)
+    return f"{{ cpu = {cpu:.3g}, exponent = {exponent}, fixed = {fixed:.2g} }}"
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        run(sys.argv[2], CASES[sys.argv[2]], Path(sys.argv[3]), int(sys.argv[4]))
-    else:
-        numbers = [int(word) for word in sys.argv[1:] if word.isdigit()] or [256, 512, 1024]
-        places = [word for word in sys.argv[1:] if not word.isdigit()]
-        with tempfile.TemporaryDirectory(dir=places[0] if places else None) as scratch:
-            main(Path(scratch), numbers)
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    numbers = [int(word) for word in words if word.isdigit()] or [256, 512, 1024]
+    place = next((Path(word) for word in words if not word.isdigit()), None)
+    if place is None:
+        sys.exit(__doc__)
+    for edge in (WARM, *numbers):
+        (place / str(edge)).mkdir(parents=True, exist_ok=True)
+    measured(place / str(WARM), WARM)
+    (costs if "--costs" in sys.argv else table)(place, numbers)

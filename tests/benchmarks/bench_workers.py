@@ -2,7 +2,7 @@
 
 Filters and labelling from store to store, in blocks of 128, with threads and with processes. The
 workers are warm: each case runs on a small volume first. Best of three; the volume is that of
-``bench_scale.py``. Nothing else may run on the machine meanwhile. The compiled codecs of the stores
+``bench_growth.py``. Nothing else may run on the machine meanwhile. The compiled codecs of the stores
 get one thread, as they have in worker processes: with threads, one worker would else use all cores.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 os.environ["RAYON_NUM_THREADS"] = "1"  # before the codecs are loaded
 
 import numpy as np
-from bench_scale import SMALL, SPACING, generate, stored
+from bench_growth import SMALL, SPACING, generate, stored
 
 from ssbtomo import io
 from ssbtomo.blocks import Engine, Grid

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from ssbtomo.cli import app
 
-COMMANDS = ["demo", "init", "info", "check", "run", "train", "report", "score", "explain"]
+COMMANDS = ["demo", "init", "info", "check", "run", "status", "train", "report", "score", "explain"]
 
 
 def ssbtomo(*words, **options):

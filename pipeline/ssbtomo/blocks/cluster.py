@@ -16,11 +16,11 @@ from typing import Any
 from ssbtomo.blocks.workers import closed_error, host_cache, one_thread
 from ssbtomo.errors import TaskError
 
-__all__ = ["ClusterPool", "LostError", "connect", "start_local"]
+__all__ = ["THREADS", "ClusterPool", "Loop", "LostError", "connect", "start_local"]
 
 #: Read by the libraries when they are imported: one thread for each, as tasks run side by side.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-            "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS")  # fmt: skip
+THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS", "BLIS_NUMTHREADS",
+            "VECLIB_MAXIMUMTHREADS", "RAYON_NUMTHREADS")  # fmt: skip
 _NO_WORKERS = 180.0  # seconds without any worker after which a cluster is given up
 _LOOK = 5.0  # seconds between looks at the workers of a cluster
 _PATIENCE = 10.0  # seconds that a loop has to end
@@ -31,7 +31,7 @@ class LostError(Exception):
     """The cluster forgot a task: its scheduler went away, or the connection to it."""
 
 
-class _Loop:
+class Loop:
     """A thread with an event loop for one pool.
 
     Clients and clusters of Dask share their loops and count who uses them; the last to leave
@@ -76,16 +76,26 @@ class ClusterPool:
     ----------
     client : distributed.Client
         The connection; on `loop`.
-    loop : _Loop
+    loop : Loop
         Where it lives; closed with the pool.
     stop : callable, optional
         Stops the cluster, if it was started for this pool.
+    patience : float, optional
+        Seconds without any worker after which the cluster is given up.
     """
 
     remote = True
 
-    def __init__(self, client: Any, loop: _Loop, stop: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        client: Any,
+        loop: Loop,
+        stop: Callable[[], None] | None = None,
+        *,
+        patience: float = _NO_WORKERS,
+    ) -> None:
         self._client = client
+        self._patience = patience
         self._loop = loop
         self._stop = stop
         self._task: Callable[[Any], Any] | None = None
@@ -153,9 +163,9 @@ class ClusterPool:
         self._looked = now
         if self._client.nthreads():
             self._seen = now
-        elif now - self._seen > _NO_WORKERS:
+        elif now - self._seen > self._patience:
             raise TaskError(
-                f"the cluster has had no worker for {_NO_WORKERS:.0f} s",
+                f"the cluster has had no worker for {self._patience:.0f} s",
                 hint="start workers with `dask worker ADDRESS`, and the run again: it goes on",
             )
 
@@ -205,7 +215,7 @@ def start_local(count: int, memory_per_worker: int | None) -> ClusterPool:
     from distributed import Client
 
     with ExitStack() as undo:
-        loop = _Loop()
+        loop = Loop()
         undo.callback(loop.close)
         with _starting:
             cluster = _local_cluster(count, memory_per_worker, loop)
@@ -225,18 +235,22 @@ def start_local(count: int, memory_per_worker: int | None) -> ClusterPool:
     return ClusterPool(client, loop, stop)
 
 
-def _local_cluster(count: int, memory_per_worker: int | None, loop: _Loop) -> Any:
+def _local_cluster(count: int, memory_per_worker: int | None, loop: Loop) -> Any:
     import logging
 
     import dask
     from distributed import LocalCluster
 
-    single = dict.fromkeys(_THREADS, "1")
+    single = dict.fromkeys(THREADS, "1")
     spawned = {**dask.config.get("distributed.nanny.pre-spawn-environ"), **single}
-    numba = {"NUMBA_NUM_THREADS": "1", **host_cache()}
+    # Results are small: spilling frees nothing, and a worker that pauses looks like one that hangs.
+    steps = dict.fromkeys(
+        (f"distributed.worker.memory.{s}" for s in ("target", "spill", "pause")), False
+    )
+    numba = {"NUMBA_NUMTHREADS": "1", **host_cache()}
     with (
         _environment(single),
-        dask.config.set({"distributed.nanny.pre-spawn-environ": spawned}),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": spawned, **steps}),
     ):
         return LocalCluster(
             n_workers=count,
@@ -274,7 +288,7 @@ def connect(address: str) -> tuple[ClusterPool, int]:
     """
     from distributed import Client
 
-    loop = _Loop()
+    loop = Loop()
     try:
         client = Client(address, timeout="10s", set_as_default=False, loop=loop.tornado)
     except (OSError, ValueError, TimeoutError) as error:

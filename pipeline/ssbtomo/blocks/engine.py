@@ -12,20 +12,25 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, TypeVar
 
 from ssbtomo.blocks.cluster import connect, start_local
 from ssbtomo.blocks.markers import Markers, Recalled, recorded
+from ssbtomo.blocks.queues import QUEUES, start_queue
 from ssbtomo.blocks.task import item_name, save_task
 from ssbtomo.blocks.workers import Pool, ThreadPool
 from ssbtomo.errors import SsbtomoError, TaskError
 from ssbtomo.events import check_cancelled
+
+if TYPE_CHECKING:
+    from ssbtomo.model.cluster import Cluster
 
 __all__ = ["SERIAL", "Engine", "Scheduler", "Sink", "Source"]
 
 Scheduler = Literal["synchronous", "threads", "processes"] | str
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_JOB = 4 * 10**9  # bytes of a worker in a job, where nothing was planned
 _LOOK = 0.2  # seconds between looks at the cancel switch while a result is waited for
 
 
@@ -86,22 +91,26 @@ class Engine:
         memory_per_worker: int | None = None,
         cancel: threading.Event | None = None,
         failed: Path | None = None,
+        cluster: Cluster | None = None,
     ) -> Engine:
         """Start a scheduler.
 
         Parameters
         ----------
         scheduler : str
-            ``"synchronous"``, ``"threads"``, ``"processes"`` (a local Dask cluster), or the
-            address of a ``dask.distributed`` scheduler such as ``tcp://127.0.0.1:8786``.
+            ``"synchronous"``, ``"threads"``, ``"processes"`` (a local Dask cluster), ``"slurm"``,
+            ``"pbs"``, ``"lsf"`` (jobs of a batch system), or the address of a
+            ``dask.distributed`` scheduler such as ``tcp://127.0.0.1:8786``.
         workers : int, optional
             Tasks at once; the number of cores if not given.
         memory_per_worker : int, optional
-            Bytes each local process may use.
+            Bytes each local process, or each worker of a job, may use.
         cancel : threading.Event, optional
             Set it to stop the work.
         failed : pathlib.Path, optional
             Folder where a task that failed is written down.
+        cluster : Cluster, optional
+            How the jobs of a batch system are asked for.
 
         Returns
         -------
@@ -120,6 +129,10 @@ class Engine:
             return cls(ThreadPool(count), count, cancel, failed)
         if scheduler == "processes":
             return cls(start_local(count, memory_per_worker), count, cancel, failed)
+        if scheduler in QUEUES:
+            memory = memory_per_worker or _JOB
+            pool, count = start_queue(scheduler, count, memory, cluster)
+            return cls(pool, count, cancel, failed)
         pool, count = connect(scheduler)
         return cls(pool, count, cancel, failed)
 

@@ -24,6 +24,7 @@ __all__ = [
     "host_cache",
     "one_thread",
     "use_host_cache",
+    "wanted_until",
 ]
 
 _PATIENCE = 1.0  # seconds that running tasks have to end when their pool is closed
@@ -123,7 +124,7 @@ class ThreadPool:
             thread.join(max(until - time.monotonic(), 0.0))
 
     def _work(self) -> None:
-        _here.closed = self._closed
+        wanted_until(self._closed)
         while (job := self._queue.get()) is not None:
             future, task, item = job
             if self._closed.is_set() or not future.set_running_or_notify_cancel():
@@ -161,6 +162,17 @@ def check_wanted() -> None:
     closed = getattr(_here, "closed", None)
     if closed is not None and closed.is_set():
         raise CancelledError("the run was cancelled")
+
+
+def wanted_until(closed: threading.Event) -> None:
+    """Say when what this thread does is not wanted any more: see `check_wanted`.
+
+    Parameters
+    ----------
+    closed : threading.Event
+        Set when nobody waits.
+    """
+    _here.closed = closed
 
 
 def cache_folder() -> Path:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ssbtomo.errors import RecipeError
 from ssbtomo.model.recipe import Recipe, Sample
+from ssbtomo.model.sample_table import read_table
 
 __all__ = ["load_recipe", "problems", "read_recipe"]
 
@@ -106,6 +107,8 @@ def read_recipe(path: Path) -> tuple[list[str], Recipe | None]:
         text = _text(path)
         root = yaml.compose(text, Loader=_Loader)
         data = yaml.load(text, Loader=_Loader)
+        if isinstance(data, dict) and isinstance(data.get("samples"), str):
+            data["samples"] = read_table(path.parent / data["samples"], _parsed)
     except RecipeError as error:
         return [str(error)], None
     except _MarkError as mark:
@@ -126,6 +129,10 @@ def read_recipe(path: Path) -> tuple[list[str], Recipe | None]:
     except ValidationError as error:
         return [*found, *_sayings(path, root, error)], None
     return found, None if found else recipe
+
+
+def _parsed(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)
 
 
 def _text(path: Path) -> str:

@@ -24,7 +24,12 @@ def recipe_schema() -> dict[str, Any]:
     sample["required"] = ["path"]
     properties = {
         "sample": {"$ref": "#/$defs/Sample"},
-        "samples": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Sample"}},
+        "samples": {
+            "oneOf": [
+                {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Sample"}},
+                {"type": "string", "description": "A CSV table with one row per sample."},
+            ]
+        },
         **shared["properties"],
         "run": schema["properties"]["run"],
         "report": schema["properties"]["report"],

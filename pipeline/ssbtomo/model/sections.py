@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ssbtomo.model.base import Charge, Length, Memory, Section
+from ssbtomo.model.cluster import Cluster
 from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.model.networks import Network
@@ -393,8 +394,9 @@ class Run(Section):
 
     scheduler: str = Field(
         default="threads",
-        pattern=r"^(synchronous|threads|processes|(tcp|tls|ucx|inproc)://.+)$",
-        description="synchronous, threads, processes, or the address of a Dask scheduler.",
+        pattern=r"^(synchronous|threads|processes|slurm|pbs|lsf|(tcp|tls|ucx|inproc)://.+)$",
+        description="synchronous, threads, processes, a batch system (slurm, pbs, lsf), or the "
+        "address of a Dask scheduler.",
     )
     workers: int | None = Field(
         default=None, ge=1, le=4096, description="Tasks at once; the number of cores if absent."
@@ -405,6 +407,9 @@ class Run(Section):
     block: tuple[
         Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]
     ] = Field(default=(128, 128, 128), description="Voxels of a block along (Z, Y, X).")
+    cluster: Cluster = Field(
+        default=Cluster(), description="The jobs of a batch system that work for the run."
+    )
 
 
 class Report(Section):

@@ -17,11 +17,13 @@ from typing import Any
 import yaml
 
 from ssbtomo.blocks import Engine
+from ssbtomo.blocks.queues import QUEUES
 from ssbtomo.events import (
     Event,
     Listener,
     Pace,
     Progress,
+    SampleFailed,
     StageDone,
     StageSkipped,
     StageStarted,
@@ -32,9 +34,16 @@ from ssbtomo.model import Recipe, load_recipe
 from ssbtomo.palette import phase_colors
 from ssbtomo.report import write_report
 from ssbtomo.results import Measurement, Results
+from ssbtomo.runner.batch import bearable, failures, summarise, swept
+from ssbtomo.runner.calibration import machine_speed
 from ssbtomo.runner.folder import occupied
+from ssbtomo.runner.journal import Journal
+from ssbtomo.runner.meter import Meter
 from ssbtomo.runner.plan import Plan, SamplePlan, check_resources, plan_run
+from ssbtomo.runner.predict import Prediction, compared
 from ssbtomo.runner.provenance import environment, hash_of, peak_memory
+from ssbtomo.runner.samples import Broken
+from ssbtomo.runner.sharing import recipe_mark, shared_engine
 from ssbtomo.runner.writing import read_truth, write_results, write_tables
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk, write_json
@@ -43,8 +52,10 @@ from ssbtomo.stages.stage import Stage, fingerprint
 
 __all__ = ["run"]
 
+_SPARE = 1.6  # memory of a job's worker, to that planned: so that none comes near its limit
 
-def run(
+
+def run(  # noqa: PLR0913 - all but two have defaults
     recipe: str | Path | Recipe,
     out: str | Path,
     *,
@@ -54,6 +65,7 @@ def run(
     events: Listener | None = None,
     cancel: threading.Event | None = None,
     command: str | None = None,
+    helpers: int = 0,
 ) -> Results:
     """Run a recipe; stages that are done already are not repeated.
 
@@ -75,6 +87,8 @@ def run(
         Set it to stop; finished stages stay, and the next run goes on.
     command : str, optional
         What to write into ``run.json`` as the command.
+    helpers : int, optional
+        Further processes that may take tasks: see `ssbtomo.runner.joining.run_together`.
 
     Returns
     -------
@@ -92,18 +106,54 @@ def run(
     how = checked.run
     kind = scheduler or how.scheduler
     count = 1 if kind == "synchronous" else workers or how.workers or os.cpu_count() or 1
-    plan = plan_run(checked, home, workers=count, memory=memory or how.memory)
+    plan = plan_run(
+        checked, home, workers=count, memory=memory or how.memory, scheduler=kind,
+        speed=machine_speed(),
+    )  # fmt: skip
     check_resources(plan, folder)
-    work = _Work(plan, folder, events or _silent, home)
-    with occupied(folder, plan.jobs):
-        per_worker = plan.limit // count if kind == "processes" and (memory or how.memory) else None
-        with Engine.start(
-            kind, count, memory_per_worker=per_worker, cancel=cancel, failed=folder / "work/failed"
-        ) as engine:
+    command = command or f"ssbtomo.run({str(recipe)!r}, {str(out)!r})"
+    with occupied(folder, plan.jobs), Meter() as meter, _journal(
+        plan, folder, events or _silent, command, meter
+    ) as journal:  # fmt: skip
+        work = _Work(plan, folder, journal, home, meter)
+        limited = (memory or how.memory) is not None
+        with _engine(plan, folder, cancel, limited=limited, helpers=helpers) as engine:
             work.samples(engine)
         check_cancelled(cancel)
-        work.finish(command or f"ssbtomo.run({str(recipe)!r}, {str(out)!r})", kind)
+        work.finish(command, kind)
     return Results.load(folder)
+
+
+def _engine(
+    plan: Plan, folder: Path, cancel: threading.Event | None, *, limited: bool, helpers: int
+) -> Engine:
+    """Start what works: memory per worker is what was allowed, or for jobs what was planned."""
+    if helpers:
+        return shared_engine(folder, plan.workers, helpers, cancel)
+    each = None
+    if plan.way.scheduler in QUEUES:
+        each = int(_SPARE * plan.worker_memory)
+    elif plan.way.scheduler == "processes" and limited:
+        each = plan.limit // plan.workers
+    return Engine.start(
+        plan.way.scheduler, plan.workers, memory_per_worker=each, cancel=cancel,
+        failed=folder / "work/failed", cluster=plan.recipe.run.cluster,
+    )  # fmt: skip
+
+
+def _journal(plan: Plan, folder: Path, tell: Listener, command: str, meter: Meter) -> Journal:
+    from ssbtomo import __version__
+
+    about = {
+        "ssbtomo": __version__, "command": command, "scheduler": plan.way.scheduler,
+        "workers": plan.workers, "samples": len(plan.jobs), "recipe": recipe_mark(plan.recipe),
+    }  # fmt: skip
+    expected = {
+        (sample.job.name, item.stage): item.seconds
+        for sample in plan.samples
+        for item in sample.predictions
+    }
+    return Journal(folder, tell, about, expected, lambda: meter.memory)
 
 
 def _silent(event: Event) -> None:
@@ -118,30 +168,54 @@ class _Work:
     folder: Path
     tell: Listener
     home: Path
+    meter: Meter
     started: float = field(default_factory=time.time)
     stories: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: list[dict[str, str]] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    peak: int = 0
+    reached: str = ""
 
     def samples(self, engine: Engine) -> None:
-        """Do every stage of every sample."""
+        """Do every stage of every sample; one that fails does not hold up the others."""
+        for item in self.plan.broken:
+            self._failed(item)
         for planned in self.plan.samples:
             job = planned.job
             desk = Desk(
                 self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
                 home=self.home,
             )  # fmt: skip
-            digest = hash_of(job.source)
-            stages = [
-                story for stage in chain(job.sample) for story in [self._stage(stage, desk, digest)]
-            ]
-            self.facts[job.name] = desk.facts
-            self._warn(desk)
-            self.stories.append(_story(planned, desk, digest, stages, self.home))
-            shutil.rmtree(desk.work / "drafts", ignore_errors=True)
+            self.reached = ""
+            try:
+                self._sample(planned, desk)
+            except Exception as error:  # noqa: BLE001 - raised again unless others can go on
+                found = bearable(error, self.plan, desk)
+                swept(desk)
+                self._failed(Broken(job, found, self.reached))
+        if not self.stories:
+            raise self.broken[0].error
 
-    def _stage(self, stage: Stage, desk: Desk, digest: str) -> dict[str, Any]:
+    def _failed(self, item: Broken) -> None:
+        self.broken.append(item)
+        error = item.error
+        self.tell(SampleFailed(item.job.name, item.stage, error.problem, error.hint))
+
+    def _sample(self, planned: SamplePlan, desk: Desk) -> None:
+        digest = hash_of(planned.job.source)
+        said = {item.stage: item for item in planned.predictions}
+        stages = [
+            self._stage(stage, desk, digest, said[stage.name]) for stage in chain(desk.sample)
+        ]
+        self.facts[desk.name] = desk.facts
+        self._warn(desk)
+        self.stories.append(_story(planned, desk, digest, stages, self.home))
+        shutil.rmtree(desk.work / "drafts", ignore_errors=True)
+
+    def _stage(self, stage: Stage, desk: Desk, digest: str, said: Prediction) -> dict[str, Any]:
         """Do one stage, or take what an earlier run found."""
+        self.reached = stage.name
         evidence = [hash_of(self.home / path) for path in desk.sample.segment.lithium.files]
         before = [digest, *evidence, *(facts["fingerprint"] for facts in desk.facts.values())]
         mark = fingerprint(stage, *before)
@@ -150,7 +224,7 @@ class _Work:
         if resumed := facts is not None:
             self.tell(StageSkipped(desk.name, stage.name))
         else:
-            facts = self._do(stage, desk, mark)
+            facts = self._do(stage, desk, mark, said)
             write_json(marker, facts)
         assert facts is not None
         desk.facts[stage.name] = facts
@@ -163,26 +237,30 @@ class _Work:
             "methods": stage.methods(facts),
             "references": list(stage.references()),
             "parameters": stage.parameters,
+            **facts.get("resources", {}),
         }
 
-    def _do(self, stage: Stage, desk: Desk, mark: str) -> dict[str, Any]:
+    def _do(self, stage: Stage, desk: Desk, mark: str, said: Prediction) -> dict[str, Any]:
         self.tell(StageStarted(desk.name, stage.name))
         pace = Pace()
         desk.mark = mark
         reached = Progress(desk.name, stage.name, 0, 1)
 
-        def tell(done: int, total: int) -> None:
+        def tell(done: int, total: int, share: float | None = None) -> None:
             nonlocal reached
-            reached = Progress(desk.name, stage.name, done, total, *pace(done, total))
+            reached = Progress(desk.name, stage.name, done, total, *pace(done, total, share))
             self.tell(reached)
 
         desk.tell = tell
         desk.note = lambda text: self.tell(replace(reached, note=text))
-        begin = time.perf_counter()
+        self.meter.begin()
         facts = stage(desk)
-        seconds = round(time.perf_counter() - begin, 3)
+        taken = self.meter.taken()
+        self.peak = max(self.peak, taken.memory)
+        seconds = round(taken.seconds, 3)
         self.tell(StageDone(desk.name, stage.name, seconds))
-        return {**facts, "fingerprint": mark, "seconds": seconds}
+        resources = compared(said, taken) | {"costs": facts.pop("costs", [])}
+        return {**facts, "fingerprint": mark, "seconds": seconds, "resources": resources}
 
     def _warn(self, desk: Desk) -> None:
         texts = list(desk.facts["ingest"]["stack_check"])
@@ -197,6 +275,7 @@ class _Work:
         measured = [item for facts in self.facts.values() for item in _measurements(facts)]
         write_results(self.folder, measured)
         write_tables(self.folder, _tables(self.facts))
+        summarise(self.folder, self.plan, self.stories, measured, self.broken)
         resolved = self.plan.recipe.model_dump(mode="json", exclude_none=True)
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         (self.folder / "recipe.yaml").write_text(text, encoding="utf-8")
@@ -216,12 +295,13 @@ class _Work:
             "title": self.plan.recipe.report.title,
             "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
             "seconds": round(time.time() - self.started, 2),
-            "peak_memory_bytes": peak_memory(),
+            "peak_memory_bytes": max(self.peak, peak_memory()),
             "estimated_memory_bytes": self.plan.memory,
             **environment(),
             "scheduler": scheduler,
             "workers": self.plan.workers,
-            "state": "done",
+            "state": "incomplete" if self.broken else "done",
+            "failures": failures(self.broken),
             "samples": self.stories,
             "warnings": self.warnings,
         }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
 import psutil
 
-from ssbtomo.errors import ResourceError
+from ssbtomo.errors import ResourceError, SsbtomoError
 from ssbtomo.model import Recipe
-from ssbtomo.runner.samples import Job, jobs_of
+from ssbtomo.runner import predict
+from ssbtomo.runner.predict import Prediction, Way
+from ssbtomo.runner.samples import Broken, Job, found_jobs
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
@@ -25,7 +27,7 @@ __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
 
 Shape = tuple[int, int, int]
 
-_BASE = 500 * 10**6  # bytes: the interpreter with its libraries, and what no block size changes
+_MOST = 64  # workers up to which ways that fit are looked for
 _HALO = 16  # voxels around a block, as `Stage.in_flight` means it
 
 
@@ -39,19 +41,41 @@ class SamplePlan:
         The sample.
     volume : Volume
         The opened scan.
-    memory : int
-        Estimated peak in bytes.
-    stage : str
-        The stage that needs most.
+    predictions : tuple of Prediction
+        What each stage will take.
     disk : int
         Estimated size of its stores in bytes, uncompressed.
     """
 
     job: Job
     volume: Volume
-    memory: int
-    stage: str
+    predictions: tuple[Prediction, ...]
     disk: int
+
+    @property
+    def heaviest(self) -> Prediction:
+        """The stage that needs most memory on this machine."""
+        return max(self.predictions, key=lambda item: item.total_memory)
+
+    @property
+    def memory(self) -> int:
+        """Estimated peak on this machine, in bytes."""
+        return self.heaviest.total_memory
+
+    @property
+    def worker_memory(self) -> int:
+        """Estimated peak of one worker process, in bytes; 0 where there are none."""
+        return max(item.worker_memory for item in self.predictions)
+
+    @property
+    def stage(self) -> str:
+        """The stage that needs most memory."""
+        return self.heaviest.stage
+
+    @property
+    def seconds(self) -> float:
+        """Estimated wall time."""
+        return sum(item.seconds for item in self.predictions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +87,36 @@ class Plan:
     recipe : Recipe
         The recipe.
     samples : tuple of SamplePlan
-        One per sample.
-    workers : int
-        Tasks at once.
+        One per sample that can be opened.
+    way : Way
+        How the work is done.
     limit : int
-        Bytes of memory that the run may use.
+        Bytes of memory that the run may use on this machine.
+    broken : tuple of Broken
+        The samples of a batch that cannot be run, and why.
     """
 
     recipe: Recipe
     samples: tuple[SamplePlan, ...]
-    workers: int
+    way: Way
     limit: int
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def workers(self) -> int:
+        """Tasks at once."""
+        return self.way.workers
 
     @property
     def jobs(self) -> list[Job]:
-        """The samples."""
-        return [sample.job for sample in self.samples]
+        """The samples, those that cannot be run too."""
+        every = [sample.job for sample in self.samples] + [item.job for item in self.broken]
+        return sorted(every, key=lambda job: job.number)
+
+    @property
+    def worker_memory(self) -> int:
+        """Estimated peak of one worker process in bytes; 0 where there are none."""
+        return max(sample.worker_memory for sample in self.samples)
 
     @property
     def memory(self) -> int:
@@ -86,7 +124,15 @@ class Plan:
         return max(sample.memory for sample in self.samples)
 
 
-def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) -> Plan:
+def plan_run(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    workers: int,
+    memory: int | None,
+    scheduler: str | None = None,
+    speed: Mapping[str, float] | None = None,
+) -> Plan:
     """Open every scan, check that it can be measured, and estimate what it takes.
 
     Parameters
@@ -99,72 +145,92 @@ def plan_run(recipe: Recipe, folder: Path, *, workers: int, memory: int | None) 
         Tasks at once.
     memory : int or None
         Bytes that the run may use; what is free now if ``None``.
+    scheduler : str, optional
+        Overrules the recipe.
+    speed : mapping of str to float, optional
+        How many times faster this machine is than that of the table of costs, by probe.
 
     Returns
     -------
     Plan
-        The work, with its estimates.
+        The work, with its estimates. Of a batch, those that cannot be run are told in it.
 
     Raises
     ------
     SsbtomoError
-        If a scan cannot be opened, or tells no voxel size.
+        If no scan can be opened and measured.
     """
     limit = memory or int(psutil.virtual_memory().available)
-    samples = tuple(_sample(job, recipe, workers) for job in jobs_of(recipe, folder))
-    return Plan(recipe, samples, workers, limit)
+    way = Way(scheduler or recipe.run.scheduler, workers, recipe.run.block, speed or {})
+    jobs, missing = found_jobs(recipe, folder)
+    opened = [_tried(job, way, limit) for job in jobs]
+    samples = tuple(item for item in opened if isinstance(item, SamplePlan))
+    broken = (*missing, *(item for item in opened if isinstance(item, Broken)))
+    if not samples:
+        raise broken[0].error
+    return Plan(recipe, samples, way, limit, broken)
 
 
-def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
+def _tried(job: Job, way: Way, limit: int) -> SamplePlan | Broken:
+    try:
+        sample = _sample(job, way)
+        _check_memory(sample, way, limit)
+    except SsbtomoError as error:
+        return Broken(job, error)
+    return sample
+
+
+def _sample(job: Job, way: Way) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
     denoised = job.sample.denoise.changes
     check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
-    memory, stage = _estimate(job, volume, recipe.run.block, workers)
+    return SamplePlan(job, volume, _predicted(job, volume, way), _disk(job, volume))
+
+
+def _predicted(job: Job, volume: Volume, way: Way) -> tuple[Prediction, ...]:
     itemsize = volume.dtype.itemsize
-    copies = itemsize * 1.2 + (4.8 if denoised else 0) + 8
-    again = job.sample.range.shift > 0 and job.sample.range.repeats > 0
-    copies += itemsize * 1.2 if again and job.sample.segment.method != "labels" else 0
-    return SamplePlan(job, volume, memory, stage, int(prod(volume.shape) * copies))
+    return tuple(predict.predict(stage, volume.shape, itemsize, way) for stage in chain(job.sample))
 
 
-def _estimate(job: Job, volume: Volume, block: Shape, workers: int) -> tuple[int, str]:
-    """Return the peak in bytes, and the stage that needs it."""
-    shape, itemsize = volume.shape, volume.dtype.itemsize
-    around = prod(min(edge + 2 * _HALO, size) for edge, size in zip(block, shape, strict=True))
-    slab = min(block[0], shape[0]) * prod(shape[1:])
-    needs = {}
-    for stage in chain(job.sample):
-        per_block, per_slab = stage.in_flight(itemsize)
-        tasks = workers * max(around * per_block, slab * per_slab)
-        needs[stage.name] = _BASE + int(tasks + prod(shape) * stage.bytes_per_voxel(itemsize))
-    most = max(needs, key=lambda name: needs[name])
-    return needs[most], most
+def _disk(job: Job, volume: Volume) -> int:
+    """Return the bytes of the stores, labels as if they did not compress."""
+    sample, itemsize = job.sample, volume.dtype.itemsize
+    copies = itemsize * 1.2 + (4.8 if sample.denoise.changes else 0) + 8
+    again = sample.range.shift > 0 and sample.range.repeats > 0
+    copies += itemsize * 1.2 if again and sample.segment.method != "labels" else 0
+    return int(prod(volume.shape) * copies)
 
 
-def _proposed(sample: SamplePlan, plan: Plan) -> str:
+def _fits(job: Job, volume: Volume, way: Way, limit: int) -> bool:
+    return all(item.total_memory <= limit for item in _predicted(job, volume, way))
+
+
+def _proposed(sample: SamplePlan, way: Way, limit: int) -> str:
     """Say with which blocks and workers the run would fit: those that read least per worker."""
     fitting = [
         (block, workers)
         for half in range(5)
-        for block in [_halved(plan.recipe.run.block, half)]
-        for workers in range(1, plan.workers + 1)
-        if _estimate(sample.job, sample.volume, block, workers)[0] <= plan.limit
+        for block in [_halved(way.block, half)]
+        for workers in range(1, min(way.workers, _MOST) + 1)
+        for other in [replace(way, block=block, workers=workers)]
+        if _fits(sample.job, sample.volume, other, limit)
     ]
     if not fitting:
-        return _lightened(sample, plan)
-    block, workers = max(fitting, key=lambda way: way[1] * _share_owned(way[0]))
+        return _lightened(sample, way, limit)
+    block, workers = max(fitting, key=lambda cut: cut[1] * _share_owned(cut[0]))
     return f"take run: {{block: {list(block)}, workers: {workers}}}"
 
 
-def _lightened(sample: SamplePlan, plan: Plan) -> str:
+def _lightened(sample: SamplePlan, way: Way, limit: int) -> str:
     """Say what to leave out, with blocks as they are, or how much of the scan would fit."""
     asked = sample.job.sample
     for advice, section in lighter(asked.quantify):
         job = replace(sample.job, sample=asked.model_copy(update={"quantify": section}))
-        if _estimate(job, sample.volume, plan.recipe.run.block, plan.workers)[0] <= plan.limit:
+        if _fits(job, sample.volume, way, limit):
             return advice
-    share = (plan.limit - _BASE) / (sample.memory - _BASE)
+    base = predict._BASE
+    share = (limit - base) / (sample.memory - base)
     cut = f" to {math.floor(100 * share)} % of its voxels" if share >= 0.01 else ""
     return f"leave out measures (quantify.measures), or crop the scan{cut}"
 
@@ -180,7 +246,7 @@ def _share_owned(block: Shape) -> float:
 
 
 def check_resources(plan: Plan, out: Path) -> None:
-    """Refuse a run that does not fit its memory or its disk.
+    """Refuse a run that does not fit its disk; its memory is looked at when it is planned.
 
     Parameters
     ----------
@@ -192,15 +258,8 @@ def check_resources(plan: Plan, out: Path) -> None:
     Raises
     ------
     ResourceError
-        With the sample, the stage, and what it would take.
+        With what it would take.
     """
-    for sample in plan.samples:
-        if sample.memory > plan.limit:
-            raise ResourceError(
-                f"{sample.job.name}: the stage {sample.stage} needs about "
-                f"{sample.memory / 1e9:.1f} GB, the run may use {plan.limit / 1e9:.1f} GB",
-                hint=f"allow more with --memory, or {_proposed(sample, plan)}",
-            )
     place = next(parent for parent in (out, *out.resolve().parents) if parent.exists())
     free = shutil.disk_usage(place).free
     wanted = _least_disk(plan.samples)
@@ -209,6 +268,16 @@ def check_resources(plan: Plan, out: Path) -> None:
             f"the disk of {out} has {free / 1e6:.1f} MB free, the stores need about "
             f"{wanted / 1e6:.1f} MB",
             hint="free some space, or choose another folder with -o",
+        )
+
+
+def _check_memory(sample: SamplePlan, way: Way, limit: int) -> None:
+    """Refuse a sample that does not fit the memory, with what would."""
+    if sample.memory > limit:
+        raise ResourceError(
+            f"{sample.job.name}: the stage {sample.stage} needs about "
+            f"{sample.memory / 1e9:.1f} GB, the run may use {limit / 1e9:.1f} GB",
+            hint=f"allow more with --memory, or {_proposed(sample, way, limit)}",
         )
 
 

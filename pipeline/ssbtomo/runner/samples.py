@@ -6,14 +6,14 @@ import difflib
 import glob
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ssbtomo.errors import FormatError, RecipeError
+from ssbtomo.errors import FormatError, RecipeError, SsbtomoError
 from ssbtomo.model import Recipe, Sample
 from ssbtomo.results import folder_name
 
-__all__ = ["Job", "jobs_of"]
+__all__ = ["Broken", "Job", "found_jobs", "jobs_of"]
 
 _SUFFIXES = (".ome.zarr", ".ome.tiff", ".ome.tif", ".raw.json")
 
@@ -30,11 +30,65 @@ class Job:
         The scan.
     sample : Sample
         Its part of the recipe.
+    number : int
+        Its place in the recipe.
     """
 
     name: str
     source: Path
     sample: Sample
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A sample of a batch that cannot be run.
+
+    Parameters
+    ----------
+    job : Job
+        The sample.
+    error : SsbtomoError
+        Why not.
+    stage : str
+        The stage that found out; empty before the first one.
+    """
+
+    job: Job
+    error: SsbtomoError
+    stage: str = ""
+
+
+def found_jobs(recipe: Recipe, folder: Path) -> tuple[list[Job], list[Broken]]:
+    """List the samples of a recipe, and apart those of a batch whose files are not there.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    folder : pathlib.Path
+        What relative paths start from.
+
+    Returns
+    -------
+    jobs : list of Job
+        Those that are there.
+    broken : list of Broken
+        The others; empty where a recipe has one sample only.
+
+    Raises
+    ------
+    FormatError
+        If the only scan does not exist, or a pattern fits nothing.
+    RecipeError
+        If two samples have the same name.
+    """
+    jobs = _jobs(recipe, folder)
+    problems = [(job, _missing(job, folder)) for job in jobs]
+    broken = [Broken(job, error) for job, error in problems if error is not None]
+    if len(jobs) == len(broken):
+        raise broken[0].error
+    return [job for job, error in problems if error is None], broken
 
 
 def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
@@ -59,19 +113,31 @@ def jobs_of(recipe: Recipe, folder: Path) -> list[Job]:
     RecipeError
         If two samples have the same name.
     """
-    jobs = []
+    jobs = _jobs(recipe, folder)
+    for job in jobs:
+        error = _missing(job, folder)
+        if error is not None:
+            raise error
+    return jobs
+
+
+def _jobs(recipe: Recipe, folder: Path) -> list[Job]:
+    jobs: list[Job] = []
     for sample in (_with_places(sample, folder) for sample in recipe.samples):
         path = Path(sample.path).expanduser()
         path = path if path.is_absolute() else folder / path
         if glob.has_magic(sample.path) and not path.exists():
             jobs += [Job(_stem(file), file, sample) for file in _matching(path)]
         else:
-            _must_exist(path)
             jobs.append(Job(sample.name or _stem(path), path.resolve(), sample))
-        for evidence in sample.segment.lithium.files:
-            _must_exist(folder / evidence)
     _must_differ(jobs)
-    return jobs
+    return [replace(job, number=number) for number, job in enumerate(jobs)]
+
+
+def _missing(job: Job, folder: Path) -> FormatError | None:
+    """Say which file of a sample is not there."""
+    evidence = (folder / path for path in job.sample.segment.lithium.files)
+    return next((_no_such(path) for path in (job.source, *evidence) if not path.exists()), None)
 
 
 def _with_places(sample: Sample, folder: Path) -> Sample:
@@ -99,9 +165,7 @@ def _matching(pattern: Path) -> list[Path]:
     return [Path(file).resolve() for file in files]
 
 
-def _must_exist(path: Path) -> None:
-    if path.exists():
-        return
+def _no_such(path: Path) -> FormatError:
     around = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, around, 1)
     if near:
@@ -110,7 +174,7 @@ def _must_exist(path: Path) -> None:
         hint = f"the folder {path.parent} does not exist either"
     else:
         hint = "paths are relative to the recipe; check sample.path"
-    raise FormatError(f"there is no scan {path}", hint=hint)
+    return FormatError(f"there is no scan {path}", hint=hint)
 
 
 def _must_differ(jobs: list[Job]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ssbtomo.results import Measurement, table
 from ssbtomo.stages.desk import write_json
 
-__all__ = ["read_truth", "write_results", "write_tables"]
+__all__ = ["read_truth", "write_results", "write_summary", "write_tables"]
 
 
 def write_results(folder: Path, measurements: Sequence[Measurement]) -> None:
@@ -51,6 +51,21 @@ def write_tables(folder: Path, tables: Mapping[str, Mapping[str, list[Any]]]) ->
     (folder / "tables").mkdir(exist_ok=True)
     for name, columns in tables.items():
         _replace(folder / "tables" / f"{name}.csv", _safe_csv(pd.DataFrame(dict(columns))))
+
+
+def write_summary(folder: Path, columns: Mapping[str, list[Any]]) -> None:
+    """Write ``summary.csv``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The results folder.
+    columns : mapping
+        One entry per sample in each.
+    """
+    import pandas as pd
+
+    _replace(folder / "summary.csv", _safe_csv(pd.DataFrame(dict(columns))))
 
 
 def _safe_csv(frame: Any) -> str:

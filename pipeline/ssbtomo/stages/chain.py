@@ -26,10 +26,14 @@ def chain(sample: Sample) -> list[Stage]:
     list of Stage
         Each reads what the ones before it wrote.
     """
+    segment = Segment(sample.segment, sample.range, sample.phases)
     return [
         Ingest(sample),
         Reconstruct(sample.reconstruct),
         Denoise(sample.denoise),
-        Segment(sample.segment, sample.range, sample.phases),
-        Quantify(sample.quantify, sample.transport_axis, sample.range),
-    ]
+        segment,
+        Quantify(
+            sample.quantify, sample.transport_axis, sample.range, len(sample.phases),
+            segment.variants,
+        ),
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from ssbtomo.blocks.filters import Method, denoise, estimate_noise
 from ssbtomo.blocks.histogram import grey_summary
 from ssbtomo.kernels.mixture import gaussian_mixture
 from ssbtomo.model import Denoise as Section
+from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.units import format_length
 
@@ -32,6 +34,9 @@ _FILTER: dict[str, Method] = {"median": "median", "nlm": "nlm", "tv": "tv"}
 
 #: Per voxel of a block in flight with its halo.
 _BLOCK_BYTES = {"none": 16.0, "gaussian": 34.0, "median": 34.0, "nlm": 34.0, "tv": 44.0}
+
+
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,15 @@ class Denoise:
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
         return _BLOCK_BYTES[self.section.method] if self.section.changes else 0.0, 0.0
+
+    def expected(self, shape: Shape, itemsize: int) -> list[Work]:
+        """Return the parts of the stage's work."""
+        section, voxels = self.section, math.prod(shape)
+        if section.method == "none":
+            return []
+        patches = (2 * section.distance + 1) ** 3 / 125  # that of the defaults is 1
+        times = {"nlm": patches, "tv": section.iterations / 20}.get(section.method, 1.0)
+        return [Work(f"denoise.{section.method}", voxels, times)]
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``volume.ome.zarr``; the noise level is estimated once, for all blocks."""

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ssbtomo.model import Phase, Sample
 from ssbtomo.results import folder_name
 from ssbtomo.units import AXES, Spacing
 
-__all__ = ["RECONSTRUCTED", "Desk", "Facts", "clipped", "resumable", "write_json"]
+__all__ = ["RECONSTRUCTED", "Desk", "Facts", "Tell", "clipped", "resumable", "write_json"]
 
 RECONSTRUCTED = "reconstructed"
 """Store of the volume that was made from projections or from raw slices."""
@@ -30,6 +30,13 @@ Facts = dict[str, Any]
 Shape = tuple[int, int, int]
 _MARKED = ".done"  # ending of the folder with a draft's markers
 _BESIDE = "~"  # between the name of a draft and that of one beside it
+
+
+class Tell(Protocol):
+    """Told how far a stage is."""
+
+    def __call__(self, done: int, total: int, share: float | None = None) -> None:
+        """Hear how many units are done, and which share of the work they are if units differ."""
 
 
 @dataclass(slots=True)
@@ -51,7 +58,8 @@ class Desk:
     block : tuple of int
         Voxels of a block along (Z, Y, X).
     tell : callable
-        Told ``(done, total)`` while a stage works.
+        Told ``(done, total)`` while a stage works, and the share of the work that is done where
+        its units differ in what they cost.
     note : callable
         Told in words how far the unit is that is worked on.
     facts : dict
@@ -68,7 +76,7 @@ class Desk:
     source: Path
     engine: Engine = SERIAL
     block: Shape = (128, 128, 128)
-    tell: Callable[[int, int], None] = lambda done, total: None
+    tell: Tell = lambda done, total, share=None: None
     note: Callable[[str], None] = lambda text: None
     facts: dict[str, Facts] = field(default_factory=dict)
     mark: str = ""

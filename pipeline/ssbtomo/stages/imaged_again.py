@@ -9,6 +9,7 @@ from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.variants import find_imaging, place_offsets, same_phases, segment_again
 from ssbtomo.segment.volumes import Segmenter
 from ssbtomo.stages.desk import Desk
+from ssbtomo.stages.laps import Laps
 
 if TYPE_CHECKING:
     from ssbtomo.stages.segment import Segment
@@ -22,7 +23,7 @@ _OTHER_PHASES = (
 
 
 def imaged_again(
-    stage: Segment, desk: Desk, segmenter: Segmenter, bench: Bench
+    stage: Segment, desk: Desk, segmenter: Segmenter, bench: Bench, laps: Laps
 ) -> tuple[list[str], list[float], list[str]]:
     """Image the labels and segment them again, as often as the recipe says.
 
@@ -36,6 +37,8 @@ def imaged_again(
         What made them; its stores are overwritten.
     bench : Bench
         Where the blocks are worked on.
+    laps : Laps
+        Told after each.
 
     Returns
     -------
@@ -55,10 +58,10 @@ def imaged_again(
     for seed in range(stage.repeats):
         desk.check_cancelled()
         again = segment_again(labels, imaging, segmenter, desk.spacing, bench, seed=seed)
-        if not same_phases(again, imaging):
-            continue
-        names.append(f"imaged again {seed + 1}")
-        with stage.store(desk, names[-1]) as (sink, markers):
-            again.labels(sink=sink, markers=markers)
+        if same_phases(again, imaging):
+            names.append(f"imaged again {seed + 1}")
+            with stage.store(desk, names[-1]) as (sink, markers):
+                again.labels(sink=sink, markers=markers)
+        laps()
     lost = stage.repeats - len(names)
     return names, offsets, [_OTHER_PHASES.format(lost, stage.repeats)] if lost else []

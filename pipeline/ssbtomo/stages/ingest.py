@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,6 +16,7 @@ from ssbtomo.blocks import Block, Grid, Sink, check_sink
 from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.errors import InputDataError
 from ssbtomo.model import Sample
+from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts, clipped
 from ssbtomo.stages.tomography import ingest_projections, planned_tomogram
 from ssbtomo.units import format_length
@@ -52,6 +54,9 @@ def open_scan(desk: Desk) -> Volume:
     )
 
 
+Shape = tuple[int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Ingest:
     """Copy the scan into the working store, and refuse what no measure could use.
@@ -83,6 +88,10 @@ class Ingest:
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
         return 0.0, 5.0 * itemsize
+
+    def expected(self, shape: Shape, itemsize: int) -> list[Work]:
+        """Return the parts of the stage's work: it goes with the bytes."""
+        return [Work("ingest", math.prod(shape) * itemsize)]
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``image.ome.zarr`` and return shape, type, spacing and remarks."""

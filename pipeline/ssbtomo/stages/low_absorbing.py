@@ -21,6 +21,7 @@ from ssbtomo.segment.lithium import Ask, LowAbsorbing
 from ssbtomo.segment.volumes import Method
 from ssbtomo.stages.desk import Desk, Facts, clipped
 from ssbtomo.stages.imaged_again import imaged_again
+from ssbtomo.stages.laps import Laps
 
 if TYPE_CHECKING:
     from ssbtomo.stages.segment import Segment
@@ -80,6 +81,7 @@ def answer(stage: Segment, desk: Desk, image: Source, places: Places, method: Me
         how the two were treated.
     """
     section, bench = stage.section, Bench(desk.grid, desk.engine, desk.allocate)
+    laps = Laps(desk.tell, stage.expected(desk.shape, 1))
     histogram = grey_summary(image, desk.grid, desk.engine).check()
     found = LowAbsorbing.prepare(
         image, desk.spacing, len(stage.phases), places, _ask(desk, section.lithium),
@@ -100,19 +102,23 @@ def answer(stage: Segment, desk: Desk, image: Source, places: Places, method: Me
         counts = written.count(desk, sink)
         written.all_present(desk, counts)
     variants = list(_variants(found, written, places))
-    for done, (name, shift, lean) in enumerate(variants, start=1):
+    laps.revise(stage.steps(desk.shape, len(variants)))
+    laps()
+    for name, shift, lean in variants:
         desk.check_cancelled()
-        desk.tell(done, len(variants) + 1 + written.repeats)
         with written.store(desk, name) as (sink, markers):
             found.labels(shift, lean=lean, sink=sink, markers=markers)
+        laps()
     grey = (
         stage
         if found.state == "clear"
         else replace(stage, phases=merged_phases(stage.phases, places))
     )
     again, offsets, warnings = _imaged_again(found, written, desk, bench)
+    again, offsets, warnings = _imaged_again(found, written, desk, bench, laps)
     return {
         "variants": [*(name for name, _, _ in variants), *again],
+        "costs": laps.costs,
         "place_offsets": offsets,
         "stores": stores,
         "warnings": [*segmented.warnings, *warnings],
@@ -211,12 +217,12 @@ def _variants(
 
 
 def _imaged_again(
-    found: LowAbsorbing, stage: Segment, desk: Desk, bench: Bench
+    found: LowAbsorbing, stage: Segment, desk: Desk, bench: Bench, laps: Laps
 ) -> tuple[list[str], list[float], list[str]]:
     """Image the labels again where thresholds alone made them; a split has its own variants."""
     if found.state == "split":
         return [], [], []
-    return imaged_again(stage, desk, found.segmenter, bench)
+    return imaged_again(stage, desk, found.segmenter, bench, laps)
 
 
 def _told(found: LowAbsorbing, phases: tuple[Phase, ...]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ssbtomo.model import Reconstruct as Section
+from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.fib_sem import stacked
 from ssbtomo.stages.fib_sem_words import said_of_stack
@@ -13,6 +15,9 @@ from ssbtomo.stages.tomography import tomogram
 from ssbtomo.stages.tomography_words import said_of_tomography
 
 __all__ = ["Reconstruct"]
+
+
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,11 @@ class Reconstruct:
         return {"tomography": (0.0, 40.0), "fib-sem": (0.0, 12.0)}.get(
             self.section.method, (0.0, 0.0)
         )
+
+    def expected(self, shape: Shape, itemsize: int) -> list[Work]:
+        """Return the parts of the stage's work."""
+        method = self.section.method
+        return [] if method == "none" else [Work(f"reconstruct.{method}", math.prod(shape))]
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``reconstructed.ome.zarr`` where there is something to reconstruct."""

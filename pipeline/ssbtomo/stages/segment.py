@@ -25,8 +25,10 @@ from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.regular import Regular
 from ssbtomo.segment.segmentation import Segmentation
 from ssbtomo.segment.volumes import Method, Segmenter
+from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.imaged_again import imaged_again
+from ssbtomo.stages.laps import Laps
 from ssbtomo.stages.low_absorbing import answer, places_of
 from ssbtomo.stages.segment_words import cited_of_segmentation, said_of_segmentation
 from ssbtomo.stages.trained import classifying_bytes, section_parameters, segment_trained
@@ -57,6 +59,9 @@ def variant_store(desk: Desk, variant: str) -> Path:
 
 _ASKED_BYTES = 75.0  # where lithium and void are asked about: smoothing inside the class
 _BLOCK_BYTES = 26.0  # per voxel of a block in flight with its halo
+
+
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,44 @@ class Segment:
             return max(classifying_bytes(len(self.phases)), _ASKED_BYTES * asked), 0.0
         return _ASKED_BYTES if asked else _BLOCK_BYTES, 0.0
 
+    @property
+    def variants(self) -> int:
+        """How many variants there will be: thresholds moved, imaged again, or drawn."""
+        if self.section.method == "labels" or self.range.shift == 0:
+            return 0
+        if self.section.method == "trained":
+            return self.range.draws
+        asked = places_of(self.phases, self.section.lithium) is not None
+        return 2 * (len(self.phases) - 1) + 2 * asked + self.range.repeats
+
+    def expected(self, shape: Shape, itemsize: int) -> list[Work]:
+        """Return the parts of the stage's work: thresholds and labels, then each variant."""
+        if self.section.method in ("labels", "trained"):
+            return [Work(f"segment.{self.section.method}", float(np.prod(shape)))]
+        return self.steps(shape, self.variants - self.repeats)
+
+    def steps(self, shape: Shape, moved: int) -> list[Work]:
+        """Return the steps of a segmentation by thresholds.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Voxels along (Z, Y, X).
+        moved : int
+            Variants beside those that are imaged again.
+
+        Returns
+        -------
+        list of Work
+            In their order.
+        """
+        asked = places_of(self.phases, self.section.lithium) is not None
+        way = ".asked" if asked else ".repaired" if self.section.repair else ".plain"
+        if self.section.regularise != "none":
+            way = f".{self.section.regularise}"
+        kinds = ["base", *["variant"] * moved, *["again"] * self.repeats]
+        return [Work(f"segment.{kind}{way}", float(np.prod(shape))) for kind in kinds]
+
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
         image = io.ome_zarr.open_array(desk.grey)
@@ -170,6 +213,7 @@ class Segment:
 
     def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:
         bench = Bench(desk.grid, desk.engine, desk.allocate)
+        laps = Laps(desk.tell, self.expected(desk.shape, 1))
         histogram = grey_summary(image, desk.grid, desk.engine).check()
         segmenter = Segmenter.prepare(
             image, desk.spacing, len(self.phases),
@@ -182,14 +226,16 @@ class Segment:
             found = segmenter.segment(sink=sink, markers=markers)
             counts = self.count(desk, sink)
             self.all_present(desk, counts)
-        for done, (variant, shift) in enumerate(shifted.items(), start=1):
+        laps()
+        for variant, shift in shifted.items():
             desk.check_cancelled()
-            desk.tell(done, len(shifted) + 1 + self.repeats)
             with self.store(desk, variant) as (sink, markers):
                 segmenter.labels(shift, sink=sink, markers=markers)
-        again, offsets, warnings = imaged_again(self, desk, segmenter, bench)
+            laps()
+        again, offsets, warnings = imaged_again(self, desk, segmenter, bench, laps)
         return {
             "variants": [*shifted, *again],
+            "costs": laps.costs,
             "place_offsets": offsets,
             "stores": ["phases"],
             "warnings": [*found.warnings, *warnings],

@@ -6,9 +6,12 @@ import hashlib
 import json
 from typing import Any, ClassVar, Protocol
 
+from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 
 __all__ = ["Stage", "fingerprint"]
+
+Shape = tuple[int, int, int]
 
 
 class Stage(Protocol):
@@ -30,6 +33,9 @@ class Stage(Protocol):
         The block is meant with 16 voxels around it, the slab is of whole planes, as thick as
         a block. Measured on blocks of 128³ by ``tests/benchmarks/bench_block_bytes.py``.
         """
+
+    def expected(self, shape: Shape, itemsize: int) -> list[Work]:
+        """Return the parts of the stage's work, for the prediction of its time."""
 
     def __call__(self, desk: Desk) -> Facts:
         """Do the step and return what it found, as plain JSON values."""

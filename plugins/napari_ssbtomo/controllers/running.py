@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ssbtomo.errors import CancelledError, SsbtomoError
-from ssbtomo.events import Event, Progress, StageDone, StageSkipped, StageStarted, Warned
+from ssbtomo.events import (
+    Event,
+    Progress,
+    SampleFailed,
+    StageDone,
+    StageSkipped,
+    StageStarted,
+    Warned,
+)
 from ssbtomo.results import Results
 
 if TYPE_CHECKING:
@@ -90,6 +98,8 @@ def advance(state: RunState, event: Event) -> RunState:
             return _told(state, f"{of}{stage} was done before")
         case Warned(text=text):
             return _told(state, f"{of}warning: {text}")
+        case SampleFailed(problem=problem):
+            return _told(state, f"{of}failed: {problem}")
 
 
 def _told(state: RunState, line: str) -> RunState:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from ssbtomo.errors import PhaseMissingError
 from ssbtomo.model import MEASURES, Range
 from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement
+from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts, write_json
 from ssbtomo.stages.drawn import draw_variants
 from ssbtomo.stages.low_absorbing import MERGED
@@ -38,6 +39,7 @@ from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
 from ssbtomo.stages.quantify.ranges import HALVED, HALVED_GROUPS, Variants, ranged, with_ends
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
+from ssbtomo.stages.quantify.telling import Told
 from ssbtomo.stages.quantify.transport import measure_transport
 from ssbtomo.stages.quantify.words import (
     SAYS,
@@ -87,6 +89,9 @@ _SLAB_BYTES = 6.0
 _DISTANT = {"particles", "interfaces", "pores", "cracks"}
 
 
+Shape = tuple[int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Quantify:
     """Measure the phases.
@@ -102,6 +107,10 @@ class Quantify:
         Transport axis.
     range : ssbtomo.model.Range
         What the ranges rest on.
+    phases : int
+        How many phases the recipe has; only the plan needs it.
+    variants : int
+        How many variants of the segmentation there will be; only the plan needs it.
     """
 
     name: ClassVar[str] = "quantify"
@@ -110,6 +119,8 @@ class Quantify:
     section: Section
     axis: str
     range: Range = _USUAL
+    phases: int = 3
+    variants: int = 0
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -148,10 +159,10 @@ class Quantify:
         variants += [HALVED] if self._halved(desk, variants) else []
         if extremes:
             desk = read_as(desk, MERGED, {told["lithium"]: MERGED, told["void"]: MERGED})
-        done = count(1)
-        total = (len(variants) + len(extremes) + 1) * len(self.section.measures)
-        desk.tell(0, total)
-        tell = lambda: desk.tell(next(done), total)  # noqa: E731 - one line says it
+        kinds = ["base", *variants, *extremes]
+        parts = {(kind, group): self._part(desk, kind, group)
+                 for kind in kinds for group in self._groups(kind)}  # fmt: skip
+        tell = Told(desk, parts, self.works)
         base, tables = self._all(desk, None, tell)
         varied = {variant: self._all(desk, variant, tell)[0] for variant in variants}
         offsets = segmented.get("place_offsets", [])
@@ -164,6 +175,7 @@ class Quantify:
             "measurements": [_plain(item) for item in values],
             "tables": {**tables, **({"ranges": ranges} if ranges else {})},
             "sensitivity": list(_sensitivity(base, varied)),
+            "costs": tell.costs,
         }
 
     def _drawn(self, desk: Desk) -> list[str]:
@@ -179,11 +191,10 @@ class Quantify:
         return varied and self.range.halved and min(desk.shape) >= _LEAST
 
     def _all(
-        self, desk: Desk, variant: str | None, tell: Callable[[], None], reading: str = ""
+        self, desk: Desk, variant: str | None, tell: Told, reading: str = ""
     ) -> tuple[list[Measurement], dict[str, Any]]:
         kept = reading or variant or "base"
-        wanted = HALVED_GROUPS if variant == HALVED else MEASURES
-        groups = [group for group in wanted if group in self.section.measures]
+        groups = self._groups(kept)
         waiting = [
             group
             for group in ADDITIVE
@@ -196,13 +207,56 @@ class Quantify:
             desk.check_cancelled()
             part = self._part(desk, kept, group)
             if not part.is_file():
-                write_json(part, _frozen(_measured(group, subject), desk.name))
+                begin = time.perf_counter(), time.process_time()
+                found = _frozen(_measured(group, subject), desk.name)
+                wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
+                found |= {"seconds": round(wall, 4), "cpu_seconds": round(cpu, 4)}
+                write_json(part, found)
             content = json.loads(part.read_text("utf-8"))
             measured += [thaw(item) for item in content["measurements"]]
             for name, rows in content["tables"].items():
                 _extend(tables.setdefault(name, {}), rows)
-            tell()
+            tell(kept, group, content)
         return measured, tables
+
+    def _groups(self, variant: str) -> list[str]:
+        """List the groups that are measured on a variant."""
+        wanted = HALVED_GROUPS if variant == HALVED else MEASURES
+        return [group for group in wanted if group in self.section.measures]
+
+    def works(self, shape: Shape, variant: str, group: str) -> Work:
+        """Return what it costs to measure a group on a variant.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Voxels along (Z, Y, X).
+        variant : str
+            ``"base"`` for the chosen segmentation.
+        group : str
+            The group.
+
+        Returns
+        -------
+        Work
+            A part of the stage.
+        """
+        voxels = float(np.prod(shape)) / (8 if variant == HALVED else 1)
+        times = 1.0
+        if group == "transport":
+            phases = self.section.tortuosity_phases
+            conductors = self.phases if phases is None else len(phases)
+            conductors += len(self.section.networks)
+            times = float(conductors * len(self.section.tortuosity_axes))
+        name = f"quantify.{group}"
+        return Work(name if variant == "base" else f"{name}.variant", voxels, times)
+
+    def expected(self, shape: Shape, itemsize: int) -> list[Work]:
+        """Return what the stage's work costs, with as many variants as there will be."""
+        kinds = ["base", *[f"variant {k}" for k in range(self.variants)]]
+        if self.variants and self.range.halved and min(shape) >= _LEAST:
+            kinds.append(HALVED)
+        return [self.works(shape, kind, group) for kind in kinds for group in self._groups(kind)]
 
     def _part(self, desk: Desk, variant: str, group: str) -> Path:
         """Name the file of one part by all that decides it."""
