@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_ssbtomo.controllers.opening import LayerData
+    from napari_ssbtomo.controllers.layer_data import LayerData
 
 __all__ = ["cathode_ct", "cathode_fibsem"]
 

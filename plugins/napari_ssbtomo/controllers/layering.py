@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_ssbtomo.controllers.opening import LayerData
+    from napari_ssbtomo.controllers.layer_data import LayerData
 
 __all__ = ["recipe_of", "show_layers"]
 
