@@ -47,7 +47,7 @@ def object_features(results: Results, sample: str, table: str, key: str) -> pd.D
     frame = frame.rename(columns={key: "index"}).reset_index(drop=True)
     frame = frame.astype({"index": "int64"})
     if "surface_um2" in frame:
-        covered = [name for name in frame if str(name).startswith(_COVERAGE)]
+        covered = [name for name in map(str, frame) if name.startswith(_COVERAGE)]
         areas = {
             f"contact_{name.removeprefix(_COVERAGE)}_um2": frame[name] * frame["surface_um2"]
             for name in covered

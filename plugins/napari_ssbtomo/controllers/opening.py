@@ -113,7 +113,7 @@ def series_layers(paths: Sequence[str | Path]) -> list[LayerData]:
                     f"{Path(path).name} has {here} {what}, {Path(paths[0]).name} has {there}",
                     hint="the steps of a series must fit each other: open them one by one",
                 )
-    data, meta, kind = _volume_layer(first, Path(paths[0]))
+    _, meta, kind = _volume_layer(first, Path(paths[0]))
     about = meta["metadata"]["ssbtomo"]
     steps = [Path(path).name for path in paths]
     whole: Any = da.stack([volume.data for volume in volumes])

@@ -9,10 +9,20 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["colored", "colored_by", "faded", "layer_phases", "named", "one_color", "see_through"]
+__all__ = [
+    "colored",
+    "colored_by",
+    "faded",
+    "found_phases",
+    "layer_phases",
+    "named",
+    "one_color",
+    "see_through",
+]
 
 #: Layers with more voxels than this are not searched for labels while the window waits.
-_SEARCHED = 2**24
+_SEARCHED = 2**20
+_SLAB, _MOST = 16, 1000
 
 _STEPS = 64  # colours of a scale
 
@@ -165,7 +175,7 @@ def layer_phases(layer: Any) -> dict[str, int]:
     dict of str to int
         Names and labels. A layer without names gives ``"label 1"`` and so on, as found
         in its voxels (its coarsest level, if it has several); nothing if it is too large
-        to be searched at once.
+        to be searched while the window waits: see `found_phases`.
     """
     known = layer.metadata.get("ssbtomo", {}).get("phases")
     if known:
@@ -173,6 +183,27 @@ def layer_phases(layer: Any) -> dict[str, int]:
     coarse = layer.data[-1] if layer.multiscale else layer.data
     if coarse.size > _SEARCHED:
         return {}
+    return found_phases(coarse)
+
+
+def found_phases(voxels: Any) -> dict[str, int]:
+    """Return the labels that occur, as phases; this takes as long as reading them.
+
+    Parameters
+    ----------
+    voxels : array of int
+        NumPy or Dask; read slab by slab.
+
+    Returns
+    -------
+    dict of str to int
+        ``"label 1"`` and so on, up to a thousand.
+    """
     import numpy as np
 
-    return {f"label {value}": int(value) for value in np.unique(np.asarray(coarse))}
+    found: set[int] = set()
+    for start in range(0, voxels.shape[0], _SLAB):
+        found |= set(np.unique(np.asarray(voxels[start : start + _SLAB])).tolist())
+        if len(found) > _MOST:
+            break
+    return {f"label {value}": int(value) for value in sorted(found)[:_MOST]}

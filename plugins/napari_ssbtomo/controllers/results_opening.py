@@ -173,9 +173,9 @@ def _places(
             yield place, _member(family, place, colors)
     fields = _folder(results, "fields", sample)
     for place in sorted(fields.glob("*.ome.zarr")):
-        part = _field(place.name.removesuffix(".ome.zarr"))
-        if part is not None:
-            yield place, part
+        field = _field(place.name.removesuffix(".ome.zarr"))
+        if field is not None:
+            yield place, field
 
 
 def _member(family: _Part, place: Path, colors: Mapping[str, str]) -> _Part:
