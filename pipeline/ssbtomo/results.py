@@ -212,7 +212,7 @@ class Results:
             raise OutputError(
                 f"{self.path} has no table {name!r}", hint=f"it has: {', '.join(known) or 'none'}"
             )
-        return pd.read_csv(file)
+        return pd.read_csv(file, converters={"sample": str})  # a sample may be called 001 or NA
 
     @property
     def report(self) -> Path:

@@ -1,29 +1,29 @@
-"""Readers: every format of the library, and results folders."""
+"""Readers: every format of the library, series of volumes, and results folders."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_ssbtomo.controllers.opening import LayerData
+    from napari_ssbtomo.controllers.layer_data import LayerData
 
-__all__ = ["get_reader", "read_results", "read_volume"]
+__all__ = ["get_reader", "read_results", "read_series", "read_volume"]
 
-_SLICES = {".tif", ".tiff", ".png"}
+_SLICES = {".tif", ".tiff", ".png", ".bmp", ".jpg", ".dcm", ".dicom", ".ima"}
 _STORE_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
+def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
     """Choose a reader for what was dropped on the window.
 
     Parameters
     ----------
     path : str or sequence of str
-        What is to be opened. A list of files is not taken: a stack of slices is opened by
-        its folder, whose names tell the order.
+        What is to be opened. Several volumes together are the steps of a series; a stack of
+        single slices is opened by its folder, whose names tell the order.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | 
         The reader; ``None`` if the plugin does not know the content.
     """
     if not isinstance(path, str):
-        return None
+        return read_series if len(path) > 1 and all(map(_is_volume, path)) else None
     place = Path(path)
     if place.name == "run.json" or (place / "run.json").is_file():
         return read_results
@@ -53,14 +53,14 @@ def read_results(path: str) -> list[LayerData]:
     list of LayerData
         The layers.
     """
-    from napari_ssbtomo.controllers.opening import results_layers
+    from napari_ssbtomo.controllers.results_opening import results_layers
 
     place = Path(path)
-    return results_layers(place.parent if place.name == "run.json" else place)
+    return _opened(lambda: results_layers(place.parent if place.name == "run.json" else place))
 
 
 def read_volume(path: str) -> list[LayerData]:
-    """Open a volume; a note appears if it does not tell its voxel size.
+    """Open a volume; a form appears if it does not tell its voxel size.
 
     Parameters
     ----------
@@ -74,17 +74,50 @@ def read_volume(path: str) -> list[LayerData]:
     """
     from napari_ssbtomo.controllers.opening import volume_layers
 
-    layers = volume_layers(path)
-    for _, meta, _ in layers:
-        _tell(meta["metadata"]["ssbtomo"].get("note", ""))
+    return _opened(lambda: volume_layers(path))
+
+
+def read_series(paths: Sequence[str]) -> list[LayerData]:
+    """Open volumes of one shape as the steps of a series.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files or folders, in their order.
+
+    Returns
+    -------
+    list of LayerData
+        One layer with a slider for the steps.
+    """
+    from napari_ssbtomo.controllers.opening import series_layers
+
+    return _opened(lambda: series_layers(paths))
+
+
+def _opened(work: Callable[[], list[LayerData]]) -> list[LayerData]:
+    from napari_ssbtomo.widgets.aside import aside
+    from napari_ssbtomo.widgets.opened import welcome
+
+    layers = aside(work)
+    welcome(layers)
     return layers
 
 
-def _tell(note: str) -> None:
-    if note:
-        from napari.utils.notifications import show_info
+def _is_volume(path: str) -> bool:
+    """Tell whether a path holds a volume by itself, and not one slice of it."""
+    place = Path(path)
+    if place.is_dir():
+        return not (place / "run.json").is_file() and _holds_volume(place)
+    if not place.is_file():
+        return False
+    from ssbtomo.errors import SsbtomoError
+    from ssbtomo.io import open_volume
 
-        show_info(note)
+    try:
+        return open_volume(place).shape[0] > 1
+    except SsbtomoError:
+        return False
 
 
 def _holds_volume(folder: Path) -> bool:

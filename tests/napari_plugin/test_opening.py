@@ -10,7 +10,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_ssbtomo.controllers.layering import recipe_of, show_layers
-from napari_ssbtomo.controllers.opening import results_layers, volume_layers
+from napari_ssbtomo.controllers.opening import volume_layers
+from napari_ssbtomo.controllers.results_opening import results_layers
 from napari_ssbtomo.readers import get_reader
 from ssbtomo.errors import SsbtomoError
 

@@ -1,7 +1,7 @@
 """The recipe as types: it checks files, exports the JSON schema and shapes the forms."""
 
 from ssbtomo.model.fib_sem import FibSem
-from ssbtomo.model.reading import load_recipe, problems, read_recipe
+from ssbtomo.model.reading import load_recipe, problems, problems_by_key, read_recipe
 from ssbtomo.model.recipe import Recipe, Sample, SampleRecipe
 from ssbtomo.model.sections import (
     MEASURES,
@@ -39,5 +39,6 @@ __all__ = [
     "Tomography",
     "load_recipe",
     "problems",
+    "problems_by_key",
     "read_recipe",
 ]

@@ -15,7 +15,7 @@ from ssbtomo.errors import RecipeError
 from ssbtomo.model.recipe import Recipe, Sample
 from ssbtomo.model.sample_table import read_table
 
-__all__ = ["load_recipe", "problems", "read_recipe"]
+__all__ = ["load_recipe", "problems", "problems_by_key", "read_recipe"]
 
 _TOP = {"sample", "samples", "phases", "transport_axis", "reconstruct", "denoise", "segment",
         "range", "quantify", "run", "report"}  # fmt: skip
@@ -131,6 +131,30 @@ def read_recipe(path: Path) -> tuple[list[str], Recipe | None]:
     return found, None if found else recipe
 
 
+def problems_by_key(text: str) -> list[tuple[str, str]]:
+    """List each problem of a recipe that is being written, with its key, for a form.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+
+    Returns
+    -------
+    list of (str, str)
+        Dotted key, as in the text, and what is wrong; empty for a good recipe.
+    """
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)
+        Recipe.model_validate(data)
+    except ValidationError as error:
+        return list(dict.fromkeys((key or "recipe", what) for key, _, what in _told(root, error)))
+    except (_MarkError, yaml.YAMLError) as error:
+        return [("recipe", f"not YAML: {str(error).splitlines()[0]}")]
+    return []
+
+
 def _parsed(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
@@ -183,6 +207,15 @@ def _misfits(path: Path, root: yaml.Node | None, data: object) -> Iterator[str]:
 
 def _sayings(path: Path, root: yaml.Node | None, error: ValidationError) -> Iterator[str]:
     said = set()
+    for key, line, what in _told(root, error):
+        saying = f"{path.name}:{line}: {key or 'recipe'}: {what}"
+        if saying not in said:
+            said.add(saying)
+            yield saying
+
+
+def _told(root: yaml.Node | None, error: ValidationError) -> Iterator[tuple[str, int, str]]:
+    """Yield key, line and words of each problem."""
     places = [problem["loc"] for problem in error.errors()]
     for problem in error.errors():
         here = problem["loc"]
@@ -200,12 +233,7 @@ def _sayings(path: Path, root: yaml.Node | None, error: ValidationError) -> Iter
             problem["msg"].replace(".".join(named) + " ", "", 1) if named else problem["msg"]
         )
         shown = _as_written(root, where)
-        line = _line(root, shown) + 1
-        key = ".".join(map(str, shown)) or "recipe"
-        saying = f"{path.name}:{line}: {key}: {_say(dict(problem), where)}"
-        if saying not in said:
-            said.add(saying)
-            yield saying
+        yield ".".join(map(str, shown)), _line(root, shown) + 1, _say(dict(problem), where)
 
 
 def _named_in(message: str) -> list[str]:

@@ -17,6 +17,7 @@ _HOME = {
     "fib_sem": "sections",
     "remove_curtains": "sections",
     "slice_thickness": "sections",
+    "slice_traces": "stack_look",
     "tomography": "parallel_beam",
 }
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "fib_sem",
     "remove_curtains",
     "slice_thickness",
+    "slice_traces",
     "tomography",
 ]
 

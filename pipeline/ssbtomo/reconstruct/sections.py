@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,6 +81,7 @@ def fib_sem(
     *,
     phases: int = 3,
     workers: int | None = None,
+    cancel: threading.Event | None = None,
 ) -> AlignedStack:
     """Make an aligned volume without curtains from the slices of a FIB-SEM run, in memory.
 
@@ -97,6 +99,8 @@ def fib_sem(
         Grey classes that the slices show, two to five.
     workers : int, optional
         Threads; the number of cores if not given.
+    cancel : threading.Event, optional
+        Set it to stop, with `CancelledError`.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def fib_sem(
     spacing = stack.needed_spacing()
     raw = np.asarray(stack.data)
     slabs = Grid.slabs(stack.shape, _SLAB)
-    with Engine.start("threads", workers) as engine:
+    with Engine.start("threads", workers, cancel=cancel) as engine:
         states = states_of(look_at_slices(raw, slabs, engine), asked)
         good = _good(len(raw), states)
         cleaning = cleaning_of(raw, good, asked, phases)

@@ -114,7 +114,6 @@ def answer(stage: Segment, desk: Desk, image: Source, places: Places, method: Me
         if found.state == "clear"
         else replace(stage, phases=merged_phases(stage.phases, places))
     )
-    again, offsets, warnings = _imaged_again(found, written, desk, bench)
     again, offsets, warnings = _imaged_again(found, written, desk, bench, laps)
     return {
         "variants": [*(name for name, _, _ in variants), *again],

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_ssbtomo.controllers.opening import LayerData
+    from napari_ssbtomo.controllers.layer_data import LayerData
 
-__all__ = ["recipe_of", "show_layers"]
+__all__ = ["layers_of", "recipe_of", "scan_of", "show_layers"]
 
 
 def show_layers(viewer: ViewerModel, layers: Sequence[LayerData]) -> None:
@@ -55,6 +55,44 @@ def recipe_of(layers: Iterable[Any]) -> Path | None:
         recipe = _about(layer).get("recipe")
         if recipe and Path(recipe).is_file():
             return Path(recipe)
+    return None
+
+
+def layers_of(viewer: ViewerModel, kind: str) -> list[Any]:
+    """Return the layers of one kind.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    kind : str
+        Such as ``"labels"``, ``"image"`` or ``"shapes"``.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        In the order of the list of layers.
+    """
+    return [layer for layer in viewer.layers if layer._type_string == kind]
+
+
+def scan_of(layers: Iterable[Any]) -> Path | None:
+    """Return the file of a grey volume that was opened, for a new recipe.
+
+    Parameters
+    ----------
+    layers : iterable of napari.layers.Layer
+        The layers of a viewer.
+
+    Returns
+    -------
+    pathlib.Path or None
+        Of the layer added last that is no part of results.
+    """
+    for layer in reversed(list(layers)):
+        about = _about(layer)
+        if layer._type_string == "image" and about.get("source") and not about.get("results"):
+            return Path(about["source"])
     return None
 
 

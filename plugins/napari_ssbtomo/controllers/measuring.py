@@ -1,64 +1,36 @@
-"""Measure a labels layer with the library's verbs, one quantity after the other."""
+"""Measure a labels layer, a box of it, or some of its labels, one quantity after the other."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from napari_ssbtomo.controllers.phases import layer_phases
-from napari_ssbtomo.controllers.voxels import labels_spacing, parse_spacing
-from ssbtomo.errors import CancelledError, SsbtomoError, VoxelSizeError
+from napari_ssbtomo.controllers.quantities import MeasureRequest, check_memory, steps_of
+from napari_ssbtomo.controllers.ranging import with_ranges
+from napari_ssbtomo.controllers.regions import Box, whole_box
+from napari_ssbtomo.controllers.voxels import labels_spacing, levels_of_layer, parse_spacing
+from ssbtomo.errors import (
+    AxisError,
+    CancelledError,
+    InputDataError,
+    PhaseMissingError,
+    SsbtomoError,
+)
 from ssbtomo.events import check_cancelled
 from ssbtomo.results import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
-
-    import pandas as pd
-
-    from ssbtomo.units import Spacing
+    from collections.abc import Generator
 
 __all__ = ["MeasureOutcome", "MeasureRequest", "measure", "request_for"]
 
 _LOG = logging.getLogger(__name__)
-
-Axis = Literal["z", "y", "x"]
-Step = Callable[["MeasureRequest", threading.Event | None], Iterable[Measurement]]
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureRequest:
-    """What is measured.
-
-    Parameters
-    ----------
-    labels : array of int, shape (Z, Y, X)
-        NumPy or Dask; one label per voxel.
-    spacing : tuple of float or None
-        Voxel edges along (Z, Y, X) in µm; ``None`` will do for volume fractions.
-    phases : mapping of str to int
-        Phase names and their labels.
-    name : str
-        Name of the layer, which becomes the sample of the rows.
-    fractions, areas : bool
-        Whether volume fractions and contact areas are wanted.
-    tortuosity : str
-        Phase whose tortuosity factor is wanted, or empty.
-    axis : {"z", "y", "x"}
-        Transport axis.
-    """
-
-    labels: Any
-    spacing: Spacing | None
-    phases: Mapping[str, int]
-    name: str = ""
-    fractions: bool = True
-    areas: bool = True
-    tortuosity: str = ""
-    axis: Axis = "z"
+_LENGTHS = ("areas", "lines", "tortuosity", "particles")
+_MOST_PHASES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +49,16 @@ class MeasureOutcome:
     problem: str = ""
 
 
-def request_for(layer: Any, voxel_size: str = "", **wanted: Any) -> MeasureRequest:
+def request_for(
+    layer: Any,
+    voxel_size: str = "",
+    *,
+    box: Box | None = None,
+    only: Sequence[str] = (),
+    step: int = 0,
+    phases: dict[str, int] | None = None,
+    **wanted: Any,
+) -> MeasureRequest:
     """Put together what is measured on a labels layer.
 
     Parameters
@@ -87,8 +68,16 @@ def request_for(layer: Any, voxel_size: str = "", **wanted: Any) -> MeasureReque
     voxel_size : str
         Voxel edges as typed by the user; needed for a layer measured in pixels, unless
         only volume fractions are wanted.
+    box : Box, optional
+        A part of the volume; all of it if not given.
+    only : sequence of str
+        Phases that are measured; all if empty.
+    step : int
+        Which step of a series.
+    phases : dict of str to int, optional
+        Those that were found in the voxels, where the layer does not name any.
     **wanted : object
-        `fractions`, `areas`, `tortuosity` and `axis` of the request.
+        What is asked for, as of `MeasureRequest`.
 
     Returns
     -------
@@ -98,19 +87,60 @@ def request_for(layer: Any, voxel_size: str = "", **wanted: Any) -> MeasureReque
     Raises
     ------
     SsbtomoError
-        If there is no layer, it is no volume, or its voxel size is unknown.
+        If there is no layer, it is no volume of labels, its voxel size is unknown, or the box
+        or the choice of phases is empty.
     """
     if layer is None:
         raise SsbtomoError(
             "there is no labels layer to measure",
             hint="open a results folder or a labelled volume, or convert an image to labels",
         )
+    if layer._type_string != "labels":
+        raise InputDataError(
+            f"{layer.name!r} is a layer of {layer._type_string}, not of labels",
+            hint="segment it first, or pick a labels layer",
+        )
     spacing = labels_spacing(layer)
-    if spacing is None and (wanted.get("areas", True) or wanted.get("tortuosity")):
+    if spacing is None and _needs_length(wanted):
         spacing = parse_spacing(voxel_size)
-    labels = layer.data[0] if layer.multiscale else layer.data
-    phases = layer_phases(layer)
-    return MeasureRequest(labels, spacing, phases, name=layer.name, **wanted)
+    region = box or whole_box(levels_of_layer(layer, step)[0].shape)
+    if not region.voxels:
+        raise AxisError(f"the labels of {layer.name!r} are empty, {region.shape}")
+    known = phases or layer_phases(layer)
+    chosen = _chosen(known, only, layer.name)
+    labels = _cut(levels_of_layer(layer, step)[0], region)
+    name = layer.name if box is None else f"{layer.name}, box"
+    request = MeasureRequest(labels, spacing, chosen, name=name, **wanted)
+    return with_ranges(request, layer, region) if request.ranges else request
+
+
+def _cut(voxels: Any, region: Box) -> Any:
+    """Return a box of an array without reading it."""
+    import numpy as np
+
+    if not isinstance(voxels, np.ndarray) and not hasattr(voxels, "dask"):
+        import dask.array as da
+
+        voxels = da.from_array(voxels, chunks=getattr(voxels, "chunks", "auto"), name=False)
+    return voxels[region.slices]
+
+
+def _needs_length(wanted: dict[str, Any]) -> bool:
+    return bool(wanted.get("areas", True) or any(wanted.get(name) for name in _LENGTHS[1:]))
+
+
+def _chosen(known: dict[str, int], only: Sequence[str], name: str) -> dict[str, int]:
+    missing = sorted(set(only) - set(known))
+    if missing:
+        raise PhaseMissingError(
+            f"{name!r} has no phase {missing[0]!r}", hint=f"it has: {', '.join(known) or 'none'}"
+        )
+    if len(known) > _MOST_PHASES:
+        raise InputDataError(
+            f"{name!r} holds {len(known)} labels: objects, as it seems, and not phases",
+            hint="measure the layer of the phases; what is known of objects is in the dock Inspect",
+        )
+    return {phase: label for phase, label in known.items() if not only or phase in only}
 
 
 def measure(
@@ -128,7 +158,8 @@ def measure(
     Returns
     -------
     MeasureOutcome
-        The rows; expected errors are returned, not raised, with the rows before them.
+        The rows, with ranges if they were asked for; expected errors are returned, not raised,
+        with the rows before them.
 
     Yields
     ------
@@ -137,10 +168,13 @@ def measure(
     """
     rows: list[Measurement] = []
     try:
-        for doing, step in _steps(request):
+        check_memory(request)
+        for doing, step in steps_of(request):
             yield doing
             rows.extend(step(request, cancel))
             check_cancelled(cancel)
+        if request.ranges and rows:
+            rows = yield from _ranged(request, rows, cancel)
     except CancelledError:
         return MeasureOutcome(tuple(rows), "cancelled; the rows that were reached are shown")
     except SsbtomoError as error:
@@ -154,74 +188,23 @@ def measure(
     return MeasureOutcome(tuple(rows))
 
 
-def _steps(request: MeasureRequest) -> Iterator[tuple[str, Step]]:
-    if request.fractions:
-        yield "volume fractions", _fractions
-    if request.areas:
-        yield "contact areas", _areas
-    if request.tortuosity:
-        yield f"tortuosity of {request.tortuosity} along {request.axis}", _tortuosity
+def _ranged(
+    request: MeasureRequest, rows: list[Measurement], cancel: threading.Event | None
+) -> Generator[str, None, list[Measurement]]:
+    from ssbtomo.stages.quantify.ranges import HALVED, Variants, ranged
 
-
-def _fractions(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[Measurement]:
-    found = _shares(request, cancel)
-    for phase, share in zip(found["phase"], found["volume_fraction"], strict=True):
-        yield Measurement(
-            "volume_fraction", str(phase), float(share), "1", "voxel count", sample=request.name
-        )
-
-
-def _areas(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[Measurement]:
-    from ssbtomo.blocks import Engine
-    from ssbtomo.measure import contact_areas
-
-    shares = _shares(request, cancel)
-    shares = shares[shares["voxels"] > 0]
-    present = dict(zip(shares["phase"], shares["label"], strict=True))
-    found = contact_areas(
-        request.labels, _spacing(request), phases=present, engine=Engine(cancel=cancel)
-    )
-    for pair in found.itertuples():
-        values = {"contact_area": (pair.area_um2, "um^2")}
-        values["contact_area_per_volume"] = (pair.area_per_volume_um2_um3, "1/um")
-        for quantity, (value, unit) in values.items():
-            yield Measurement(
-                quantity, f"{pair.phase_a}|{pair.phase_b}", value, unit,
-                "voxel face x local normal", sample=request.name,
-                warnings=(str(pair.warning),) if pair.warning else (),
-            )  # fmt: skip
-
-
-def _tortuosity(request: MeasureRequest, cancel: threading.Event | None) -> Iterator[Measurement]:
-    from ssbtomo.measure import tortuosity
-
-    check_cancelled(cancel)
-    found = tortuosity(
-        request.labels,
-        _spacing(request),
-        axis=request.axis,
-        phase=request.phases[request.tortuosity],
-        cancelled=cancel.is_set if cancel else None,
-    )
-    values = {"tortuosity_factor": found.tau, "effective_conductivity_ratio": found.effective}
-    for quantity, value in values.items():
-        yield Measurement(
-            quantity, request.tortuosity, value, "1", "finite volumes; tau = fraction / effective",
-            axis=request.axis, warnings=tuple(found.warnings), sample=request.name,
-        )  # fmt: skip
-
-
-def _shares(request: MeasureRequest, cancel: threading.Event | None) -> pd.DataFrame:
-    from ssbtomo.blocks import Engine
-    from ssbtomo.measure import volume_fractions
-
-    shares: pd.DataFrame = volume_fractions(
-        request.labels, request.phases or None, engine=Engine(cancel=cancel)
-    )
-    return shares
-
-
-def _spacing(request: MeasureRequest) -> Spacing:
-    if request.spacing is None:  # `request_for` asks first
-        raise VoxelSizeError(f"the voxel size of {request.name!r} is not known")
-    return request.spacing
+    found: dict[str, list[Measurement]] = {}
+    for name, labels in request.variants.items():
+        spacing = request.spacing
+        if name == HALVED and spacing is not None:
+            spacing = (2 * spacing[0], 2 * spacing[1], 2 * spacing[2])
+        varied = replace(request, labels=labels, spacing=spacing, particles=False)
+        found[name] = []
+        for doing, step in steps_of(varied):
+            yield f"{doing}, {name}"
+            try:
+                found[name].extend(step(varied, cancel))
+            except PhaseMissingError:  # a moved threshold may wipe a phase out of a box
+                continue
+            check_cancelled(cancel)
+    return ranged(rows, Variants(found, request.shift))[0]

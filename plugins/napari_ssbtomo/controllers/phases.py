@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-__all__ = ["colored", "layer_phases", "named", "one_color", "see_through"]
+__all__ = [
+    "colored",
+    "colored_by",
+    "faded",
+    "found_phases",
+    "layer_phases",
+    "named",
+    "one_color",
+    "see_through",
+]
 
 #: Layers with more voxels than this are not searched for labels while the window waits.
-_SEARCHED = 2**24
+_SEARCHED = 2**20
+_SLAB, _MOST = 16, 1000
+
+_STEPS = 64  # colours of a scale
 
 
 def colored(phases: Mapping[str, int], colors: Mapping[str, str]) -> Any:
@@ -77,6 +89,61 @@ def see_through(name: str) -> Any:
     return Colormap(colors, name=f"clear {name}")
 
 
+def faded(color: str) -> Any:
+    """Return a colour map from nothing to one colour, for a probability.
+
+    Parameters
+    ----------
+    color : str
+        The colour, ``#rrggbb``.
+
+    Returns
+    -------
+    napari.utils.Colormap
+        Zero is transparent.
+    """
+    import numpy as np
+    from napari.utils import Colormap
+
+    red, green, blue = (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    ends = np.array([[red, green, blue, 0], [red, green, blue, 1]], np.float32)
+    return Colormap(ends, name=f"clear {color}")
+
+
+def colored_by(labels: Sequence[int], values: Sequence[float], name: str = "viridis") -> Any:
+    """Return a colour map that shows a number of each object.
+
+    Parameters
+    ----------
+    labels : sequence of int
+        The objects.
+    values : sequence of float
+        Their numbers; an object without one is grey.
+    name : str
+        A colour map that napari knows; viridis reads the same to colour-blind eyes.
+
+    Returns
+    -------
+    napari.utils.DirectLabelColormap
+        From the 2nd to the 98th percentile; label 0 is transparent.
+    """
+    import numpy as np
+    from napari.utils import DirectLabelColormap
+    from napari.utils.colormaps import ensure_colormap
+
+    numbers = np.asarray(values, np.float64)
+    known = np.isfinite(numbers)
+    low, high = np.percentile(numbers[known], (2, 98)) if known.any() else (0.0, 1.0)
+    span = (high - low) or 1.0
+    share = np.clip((np.where(known, numbers, low) - low) / span, 0, 1)
+    steps = ensure_colormap(name).map(np.linspace(0, 1, _STEPS)).astype(np.float32)
+    colors = steps[np.rint(share * (_STEPS - 1)).astype(int)]
+    colors[~known] = (0.5, 0.5, 0.5, 1)
+    shown: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    shown.update(zip((int(label) for label in labels), colors, strict=True))
+    return DirectLabelColormap(color_dict=shown)
+
+
 def named(phases: Mapping[str, int]) -> pd.DataFrame:
     """Return layer features that tell the phase under the cursor.
 
@@ -108,7 +175,7 @@ def layer_phases(layer: Any) -> dict[str, int]:
     dict of str to int
         Names and labels. A layer without names gives ``"label 1"`` and so on, as found
         in its voxels (its coarsest level, if it has several); nothing if it is too large
-        to be searched at once.
+        to be searched while the window waits: see `found_phases`.
     """
     known = layer.metadata.get("ssbtomo", {}).get("phases")
     if known:
@@ -116,6 +183,27 @@ def layer_phases(layer: Any) -> dict[str, int]:
     coarse = layer.data[-1] if layer.multiscale else layer.data
     if coarse.size > _SEARCHED:
         return {}
+    return found_phases(coarse)
+
+
+def found_phases(voxels: Any) -> dict[str, int]:
+    """Return the labels that occur, as phases; this takes as long as reading them.
+
+    Parameters
+    ----------
+    voxels : array of int
+        NumPy or Dask; read slab by slab.
+
+    Returns
+    -------
+    dict of str to int
+        ``"label 1"`` and so on, up to a thousand.
+    """
     import numpy as np
 
-    return {f"label {value}": int(value) for value in np.unique(np.asarray(coarse))}
+    found: set[int] = set()
+    for start in range(0, voxels.shape[0], _SLAB):
+        found |= set(np.unique(np.asarray(voxels[start : start + _SLAB])).tolist())
+        if len(found) > _MOST:
+            break
+    return {f"label {value}": int(value) for value in sorted(found)[:_MOST]}

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ssbtomo.errors import AxisError, VoxelSizeError
+from ssbtomo.errors import AxisError, InputDataError, VoxelSizeError
 from ssbtomo.units import AXES, Spacing, check_spacing, micrometres
 
-__all__ = ["labels_spacing", "parse_spacing", "placement"]
+__all__ = [
+    "give_voxel_size",
+    "labels_spacing",
+    "levels_of_layer",
+    "parse_spacing",
+    "placement",
+    "without_voxel_size",
+]
 
 
 def placement(spacing: Spacing | None) -> dict[str, Any]:
@@ -38,7 +46,7 @@ def labels_spacing(layer: Any) -> Spacing | None:
     Parameters
     ----------
     layer : napari.layers.Layer
-        A layer with three axes.
+        A layer with three axes, or with the steps of a series before them.
 
     Returns
     -------
@@ -48,17 +56,49 @@ def labels_spacing(layer: Any) -> Spacing | None:
     Raises
     ------
     AxisError
-        If the layer has not three axes.
+        If the layer has neither three axes nor four.
     """
-    if layer.ndim != 3:
+    _check_axes(layer)
+    units, scale = layer.units[-3:], layer.scale[-3:]
+    if not all(unit.is_compatible_with("um") for unit in units):
+        return None
+    pairs = zip(scale, units, strict=True)
+    return check_spacing([(float(size) * unit).to("um").magnitude for size, unit in pairs])
+
+
+def levels_of_layer(layer: Any, step: int = 0) -> list[Any]:
+    """Return the voxels of a layer as volumes, finest first.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image or napari.layers.Labels
+        With three axes, or with the steps of a series before them.
+    step : int
+        Which step of a series.
+
+    Returns
+    -------
+    list of array, shape (Z, Y, X)
+        One per level of a pyramid; nothing is copied or read.
+
+    Raises
+    ------
+    AxisError
+        If the layer has neither three axes nor four.
+    """
+    _check_axes(layer)
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    if layer.ndim == 3:
+        return levels
+    return [level[min(step, level.shape[0] - 1)] for level in levels]
+
+
+def _check_axes(layer: Any) -> None:
+    if layer.ndim not in (3, 4):
         raise AxisError(
             f"the layer {layer.name!r} has {layer.ndim} axes; a volume has three, (Z, Y, X)",
             hint="pick a layer with three axes, or split this one into volumes first",
         )
-    if not all(unit.is_compatible_with("um") for unit in layer.units):
-        return None
-    pairs = zip(layer.scale, layer.units, strict=True)
-    return check_spacing([(float(size) * unit).to("um").magnitude for size, unit in pairs])
 
 
 def parse_spacing(text: str) -> Spacing:
@@ -90,3 +130,71 @@ def parse_spacing(text: str) -> Spacing:
             hint="type the edges along Z, Y, X with units: 50 nm, 18.4 nm, 18.4 nm",
         )
     return check_spacing([micrometres(part) for part in parts])
+
+
+def without_voxel_size(layers: Iterable[Any]) -> list[Any]:
+    """Return the volumes that are measured in pixels.
+
+    Parameters
+    ----------
+    layers : iterable of napari.layers.Layer
+        The layers of a viewer.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        Images and labels with three axes, or four, that are no projections.
+    """
+    return [
+        layer
+        for layer in layers
+        if layer._type_string in ("image", "labels")
+        and layer.ndim in (3, 4)
+        and not layer.metadata.get("ssbtomo", {}).get("projections")
+        and labels_spacing(layer) is None
+    ]
+
+
+def give_voxel_size(layers: Sequence[Any], text: str) -> Spacing:
+    """Give volumes the voxel size that a user typed.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Layer
+        Of one shape.
+    text : str
+        Three lengths along (Z, Y, X), each with its unit.
+
+    Returns
+    -------
+    tuple of float
+        The edges in µm.
+
+    Raises
+    ------
+    InputDataError
+        If there is no such layer, or their shapes differ.
+    VoxelSizeError
+        If the text is not three lengths.
+    """
+    spacing = parse_spacing(text)
+    if not layers:
+        raise InputDataError(
+            "no volume in this window lacks a voxel size", hint="open one, or pick a layer"
+        )
+    shapes = {tuple(levels_of_layer(layer)[0].shape) for layer in layers}
+    if len(shapes) > 1:
+        raise InputDataError(
+            f"the layers have different shapes, {sorted(shapes)}, and may not share a voxel size",
+            hint="give it to each of them alone",
+        )
+    for layer in layers:
+        lead = layer.ndim - 3
+        layer.units = ("pixel",) * lead + ("um",) * 3
+        layer.scale = (1.0,) * lead + spacing
+        layer.axis_labels = (*layer.axis_labels[:lead], *AXES)
+        about = dict(layer.metadata.get("ssbtomo", {}), voxel_size_from="user")
+        about.pop("note", None)
+        about.pop("no_voxel_size", None)
+        layer.metadata["ssbtomo"] = about
+    return spacing

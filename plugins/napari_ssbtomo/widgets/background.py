@@ -34,6 +34,7 @@ class Background:
         self._on_end = on_end
         self._on_gone = on_gone
         self._native: Any = None
+        self._root: Any = None
         self._worker: Any = None
         self._stopped = False
 
@@ -55,13 +56,18 @@ class Background:
         native : object
             The dock's own widget, to see whether it is still in the window.
         steps : callable
-            Generator function without arguments; it returns its errors.
+            Returns a generator; takes no arguments. The generator returns its errors.
         """
         from napari.qt.threading import create_worker
 
         self._native = native if native.parent() is not None else None
+        self._root = _root(native)
+
+        def work() -> Generator[Any, None, Any]:
+            return (yield from steps())
+
         self._worker = create_worker(
-            steps,
+            work,
             _start_thread=True,
             _connect={"yielded": self._news, "returned": self._end},
         )
@@ -75,7 +81,7 @@ class Background:
     def _news(self, news: Any) -> None:
         if self._stopped:
             return
-        if self._native is not None and self._native.parent() is None:
+        if self._native is not None and _root(self._native) is not self._root:
             self._on_gone()
         else:
             self._on_news(news)
@@ -84,3 +90,10 @@ class Background:
         self._worker = None
         if not self._stopped:
             self._on_end(end)
+
+
+def _root(native: Any) -> Any:
+    """Return the window that a widget is in, also through a dock that floats or holds tabs."""
+    while native.parent() is not None:
+        native = native.parent()
+    return native

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, Container, FileEdit, Label, ProgressBar, PushButton, TextEdit
 
+from napari_ssbtomo.controllers.layer_data import LayerData
 from napari_ssbtomo.controllers.layering import recipe_of, show_layers
-from napari_ssbtomo.controllers.opening import LayerData, results_layers
+from napari_ssbtomo.controllers.results_opening import results_layers
 from napari_ssbtomo.controllers.running import (
     RunController,
     Runner,
