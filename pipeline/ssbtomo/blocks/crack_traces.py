@@ -129,9 +129,7 @@ def _drawn(voxels: CrackVoxels, edge: float, engine: Engine) -> tuple[Trace, Poi
     return trace, rest
 
 
-def _thick(
-    voxels: CrackVoxels, edge: float, depth: float, engine: Engine
-) -> NDArray[np.float32]:
+def _thick(voxels: CrackVoxels, edge: float, depth: float, engine: Engine) -> NDArray[np.float32]:
     """Return how wide in µm the crack is around each point, if it is void."""
     thick = (voxels.strengths / max(depth, 1e-12)).astype(np.float32)
     task = partial(local_quantiles, voxels.points, thick, (_INSIDE[0] * edge, 0.5))

@@ -68,7 +68,13 @@ class InspectDock(Container[Any]):
         self.extend([field_row("Objects", self.layer), field_row("Coloured by", self.color)])
         layout = self.native.layout()
         layout.addWidget(self.table.native, 1)
-        after: list[Any] = [self.only, self.under, field_row("Box", self.box), self.box_button, self.answer]
+        after: list[Any] = [
+            self.only,
+            self.under,
+            field_row("Box", self.box),
+            self.box_button,
+            self.answer,
+        ]
         self.extend(after)
         for widget in after:  # below the table, which magicgui does not know of
             layout.removeWidget(widget.native)
