@@ -248,16 +248,13 @@ def train(  # noqa: PLR0913 - options of a command
     grow: Annotated[
         bool | None, typer.Option("--grow/--no-grow", help="Learn from what scribbles grow to.")
     ] = None,
-    settle: Annotated[
-        bool | None, typer.Option("--settle/--no-settle", help="No films at blurred edges.")
-    ] = None,
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a voxel classifier from scribbles, and print how well it does on what it did not see."""
     from ssbtomo.runner.training import told, train_model
 
-    given = {"features": features, "rule": rule, "seed": seed, "grow": grow, "settle": settle}
+    given = {"features": features, "rule": rule, "seed": seed, "grow": grow}
     options = {key: value for key, value in given.items() if value is not None}
     model = train_model(
         scans, labels or [], out, phases=phases, voxel_size=voxel_size, workers=workers,
