@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -92,9 +93,10 @@ def test_a_network_is_not_called_like_a_phase(recipe):
 
 def test_a_killed_solve_goes_on_and_leaves_nothing(recipe, tmp_path, no_report, monkeypatch):
     from ssbtomo.kernels.transport import solve
-    from ssbtomo.stages.quantify import conductor, transport
+    from ssbtomo.stages.quantify import resting, transport
 
-    monkeypatch.setattr(conductor, "_REST", 0.0)
+    monkeypatch.setattr(resting, "_LEAST", 0.0)
+    monkeypatch.setattr(resting, "_SHARE", math.inf)
     starts: list[int] = []
 
     def killed(*args, **options):
@@ -117,4 +119,4 @@ def test_a_killed_solve_goes_on_and_leaves_nothing(recipe, tmp_path, no_report, 
     monkeypatch.setattr(transport, "solve", watched)
     run(recipe, tmp_path / "out")
     assert starts[0] == 3
-    assert not list((tmp_path / "out").rglob("transport-*.npz"))
+    assert not list((tmp_path / "out").rglob("*transport-*.solve*"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 
@@ -177,9 +178,10 @@ def test_a_solve_is_cancelled_while_it_iterates(recipe, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("what", ["tensor", "electrode"])
 def test_killed_extras_go_on_where_they_were(what, recipe, tmp_path, monkeypatch):
-    from ssbtomo.stages.quantify import conductor, transport_extras
+    from ssbtomo.stages.quantify import resting, transport_extras
 
-    monkeypatch.setattr(conductor, "_REST", 0.0)
+    monkeypatch.setattr(resting, "_LEAST", 0.0)
+    monkeypatch.setattr(resting, "_SHARE", math.inf)
     solve = getattr(transport_extras, what)
     starts = []
 
@@ -206,7 +208,7 @@ def test_killed_extras_go_on_where_they_were(what, recipe, tmp_path, monkeypatch
     monkeypatch.setattr(transport_extras, what, watched)
     again = runner.run(recipe, tmp_path / "out")
     assert starts[0][-1 if what == "electrode" else 1] == 3
-    assert not list((tmp_path / "out").rglob("transport-*.npz"))
+    assert not list((tmp_path / "out").rglob("*transport-*.solve*"))
     monkeypatch.setattr(transport_extras, what, solve)
     fresh = runner.run(recipe, tmp_path / "fresh")
     one, two = (run.table["value"].to_numpy() for run in (again, fresh))

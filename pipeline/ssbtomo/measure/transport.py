@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from ssbtomo.errors import AxisError, InputDataError, PhaseMissingError
 from ssbtomo.units import AXES, Spacing, check_spacing
 
 if TYPE_CHECKING:
-    from ssbtomo.kernels.transport import TransportResult
+    from ssbtomo.kernels.transport import Storage, TransportResult
 
 __all__ = ["axis_number", "check_present", "in_memory", "in_micrometres", "tortuosity"]
 
@@ -121,21 +121,18 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     >>> tortuosity(labels, (0.1, 0.1, 0.1), phase=1).tau
     1.0
     """
-    from ssbtomo.io.scratch import Scratch
-    from ssbtomo.kernels.sharpening import sharpened_fractions
     from ssbtomo.kernels.transport import solve
-    from ssbtomo.kernels.transport.storage import MEMORY
 
     number = axis_number(axis)
     edges = check_spacing(spacing)
     wanted = {int(phase): 1.0} if conductivities is None else dict(conductivities)
     soft = None if fractions is None else np.asarray(fractions)
     if soft is not None and blurred:
-        soft = sharpened_fractions(soft)
+        soft = _sharpened(soft)
     solid = in_memory(labels)
     if soft is None:
         check_present(solid, wanted)
-    with nullcontext(MEMORY) if scratch is None else Scratch(scratch) as storage:
+    with _stored(scratch) as storage:
         return solve(
             solid,
             edges,
@@ -152,6 +149,23 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
             cancelled=cancelled,
             storage=storage,
         )
+
+
+def _sharpened(soft: NDArray[Any]) -> NDArray[np.float32]:
+    from ssbtomo.kernels.sharpening import sharpened_fractions
+
+    return sharpened_fractions(soft)
+
+
+def _stored(scratch: str | Path | None) -> AbstractContextManager[Storage]:
+    """Return where the fields of a solve lie."""
+    if scratch is None:
+        from ssbtomo.kernels.transport.storage import MEMORY
+
+        return nullcontext(MEMORY)
+    from ssbtomo.io.scratch import Scratch
+
+    return Scratch(scratch)
 
 
 def axis_number(axis: str) -> int:

@@ -77,15 +77,14 @@ def carry(
     nodes = (np.zeros(count), np.zeros(count), np.zeros(count, np.uint8))
     strips = list(_strips(op, boxes))
 
-    def look(strip: Strip) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    def look(strip: Strip) -> tuple[NDArray[np.int32], NDArray[np.float64], float]:
         part: tuple[NDArray[np.int64], NDArray[np.float64], float]
         part = survey(op, boxes, _rest(op, x, strip), nodes)
         return *_merged(part[0], part[1], count), part[2]
 
     found = team.map(look, strips, check)
     moment = math.fsum(part[2] for part in found)
-    level = _settled([part[:2] for part in found], nodes)
-    del found
+    level = _settled(found, nodes)
 
     def send(strip: Strip) -> tuple[float, float]:
         part: tuple[float, float] = route(op, boxes, _rest(op, x, strip), (nodes[0], level))
@@ -128,31 +127,21 @@ def _rest(op: Operator, x: NDArray[np.float64], strip: Strip) -> tuple[Strip, ND
 
 def _merged(
     pairs: NDArray[np.int64], values: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Return each pair of pieces once, with the sum of its conductances."""
     keys, places = np.unique(pairs[:, 0] * count + pairs[:, 1], return_inverse=True)
     sums = np.asarray(np.bincount(places.ravel(), values, keys.size), np.float64)
-    return np.asarray(np.stack([keys // count, keys % count], axis=1), np.int64), sums
+    once = np.empty((keys.size, 2), np.int32)
+    np.floor_divide(keys, count, out=once[:, 0], casting="same_kind")
+    np.remainder(keys, count, out=once[:, 1], casting="same_kind")
+    return once, sums
 
 
-def _settled(
-    links: list[tuple[NDArray[np.int64], NDArray[np.float64]]], nodes: Nodes
-) -> NDArray[np.int64]:
+def _settled(found: list[tuple[NDArray[np.int32], NDArray[np.float64], float]], nodes: Nodes) -> NDArray[np.int64]:
     """Carry the sums of the pieces to the electrodes; return how far off each one is."""
-    from scipy.sparse import coo_array
-
-    pairs = np.concatenate([pair for pair, _ in links])
-    values = np.concatenate([value for _, value in links])
-    one, two = pairs.T
-    count = nodes[0].size
-    graph = coo_array(
-        (
-            np.concatenate([values, values]),
-            (np.concatenate([one, two]), np.concatenate([two, one])),
-        ),
-        shape=(count, count),
-    ).tocsr()
-    level = np.zeros(count, np.int64)
-    begins, others = graph.indptr.astype(np.int64), graph.indices.astype(np.int64)
-    settle((begins, others, graph.data), nodes, level)
+    pairs = np.concatenate([part[0] for part in found])
+    values = np.concatenate([part[1] for part in found])
+    found.clear()
+    level = np.zeros(nodes[0].size, np.int64)
+    settle((pairs, values), nodes, level)
     return level

@@ -113,6 +113,8 @@ def _groups(
     joined: list[tuple[NDArray[np.int64], NDArray[np.int64]]], count: int
 ) -> NDArray[np.int64]:
     """Return for each cluster the number of the group that it forms across joined layers."""
+    if not joined:
+        return np.arange(count)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -10,13 +10,35 @@ from ssbtomo.kernels.transport.operator import INLINE, KERNEL
 
 __all__ = ["settle"]
 
-Graph = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+Links = tuple[NDArray[np.int32], NDArray[np.float64]]
+"""Pairs of joined pieces, and the conductance of each pair."""
+Graph = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 """Joined pieces: where each one's begin, which they are, and the conductances."""
+
+
+@njit(**INLINE)
+def _graph(links: Links, count: int) -> Graph:
+    """Sort links by their pieces, each for both; 12 bytes more than the links for each end."""
+    pairs, values = links
+    begins = np.zeros(count + 2, np.int64)
+    others, weights = np.empty(2 * values.size, np.int32), np.empty(2 * values.size)
+    for link in range(values.size):
+        for end in range(2):
+            begins[pairs[link, end] + 2] += 1
+    for a in range(2, count + 2):
+        begins[a] += begins[a - 1]
+    for link in range(values.size):
+        for end in range(2):
+            at = begins[pairs[link, end] + 1]
+            begins[pairs[link, end] + 1] = at + 1
+            others[at] = pairs[link, 1 - end]
+            weights[at] = values[link]
+    return begins, others, weights
 
 
 @njit(**KERNEL)
 def settle(
-    graph: Graph,
+    links: Links,
     nodes: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]],
     level: NDArray[np.int64],
 ) -> None:
@@ -24,14 +46,15 @@ def settle(
 
     Parameters
     ----------
-    graph : tuple of ndarray
-        Joined pieces: where each one's begin, which they are, and the conductances.
+    links : tuple of ndarray, shape (n, 2) of int32 and (n,) of float64
+        Pairs of joined pieces, in any order, and their conductances.
     nodes : tuple of ndarray, shape (pieces,)
         Surplus, replaced by the current per conductance to pieces of a lower level;
         conductance to the electrodes; class.
     level : ndarray of int64, shape (pieces,)
         0, written: how far from the electrodes, through the best conductors first.
     """
+    graph = _graph(links, level.size)
     surplus, ends, classes = nodes
     order = np.empty(level.size, np.int64)
     tail = deepest = worst = 0

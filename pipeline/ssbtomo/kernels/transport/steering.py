@@ -51,7 +51,7 @@ def first_deviation(
     Returns
     -------
     ndarray of float64, as stored
-        That of the checkpoint in memory itself; zeros without one.
+        That of the checkpoint itself; zeros without one.
 
     Raises
     ------
@@ -61,13 +61,10 @@ def first_deviation(
     shape = op.codes.shape
     if start is not None and start.deviation.shape != shape:
         raise InputDataError("the checkpoint is of another volume", hint="start without it")
-    if start is not None and storage.slab is None:
-        return start.deviation
-    deviation: NDArray[np.float64] = storage.zeros(shape, np.float64)
     if start is not None:
-        for plane, given in zip(deviation, start.deviation, strict=True):
-            plane[...] = given
-    return deviation
+        return start.deviation
+    zeros: NDArray[np.float64] = storage.zeros(shape, np.float64)
+    return zeros
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,9 @@
-"""What conducts in a solve, and where a solve rests between two lives of a run."""
+"""What conducts in a solve, where its fields lie, and what it tells meanwhile."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import shutil
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.io.scratch import Scratch
-from ssbtomo.kernels.transport import Checkpoint, Storage
+from ssbtomo.kernels.transport import Storage
 from ssbtomo.kernels.transport.storage import MEMORY
 from ssbtomo.model.networks import Network
 from ssbtomo.stages.quantify.subject import Subject
 
-__all__ = ["MICROMETRES", "Conductor", "Resting", "conductors", "stored", "telling"]
+__all__ = ["MICROMETRES", "Conductor", "conductors", "stored", "telling"]
 
-_REST = 60.0
-"""Seconds between two checkpoints of a solve."""
 _NOTE = 0.5
 """Seconds between two notes on how far a solve is."""
 MICROMETRES = 1e4
@@ -77,67 +71,6 @@ def stored(subject: Subject) -> Iterator[Storage]:
             yield storage
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class Resting:
-    """Where a solve rests: its potential on disk, once a minute, until it is done.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is measured.
-    labels : ndarray of uint8, shape (Z, Y, X)
-        Its labels.
-    conductor : Conductor
-        What conducts.
-    what : str
-        Which solve: its kind and its axis.
-    """
-
-    def __init__(
-        self, subject: Subject, labels: NDArray[np.uint8], conductor: Conductor, what: str
-    ) -> None:
-        decides = [
-            zlib.crc32(np.ascontiguousarray(labels).data), labels.shape, subject.spacing, what,
-            sorted(conductor.conductivities.items()), sorted((conductor.contacts or {}).items()),
-            subject.settings.transport.convention, subject.settings.transport.periodic,
-        ]  # fmt: skip
-        digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:16]
-        self._path = subject.desk.work / "quantify" / f"transport-{digest}.npz"
-        self._kept = time.monotonic()
-
-    def keep(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint if the last one is older than a minute.
-
-        Parameters
-        ----------
-        checkpoint : Checkpoint
-            Where the solve is.
-        """
-        if time.monotonic() - self._kept < _REST:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f".{self._path.name}.tmp.npz")
-        with contextlib.suppress(OSError):  # a full disk must not end what goes well without
-            np.savez(
-                draft, deviation=checkpoint.deviation,
-                about=np.array([checkpoint.iterations, checkpoint.norm]),
-            )  # fmt: skip
-            draft.replace(self._path)
-        self._kept = time.monotonic()
-
-    def load(self) -> Checkpoint | None:
-        """Return the checkpoint of a killed run, if there is one that can be read."""
-        try:
-            with np.load(self._path) as stored:
-                iterations, norm = stored["about"].tolist()
-                return Checkpoint(stored["deviation"], int(iterations), float(norm))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return None
-
-    def clear(self) -> None:
-        """Remove the checkpoint of a solve that is done."""
-        self._path.unlink(missing_ok=True)
 
 
 def conductors(subject: Subject, labels: NDArray[np.uint8]) -> Iterator[Conductor]:

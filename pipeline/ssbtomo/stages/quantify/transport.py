@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport import TransportResult, solve
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.conductor import Conductor, Resting, conductors, stored, telling
+from ssbtomo.stages.quantify.conductor import Conductor, conductors, stored, telling
+from ssbtomo.stages.quantify.resting import Resting, forget
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.transport_extras import extend
 from ssbtomo.stages.quantify.transport_maps import keep_maps, keep_slices
@@ -56,8 +57,7 @@ def measure_transport(subject: Subject) -> Findings:
             found.measurements.extend(_numbers(result, conductor, axis, subject))
             rows.append(_row(result, conductor.name, axis))
         extend(found, conductor, labels, subject)
-    for stale in (subject.desk.work / "quantify").glob("transport-*.npz"):
-        stale.unlink()
+    forget(subject)
     if subject.full and rows:
         found.tables["transport"] = {key: [row[key] for row in rows] for key in rows[0]}
     return found
@@ -78,7 +78,7 @@ def _solved(
             contacts=conductor.contacts, convention=how.convention, periodic=how.periodic,
             tolerance=how.tolerance, keep_field=wanted, keep_maps=wanted,
             progress=telling(subject, what), cancelled=subject.desk.cancelled,
-            keep=place.keep, start=place.load(), storage=storage,
+            keep=place.keep, start=place.load(storage), storage=storage,
         )  # fmt: skip
     place.clear()
     low, high = result.energy_bounds

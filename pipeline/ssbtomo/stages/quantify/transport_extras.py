@@ -13,7 +13,8 @@ from ssbtomo.kernels.transport import EffectiveTensor, electrode, geodesic, tens
 from ssbtomo.kernels.transport.periodic import periodic_tensor
 from ssbtomo.measure.subvolumes import subvolume_statistics, tortuosity_subvolumes
 from ssbtomo.results import Measurement
-from ssbtomo.stages.quantify.conductor import MICROMETRES, Conductor, Resting, stored
+from ssbtomo.stages.quantify.conductor import MICROMETRES, Conductor, stored
+from ssbtomo.stages.quantify.resting import Resting
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.units import AXES
 
@@ -74,7 +75,7 @@ def _tensor(conductor: Conductor, labels: Labels, subject: Subject) -> Iterator[
             labels, subject.spacing, conductor.conductivities, contacts=conductor.contacts,
             periodic=how.periodic, tolerance=how.tolerance, cancelled=subject.desk.cancelled,
             keep=lambda axis, checkpoint: places[axis].keep(checkpoint),
-            start=lambda axis: places[axis].load(), storage=storage,
+            start=lambda axis: places[axis].load(storage), storage=storage,
         )  # fmt: skip
     for place in places:
         place.clear()
@@ -107,7 +108,7 @@ def _electrode(found: Findings, conductor: Conductor, labels: Labels, subject: S
             labels, subject.spacing, axis, conductor.conductivities,
             convention=how.convention if how.convention == "taufactor" else None,
             periodic=how.periodic, tolerance=how.tolerance, cancelled=subject.desk.cancelled,
-            keep=place.keep, start=place.load(), storage=storage,
+            keep=place.keep, start=place.load(storage), storage=storage,
         )  # fmt: skip
     place.clear()
     low, high = result.bounds
