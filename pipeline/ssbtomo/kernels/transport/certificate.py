@@ -137,7 +137,9 @@ def _merged(
     return once, sums
 
 
-def _settled(found: list[tuple[NDArray[np.int32], NDArray[np.float64], float]], nodes: Nodes) -> NDArray[np.int64]:
+def _settled(
+    found: list[tuple[NDArray[np.int32], NDArray[np.float64], float]], nodes: Nodes
+) -> NDArray[np.int64]:
     """Carry the sums of the pieces to the electrodes; return how far off each one is."""
     pairs = np.concatenate([part[0] for part in found])
     values = np.concatenate([part[1] for part in found])
