@@ -124,8 +124,10 @@ def measure_volume(
         path = Path(folder) / "mask.npy"
         np.save(path, mask)
         about = {"shape": list(mask.shape), "porosity": float(mask.mean())}
+        voxels = mask.size
+        del mask
         for program in missing:
-            record = one(program, path, mask.size, chosen) | about
+            record = one(program, path, voxels, chosen) | about
             store.keep(key(name, size, program, chosen.threads), record)
             sys.stderr.write(f"{name} {size} {program}: {short(record)}\n")
 
