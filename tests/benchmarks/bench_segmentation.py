@@ -63,15 +63,14 @@ def fill(path: Path, size: int, content: np.ndarray, *, mirrored: bool, **option
     )
     for start in np.ndindex(*(-(-size // 128),) * 3):
         box = tuple(slice(128 * k, min(128 * k + 128, size)) for k in start)
-        if mirrored or not any(start):
-            ranges = [np.arange(part.start, part.stop) for part in box]
-            places = [
-                r % n if mirrored else r[r < n] for r, n in zip(ranges, content.shape, strict=True)
-            ]
-            part = content[np.ix_(*places)]
-            sink[tuple(slice(p[0], p[0] + len(p)) for p in ranges)] = np.pad(
-                part, [(0, len(r) - n) for r, n in zip(ranges, part.shape, strict=True)]
-            )
+        ranges = [np.arange(part.start, part.stop) for part in box]
+        if mirrored:
+            places = [r % n for r, n in zip(ranges, content.shape, strict=True)]
+            sink[box] = content[np.ix_(*places)]
+        else:
+            part = content[box]
+            ends = [(0, len(r) - n) for r, n in zip(ranges, part.shape, strict=True)]
+            sink[box] = np.pad(part, ends)
     io.ome_zarr.finish(path)
 
 
