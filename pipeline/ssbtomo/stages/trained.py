@@ -218,7 +218,7 @@ def segment_trained(
     facts : dict
         Stores, notes, scores of the training.
     """
-    channels = open_companions(section.companions, desk.shape)
+    channels = _kept(desk, open_companions(section.companions, desk.shape))
     model = _model(desk, image, channels, section, phases)
     ready, notes = ready_for(model, (image, *channels), desk.spacing)
     made = ClassMaps.of(desk, phases)
@@ -227,7 +227,8 @@ def segment_trained(
         (image, *channels), made.stores, desk.grid, desk.engine, ready,
         on_block=lambda _: desk.tell(next(done), total), markers=made.markers,
     )  # fmt: skip
-    places, told = places_of(tuple(phases), section.lithium), {}
+    places = places_of(tuple(phases), section.lithium)
+    told: Facts = {}
     if places is not None:
         looked = {feature.channel for feature in model.features}
         seen = [channel for k, channel in enumerate(channels, start=1) if k in looked]
@@ -248,6 +249,18 @@ def segment_trained(
     if told:
         facts |= {"lithium": told, "phases": [p.model_dump(mode="json") for p in made.phases]}
     return counts, facts
+
+
+def _kept(desk: Desk, companions: Sequence[Source]) -> list[Source]:
+    """Copy the companions to stores that every task can read."""
+    kept: list[Source] = []
+    for number, companion in enumerate(companions, start=1):
+        sink = desk.allocate(f"companion-{number}", np.dtype(companion.dtype))
+        for block in desk.grid:
+            desk.check_cancelled()
+            sink[block.core] = np.asarray(companion[block.core])
+        kept.append(sink)
+    return kept
 
 
 def _model(
