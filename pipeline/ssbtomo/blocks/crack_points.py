@@ -27,7 +27,6 @@ OnBlock = Callable[[Block], None]
 
 _SURE = 80  # score that a sheet must reach somewhere, or all of it together
 _CELL = 160.0  # voxels of a sheet whose noise is one draw
-_WEAK = 2.5  # how many times larger sheets must be that are nowhere as deep as asked
 _PLAIN = 0.5  # least share of a sheet's voxels that are no crossing
 _RIM = 3.0  # voxel edges around deep places within which shallow ones belong to a sheet
 
@@ -152,7 +151,6 @@ def ridge_voxels(
     places, scores, strengths, plain, deep = (column[order] for column in columns)
     sure = np.zeros(places.size, dtype=np.float32)
     sure[deep] = _large(places[deep], (scores[deep], plain[deep]), grid, spacing, extent)
-    # WEAK
     points = crack_points(places, grid.shape, spacing)
     reach = _RIM * voxel_edge(spacing), 0.9999  # the largest
     task = partial(local_quantiles, points, sure, reach)

@@ -18,11 +18,12 @@ from ssbtomo.kernels.facet_sums import bottlenecks, disc_means, local_apertures,
 from ssbtomo.kernels.facet_table import Surfels, facet_rows
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.measure.crack_profiles import (
-    LOCAL_DISC,
     Place,
     across,
+    discs,
     filled_up,
     inner_apertures,
+    inner_contents,
 )
 
 if TYPE_CHECKING:
@@ -126,14 +127,14 @@ def with_grey(
         inner = inner_apertures(voxels.points, smooth, held, edge, place.engine)
         keep = held & (smooth >= 0.5 * inner)
         areas = np.where(keep, areas, 0).astype(np.float32)
-    contents = filled_up(np.where(keep, lacking, np.nan), areas, found)
     told = np.where(held, areas, 0).astype(np.float32)
-    task = partial(
-        disc_means, voxels.points, voxels.groups, found.normals, (told, LOCAL_DISC * edge)
-    )
-    around = over_points(task, held.size, place.engine)
+    lacking = np.where(keep, lacking, np.nan)
+    around = discs(told, voxels, found, place)
     with np.errstate(divide="ignore", invalid="ignore"):
         local = np.where(told > 0, smooth / around, np.nan).astype(np.float32)
+    if not rims:
+        lacking = inner_contents(lacking, (told, around), voxels, found, place)
+    contents = filled_up(lacking, areas, found)
     total = np.bincount(found.facets, areas, found.count)
     depths = np.asarray(place.spacing)[np.asarray(place.grid.shape) == 1]
     scrap = _SCRAP * edge**2 if not depths.size else _SCRAP_LINE * edge * float(depths.prod())

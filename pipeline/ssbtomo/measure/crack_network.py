@@ -258,7 +258,7 @@ def _of_image(
     rules = RidgeRules(chosen, floor, bright, depth=contrast * abs(median - wide))
     own = place.spacing, place.grid, place.engine
     found = ridge_voxels(image, *own, rules=rules, extent=extent)
-    return traced(found, image, *own, depth=abs(median - wide))
+    return traced(found, image, *own, levels=(median, wide))
 
 
 def _by_both(
