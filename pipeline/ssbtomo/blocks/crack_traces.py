@@ -14,10 +14,11 @@ from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.facets import over_points
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.kernels.crack_facets import connected
-from ssbtomo.kernels.crack_planes import local_quantiles, middle_areas, planes
+from ssbtomo.kernels.crack_planes import local_quantiles, planes
 from ssbtomo.kernels.crack_points import Points
 from ssbtomo.kernels.crack_traces import Trace, drawn_on
 from ssbtomo.kernels.facet_sums import disc_means
+from ssbtomo.kernels.ridge_planes import ridge_planes
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
@@ -26,8 +27,6 @@ __all__ = ["traced"]
 _BALL = (5.5, 8.5)  # least and largest radius in voxel edges of the balls that give planes
 _CLEAR = 120.0  # score from which the least radius will do
 _ROUGH = 0.9  # second moment in squared voxel edges of ridge voxels across one plane, at most
-_MIDDLE = 3.0  # standard deviation in voxel edges of the weights that give a plane's height
-_SHEET = 2.0  # thickness in voxel edges of a plate of ridge voxels
 _FURTHER = (
     7.0  # voxel edges by which planes are drawn on, and their width: over gaps, and beyond rims
 )
@@ -121,7 +120,7 @@ def traced(
     left = points._replace(places=points.places[keep], rows=before[points.rows])
     rows = sources[keep]
     return replace(
-        voxels, points=left, groups=connected(left), scores=voxels.scores[rows],
+        voxels, ways=None, points=left, groups=connected(left), scores=voxels.scores[rows],
         bright=voxels.bright[rows], strengths=(thick[keep] * depth).astype(np.float32),
     )  # fmt: skip
 
@@ -133,11 +132,12 @@ def _planes(
     points, groups, count = voxels.points, voxels.groups, len(voxels.groups)
     wanted = np.clip(_BALL[0] * np.sqrt(_CLEAR / np.maximum(voxels.scores, 1.0)), *_BALL)
     radii = (wanted * edge).astype(np.float32)
-    normals, spreads = over_points(partial(planes, points, groups, radii), count, engine)
-    flat = spreads <= _ROUGH * edge**2
-    plate = np.full(count, _SHEET * edge, dtype=np.float32)
-    task = partial(middle_areas, points, (groups, flat), normals, (plate, _MIDDLE * edge))
-    heights, _ = over_points(task, count, engine)
+    ways = np.zeros((count, 4), dtype=np.float32) if voxels.ways is None else voxels.ways
+    ridges = ways, voxels.scores.astype(np.float32) ** 2
+    task = partial(ridge_planes, points, groups, ridges, radii)
+    normals, heights, held = over_points(task, count, engine)
+    _, spreads = over_points(partial(planes, points, groups, radii), count, engine)
+    flat = held & (spreads <= _ROUGH * edge**2)
     return flat, (normals, heights)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from ssbtomo.kernels.crack_points import Points, crack_points, locate
-from ssbtomo.kernels.crack_ridges import value_at
+from ssbtomo.kernels.crack_profiles import value_at
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
