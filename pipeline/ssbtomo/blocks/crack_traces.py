@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.crack_points import CrackVoxels
+from ssbtomo.blocks.crack_seeds import Seeds, ridge_seeds, sheet_seeds, subset
 from ssbtomo.blocks.crack_sides import across_grey, response_across
 from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.facets import over_points
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.kernels.crack_facets import connected
-from ssbtomo.kernels.crack_planes import local_quantiles, planes
+from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.crack_points import Points
 from ssbtomo.kernels.crack_traces import Trace, drawn_on
 from ssbtomo.kernels.facet_sums import disc_means
-from ssbtomo.kernels.ridge_planes import ridge_planes
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
 __all__ = ["traced"]
 
-_BALL = (5.5, 8.5)  # least and largest radius in voxel edges of the balls that give planes
-_CLEAR = 120.0  # score from which the least radius will do
-_ROUGH = 0.9  # second moment in squared voxel edges of ridge voxels across one plane, at most
 _FURTHER = (
     7.0  # voxel edges by which planes are drawn on, and their width: over gaps, and beyond rims
 )
@@ -88,57 +85,88 @@ def traced(
     not fit (crossings, turns) ridge voxels stay if planes reach them.
     Memory: about 150 bytes for each voxel of a plate.
     """
-    edge, depth = voxel_edge(spacing), max(abs(levels[0] - levels[1]), 1e-12)
-    flat, planes_of = _planes(voxels, edge, engine)
-    wide = across_grey(
-        image, spacing, grid, engine, points=voxels.points, level=levels[1],
-        ways=(*planes_of, np.full(flat.size, _LONG * edge, dtype=np.float32)),
+    work = _Work(image, spacing, grid, engine, levels, bright=bool(voxels.bright.any()))
+    ridges = ridge_seeds(voxels, engine)
+    rough = subset(ridges.points, ~ridges.chosen)
+    found = _traced(ridges, rough, work)
+    found = _traced(sheet_seeds(found.points, found.scores, engine), rough, work)
+    bright = np.full(len(found.scores), work.bright)
+    return replace(
+        voxels, ways=None, points=found.points, groups=connected(found.points),
+        scores=found.scores, bright=bright, strengths=found.strengths,
     )  # fmt: skip
-    thick = _usual(voxels.points, wide, flat & np.isfinite(wide), edge, engine)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """An image, and how work on it is done."""
+
+    image: Source
+    spacing: Spacing
+    grid: Grid
+    engine: Engine
+    levels: tuple[float, float]
+    bright: bool
+
+    @property
+    def edge(self) -> float:
+        """Voxel edge in µm."""
+        return voxel_edge(self.spacing)
+
+    @property
+    def depth(self) -> float:
+        """Grey values between the surroundings and a wide crack."""
+        return max(abs(self.levels[0] - self.levels[1]), 1e-12)
+
+    def responses(
+        self, trace: Trace, widths: tuple[NDArray[np.float32], ...]
+    ) -> list[NDArray[np.float32]]:
+        """Filter the image across the sheets; what is not told is 0."""
+        own = self.image, self.spacing, self.grid, self.engine
+        sign = np.float32(-1 if self.bright else 1)
+        return [
+            sign * np.nan_to_num(
+                response_across(*own, points=trace.points, ways=(trace.normals, trace.heights, width))
+            )
+            for width in widths
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheets:
+    """Voxels of sheets: scores, and grey value times µm that they lack."""
+
+    points: Points
+    scores: NDArray[np.uint8]
+    strengths: NDArray[np.float32]
+
+
+def _traced(seeds: Seeds, rough: Points, work: _Work) -> _Sheets:
+    """Draw planes on and cut them at rims; points of `rough` stay where sheets are around them."""
+    edge, engine = work.edge, work.engine
+    thick = _thickness(seeds, work)
     reach = np.minimum(_FURTHER * edge + np.maximum(thick, 0), _FARTHEST * edge)
-    trace = drawn_on(voxels.points, flat, planes_of, reach)
-    sources, points = trace.sources, trace.points
+    trace = drawn_on(seeds.points, seeds.chosen, (seeds.normals, seeds.heights), reach)
+    points, thick = trace.points, thick[trace.sources]
     least, most, share = _FILTER
-    thick = thick[sources]
     widths = np.clip(share * thick, least * edge, most * edge).astype(np.float32)
     wider = np.where(widths < _THIN * edge, _WIDER * widths, 0).astype(np.float32)
-    near, far = (
-        response_across(
-            image, spacing, grid, engine, points=points, ways=(trace.normals, trace.heights, width)
-        )
-        for width in (widths, wider)
-    )
-    if voxels.bright.any():
-        near, far = -near, -far
-    near, far = np.nan_to_num(near), np.nan_to_num(far)
-    strengths, keep = _inside(points, trace.normals, near, edge, engine)
-    resolved = _resolved(trace, (near, far, widths), depth, edge, engine)
-    keep &= ~(resolved & _weak(points, strengths))
+    near, far = work.responses(trace, (widths, wider))
+    inner, keep = _inside(points, trace.normals, near, edge, engine)
+    keep &= ~(_resolved(trace, (near, far, widths), work) & _weak(points, inner))
     near_kept = partial(local_quantiles, points, keep.astype(np.float32), (_CROSS * edge, 0.3))
-    keep |= _among(points, voxels.points, ~flat) & (over_points(near_kept, len(keep), engine) > 0)
-    before = np.append(0, np.cumsum(keep))
-    left = points._replace(places=points.places[keep], rows=before[points.rows])
-    rows = sources[keep]
-    return replace(
-        voxels, ways=None, points=left, groups=connected(left), scores=voxels.scores[rows],
-        bright=voxels.bright[rows], strengths=(thick[keep] * depth).astype(np.float32),
-    )  # fmt: skip
+    keep |= _among(points, rough) & (over_points(near_kept, len(keep), engine) > 0)
+    strengths = (thick[keep] * work.depth).astype(np.float32)
+    return _Sheets(subset(points, keep), seeds.scores[trace.sources[keep]], strengths)
 
 
-def _planes(
-    voxels: CrackVoxels, edge: float, engine: Engine
-) -> tuple[NDArray[np.bool_], tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Fit a plane around each point; tell where it fits, its normal, and the height above it."""
-    points, groups, count = voxels.points, voxels.groups, len(voxels.groups)
-    wanted = np.clip(_BALL[0] * np.sqrt(_CLEAR / np.maximum(voxels.scores, 1.0)), *_BALL)
-    radii = (wanted * edge).astype(np.float32)
-    ways = np.zeros((count, 4), dtype=np.float32) if voxels.ways is None else voxels.ways
-    ridges = ways, voxels.scores.astype(np.float32) ** 2
-    task = partial(ridge_planes, points, groups, ridges, radii)
-    normals, heights, held = over_points(task, count, engine)
-    _, spreads = over_points(partial(planes, points, groups, radii), count, engine)
-    flat = held & (spreads <= _ROUGH * edge**2)
-    return flat, (normals, heights)
+def _thickness(seeds: Seeds, work: _Work) -> NDArray[np.float32]:
+    """Return how wide in µm a void would be that lacks as much, by the median around."""
+    own = work.image, work.spacing, work.grid, work.engine
+    half = np.full(len(seeds.scores), _LONG * work.edge, dtype=np.float32)
+    ways = seeds.normals, seeds.heights, half
+    wide = across_grey(*own, points=seeds.points, ways=ways, level=work.levels[1])
+    return _usual(seeds.points, wide, seeds.chosen & np.isfinite(wide), work.edge, work.engine)
 
 
 def _usual(
@@ -149,8 +177,7 @@ def _usual(
     engine: Engine,
 ) -> NDArray[np.float32]:
     """Return the median of known values around each point that has one; 0 elsewhere."""
-    before = np.append(0, np.cumsum(known))
-    some = points._replace(places=points.places[known], rows=before[points.rows])
+    some = subset(points, known)
     task = partial(local_quantiles, some, values[known], (_INSIDE[0] * edge, 0.5))
     found = np.zeros(known.size, dtype=np.float32)
     found[known] = over_points(task, int(known.sum()), engine)
@@ -160,9 +187,7 @@ def _usual(
 def _resolved(
     trace: Trace,
     sides: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    depth: float,
-    edge: float,
-    engine: Engine,
+    work: _Work,
 ) -> NDArray[np.bool_]:
     """Tell which sheets are wider than a void would be that lacks as much: shallow valleys.
 
@@ -170,7 +195,9 @@ def _resolved(
     lacks; two filters tell both.
     """
     near, far = (
-        _averaged(trace.points, trace.normals, side, _BROAD * edge, engine).astype(np.float64)
+        _averaged(trace.points, trace.normals, side, _BROAD * work.edge, work.engine).astype(
+            np.float64
+        )
         for side in sides[:2]
     )
     first = sides[2].astype(np.float64) ** 2
@@ -179,8 +206,8 @@ def _resolved(
         ratio = np.maximum(near / far, 0) ** (2 / 3)
         below = ratio * second - first
         spread = np.where(below > 0, first * second * (1 - ratio) / below, np.inf)
-        lacks = far * ((second + spread) / second) ** 1.5 / max(depth, 1e-12)
-        most = (_BLUR * edge) ** 2 + _LEAN * lacks**2 / 12
+        lacks = far * ((second + spread) / second) ** 1.5 / work.depth
+        most = (_BLUR * work.edge) ** 2 + _LEAN * lacks**2 / 12
     return np.asarray((far > 0) & (spread > most))
 
 
@@ -227,10 +254,10 @@ def _averaged(
     return np.asarray(sums / number, dtype=np.float32)
 
 
-def _among(points: Points, others: Points, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which points are among the chosen ones of another list."""
+def _among(points: Points, others: Points) -> NDArray[np.bool_]:
+    """Tell which points are in another list too."""
     names = []
-    for places in (points.places, others.places[chosen]):
+    for places in (points.places, others.places):
         z, y, x = places.astype(np.int64).T
         names.append((z * points.shape[1] + y) * points.shape[2] + x)
     return np.isin(names[0], names[1], assume_unique=True)

@@ -13,12 +13,14 @@ from ssbtomo.kernels.least_axis import least_direction
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ridge_planes"]
+__all__ = ["mean_normals", "ridge_planes"]
 
 _ALIKE = 0.7  # least cosine to the normal of the voxel itself
 _LEVEL = 0.85  # least cosine to the mean normal
 _NEAR = (2.0, 1.2)  # heights in voxel edges above the first and the second plane, at most
-_COVER = 0.9  # least number of voxels by the area of the disc; sheets of ridge voxels are some two thick
+_COVER = (
+    0.9  # least number of voxels by the area of the disc; sheets of ridge voxels are some two thick
+)
 
 
 def ridge_planes(
@@ -70,9 +72,60 @@ def ridge_planes(
     return normals, heights, held
 
 
+def mean_normals(
+    points: Points,
+    groups: NDArray[np.int32],
+    normals: NDArray[np.float32],
+    radius: float,
+    span: tuple[int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean normal of the points around each that run about as it does, and their share.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    groups : ndarray of int32, shape (n,)
+        The connected sheet of each.
+    normals : ndarray of float32, shape (n, 3)
+        Of each.
+    radius : float
+        In µm.
+    span : tuple of int
+        The first of the points, and the one after the last.
+
+    Returns
+    -------
+    means : ndarray of float32, shape (span, 3)
+        The largest component positive.
+    shares : ndarray of float32
+        How many of all points around they are.
+    """
+    start, stop = span
+    z, y, x = points.steps
+    found = np.empty(min(ball_size((z, y, x), radius), len(groups)) + 1, dtype=np.int64)
+    means = np.zeros((stop - start, 3), dtype=np.float32)
+    ones = np.ones(len(groups), dtype=np.float32)
+    shares = np.zeros(stop - start, dtype=np.float32)
+    _mean(points, (groups, normals, ones), radius, (start, found), (means, shares))
+    return means, shares
+
+
+@njit(nogil=True, cache=True)
+def _mean(points, fields, radius, work, results):  # type: ignore[no-untyped-def]
+    start, found = work
+    means, shares = results
+    normal = np.empty(3)
+    for row in range(len(means)):
+        near = found[: around(points, start + row, radius, found)]
+        shares[row] = _turned(points, start + row, near, fields, normal) / near.size
+        for j in range(3):
+            means[row, j] = normal[j]
+
+
 @njit(nogil=True, cache=True)
 def _turned(points, point, near, fields, normal):  # type: ignore[no-untyped-def]
-    """Write the mean normal of the voxels that run about as a voxel does."""
+    """Write the mean normal of the voxels that run about as a voxel does; return their weight."""
     groups, ways, weights = fields
     sums = np.zeros(6)
     for other in near:
@@ -89,6 +142,7 @@ def _turned(points, point, near, fields, normal):  # type: ignore[no-untyped-def
         sums[4] += weight * a * c
         sums[5] += weight * b * c
     least_direction((-sums[0], -sums[1], -sums[2], -sums[3], -sums[4], -sums[5]), normal)
+    return sums[0] + sums[1] + sums[2]
 
 
 @njit(nogil=True, cache=True)
