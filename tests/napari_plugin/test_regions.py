@@ -44,7 +44,7 @@ def test_two_rectangles_bound_the_box_along_z(layer):
     corners = [rectangle(z, 0.1, 0.2, 0.3, 0.4) for z in (0.2, 0.8)]
     box = box_of_shapes(Shapes(corners, ndim=3, units=UNITS), layer)
     assert (box.start[0], box.stop[0]) == (2, 9)
-    assert "7 × 5 × 5 voxels, 700 nm × 250 nm × 250 nm" == box.told(SCALE)
+    assert box.told(SCALE) == "7 × 5 × 5 voxels, 700 nm × 250 nm × 250 nm"
 
 
 def test_a_flat_layer_of_shapes_over_a_volume_will_do(layer):

@@ -130,7 +130,7 @@ def _spacing(attributes: Mapping[str, Any]) -> Spacing | None:
     import pint
 
     units = attributes.get("units") or ("pixel",) * 3
-    registry = pint.get_application_registry()
+    registry: Any = pint.get_application_registry()  # type: ignore[no-untyped-call]
     listed = [registry.Unit(unit) if isinstance(unit, str) else unit for unit in units]
     if not all(unit.is_compatible_with("um") for unit in listed):
         return None
