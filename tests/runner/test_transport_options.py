@@ -18,7 +18,7 @@ from ssbtomo.events import Progress
 from ssbtomo.measure import tortuosity
 from ssbtomo.model import load_recipe, problems
 from ssbtomo.report.bibliography import known_references
-from ssbtomo.runner import plan
+from ssbtomo.runner import predict
 from ssbtomo.stages.quantify.lighter import lighter
 from ssbtomo.talk import said
 
@@ -118,7 +118,7 @@ def written(path, text):
 
 
 def test_what_does_not_fit_is_refused_with_what_would(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "_BASE", 0)
+    monkeypatch.setattr(predict, "_BASE", 0)
     tifffile.imwrite(tmp_path / "scan.tif", np.zeros((128, 256, 256), np.uint8))
     more = "  transport_extras: [periodic]\n  fields: [electrolyte]\n"
     text = asking(recipe, more).read_text("utf-8")
