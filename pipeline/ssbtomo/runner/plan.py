@@ -19,7 +19,7 @@ from ssbtomo.runner.samples import Broken, Job, found_jobs
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
-from ssbtomo.stages.quantify.lighter import lighter
+from ssbtomo.stages.quantify.lighter import ON_DISK, lighter
 from ssbtomo.stages.trained import check_trained
 from ssbtomo.volume import Volume
 
@@ -27,6 +27,7 @@ __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
 
 Shape = tuple[int, int, int]
 
+_FIELDS = 20.0  # bytes per voxel of a solve's fields on disk
 _MOST = 64  # workers up to which ways that fit are looked for
 _HALO = 16  # voxels around a block, as `Stage.in_flight` means it
 
@@ -173,19 +174,32 @@ def plan_run(
 
 def _tried(job: Job, way: Way, limit: int) -> SamplePlan | Broken:
     try:
-        sample = _sample(job, way)
+        sample = _sample(job, way, limit)
         _check_memory(sample, way, limit)
     except SsbtomoError as error:
         return Broken(job, error)
     return sample
 
 
-def _sample(job: Job, way: Way) -> SamplePlan:
+def _sample(job: Job, way: Way, limit: int) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
     denoised = job.sample.denoise.changes
     check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
+    job = _stored(job, volume, way, limit)
     return SamplePlan(job, volume, _predicted(job, volume, way), _disk(job, volume))
+
+
+def _stored(job: Job, volume: Volume, way: Way, limit: int) -> Job:
+    """Let the fields of solves lie on disk where memory does not do, and the recipe leaves it open."""
+    quantify = job.sample.quantify
+    if quantify.transport.storage != "auto" or _fits(job, volume, way, limit):
+        return job
+    ways = [section for advice, section in lighter(quantify) if advice == ON_DISK]
+    if not ways:
+        return job
+    other = replace(job, sample=job.sample.model_copy(update={"quantify": ways[0]}))
+    return other if _fits(other, volume, way, limit) else job
 
 
 def _predicted(job: Job, volume: Volume, way: Way) -> tuple[Prediction, ...]:
@@ -197,6 +211,7 @@ def _disk(job: Job, volume: Volume) -> int:
     """Return the bytes of the stores, labels as if they did not compress."""
     sample, itemsize = job.sample, volume.dtype.itemsize
     copies = itemsize * 1.2 + (4.8 if sample.denoise.changes else 0) + 8
+    copies += _FIELDS if sample.quantify.transport.storage == "disk" else 0
     again = sample.range.shift > 0 and sample.range.repeats > 0
     copies += itemsize * 1.2 if again and sample.segment.method != "labels" else 0
     return int(prod(volume.shape) * copies)
