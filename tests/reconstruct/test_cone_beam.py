@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.util import find_spec
 
+import h5py
 import numpy as np
 import pytest
 
 import ssbtomo as st
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.ct.centre import find_centre
+from ssbtomo.model import load_recipe
 from ssbtomo.model.tomography import Tomography
+from ssbtomo.runner.plan import plan_run
 from ssbtomo.testing import Ball, DetectorFaults, ball_volume, expose, project_balls
 
 COLUMNS, ROWS, ANGLES, EDGE = 72, 40, 160, 2.0
@@ -91,3 +94,37 @@ def test_half_a_turn_is_refused():
 def test_without_rtk_it_says_what_to_install():
     with pytest.raises(InputDataError, match=r"ssbtomo\[recon\]"):
         st.reconstruct.cone_beam(scan(37.1))
+
+
+@needs_rtk
+def test_what_a_cone_holds_at_once_is_planned_for(tmp_path):
+    images, rows, columns = 90, 64, 96
+    with h5py.File(tmp_path / "scan.nxs", "w") as file:
+        at = file.create_group("entry0000/instrument/detector")
+        at["data"] = np.full((images, rows, columns), 900, np.uint16)
+        at["image_key"] = np.zeros(images, int)
+        source = file.create_group("entry0000/instrument/source")
+        lengths = [(at, "x_pixel_size", 100e-6), (at, "y_pixel_size", 100e-6)]
+        for place, name, value in (*lengths, (at, "distance", 0.4), (source, "distance", 0.1)):
+            place[name] = value
+            place[name].attrs["units"] = "m"
+        file["entry0000/sample/rotation_angle"] = np.arange(images) * 360 / images
+        file["entry0000/sample/rotation_angle"].attrs["units"] = "degree"
+    recipe = tmp_path / "recipe.yaml"
+    text = """\
+sample: {path: scan.nxs}
+phases: [{name: void, role: void}, {name: active, role: active}]
+reconstruct: {method: tomography}
+quantify: {measures: [fractions]}
+run: {block: [8, 8, 8], workers: 1, memory: MEMORY}
+"""
+    recipe.write_text(text.replace("MEMORY", "2 GB"), "utf-8")
+    assert st.runner.check(recipe) == []
+    plan = plan_run(load_recipe(recipe), tmp_path, workers=1, memory=None)
+    stages = {item.stage: item for item in plan.samples[0].predictions}
+    least = 12 * images * rows * columns
+    assert stages["reconstruct"].memory - stages["ingest"].memory > least
+    recipe.write_text(text.replace("MEMORY", "302 MB"), "utf-8")
+    (told,) = st.runner.check(recipe)
+    assert "the stage reconstruct needs" in told
+    assert "fewer detector rows" in told

@@ -20,6 +20,7 @@ from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
 from ssbtomo.stages.quantify.lighter import ON_DISK, lighter
+from ssbtomo.stages.tomography import needs_of
 from ssbtomo.stages.trained import check_trained
 from ssbtomo.volume import Volume
 
@@ -204,7 +205,13 @@ def _stored(job: Job, volume: Volume, way: Way, limit: int) -> Job:
 
 def _predicted(job: Job, volume: Volume, way: Way) -> tuple[Prediction, ...]:
     itemsize = volume.dtype.itemsize
-    return tuple(predict.predict(stage, volume.shape, itemsize, way) for stage in chain(job.sample))
+    held, _ = needs_of(Desk(Path(), job.sample, job.name, job.source))
+    found = [predict.predict(stage, volume.shape, itemsize, way) for stage in chain(job.sample)]
+    return tuple(
+        replace(item, memory=item.memory + held, total_memory=item.total_memory + held)
+        if item.stage == "reconstruct" else item
+        for item in found
+    )  # fmt: skip
 
 
 def _disk(job: Job, volume: Volume) -> int:
@@ -214,7 +221,8 @@ def _disk(job: Job, volume: Volume) -> int:
     copies += _FIELDS if sample.quantify.transport.storage == "disk" else 0
     again = sample.range.shift > 0 and sample.range.repeats > 0
     copies += itemsize * 1.2 if again and sample.segment.method != "labels" else 0
-    return int(prod(volume.shape) * copies)
+    _, made = needs_of(Desk(Path(), sample, job.name, job.source))
+    return int(prod(volume.shape) * copies) + made
 
 
 def _fits(job: Job, volume: Volume, way: Way, limit: int) -> bool:
@@ -247,6 +255,10 @@ def _lightened(sample: SamplePlan, way: Way, limit: int) -> str:
     base = predict._BASE
     share = (limit - base) / (sample.memory - base)
     cut = f" to {math.floor(100 * share)} % of its voxels" if share >= 0.01 else ""
+    if sample.stage == "reconstruct":
+        return (
+            f"reconstruct fewer detector rows (tomography.rows: [first, one after the last]){cut}"
+        )
     return f"leave out measures (quantify.measures), or crop the scan{cut}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,9 +30,10 @@ from ssbtomo.volume import Origin, Volume
 if TYPE_CHECKING:
     from ssbtomo.projections import Projections
 
-__all__ = ["ingest_projections", "planned_tomogram", "tomogram"]
+__all__ = ["ingest_projections", "needs_of", "planned_tomogram", "tomogram"]
 
 _IMAGES = 16  # of a slab, when whole images are worked on
+_CONE_SAMPLE, _CONE_VOXEL = 12, 8  # bytes that RTK and we hold of a cone beam
 _SWEEP = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 
 
@@ -85,6 +87,31 @@ def ingest_projections(desk: Desk) -> Facts:
         "origins": dict(scan.origins),
         "stack_check": list(scan.notes),
     }
+
+
+def needs_of(desk: Desk) -> tuple[int, int]:
+    """Return what a reconstruction from projections holds beside its tasks, and writes.
+
+    Parameters
+    ----------
+    desk : Desk
+        The sample; any.
+
+    Returns
+    -------
+    memory : int
+        Bytes: all of a cone beam is held at once, with RTK's process; 0 for others.
+    disk : int
+        Bytes of the line integrals and the volume.
+    """
+    if desk.sample.reconstruct.method != "tomography":
+        return 0, 0
+    planned = planned_tomogram(desk)
+    images, _, columns = _opened(_Scan.of(desk)).shape
+    samples, voxels = images * planned.shape[0] * columns, math.prod(planned.shape)
+    cone = _opened(_Scan.of(desk)).geometry.beam == "cone"
+    memory = _CONE_SAMPLE * samples + _CONE_VOXEL * voxels if cone else 0
+    return memory, 4 * samples + planned.dtype.itemsize * voxels
 
 
 def tomogram(desk: Desk) -> Facts:
