@@ -119,7 +119,7 @@ def written(path, text):
 
 
 def test_what_does_not_fit_is_refused_with_what_would(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "_BASE", 0)
+    monkeypatch.setattr(predict, "base", lambda stage: 0)
     tifffile.imwrite(tmp_path / "scan.tif", np.zeros((128, 256, 256), np.uint8))
     more = "  transport_extras: [periodic]\n  fields: [electrolyte]\n"
     text = asking(recipe, more).read_text("utf-8")

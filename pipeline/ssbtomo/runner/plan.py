@@ -252,7 +252,7 @@ def _lightened(sample: SamplePlan, way: Way, limit: int) -> str:
         job = replace(sample.job, sample=asked.model_copy(update={"quantify": section}))
         if _fits(job, sample.volume, way, limit):
             return advice
-    base = predict._BASE
+    base = predict.base(sample.stage)
     share = (limit - base) / (sample.memory - base)
     cut = f" to {math.floor(100 * share)} % of its voxels" if share >= 0.01 else ""
     if sample.stage == "reconstruct":
