@@ -8,7 +8,8 @@ import pytest
 
 from ssbtomo import runner
 from ssbtomo.model import MEASURES, load_recipe
-from ssbtomo.runner import calibration, check
+from ssbtomo.runner import calibration
+from ssbtomo.runner.check import checked_plan, plan_as_plain, plan_told
 from ssbtomo.runner.predict import Way, predict
 from ssbtomo.runner.samples import jobs_of
 from ssbtomo.stages.chain import chain
@@ -55,7 +56,8 @@ def test_memory_is_that_of_the_tasks_at_once_and_of_what_is_held_whole(stages):
         assert one.worker_memory == 0
         assert one.memory <= four.memory == four.total_memory
         assert apart.memory <= one.memory
-        assert apart.total_memory == pytest.approx(apart.memory + 4 * apart.worker_memory, rel=1e-6)
+        most = apart.memory + 4 * apart.worker_memory  # if both peaks come at once
+        assert max(apart.memory, 4 * apart.worker_memory) < apart.total_memory <= most + 4
         assert far.total_memory == far.memory  # the workers are elsewhere
 
 
@@ -82,10 +84,10 @@ def test_a_run_lays_the_prediction_beside_what_it_took(recipe, tmp_path):
 
 def test_check_tells_time_memory_and_disk(recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    problems, plan = check.checked_plan(recipe)
+    problems, plan = checked_plan(recipe)
     assert problems == []
-    assert "--calibrate measures this one" in check.plan_told(plan)
-    (sample,) = check.plan_as_plain(plan)
+    assert "--calibrate measures this one" in plan_told(plan)
+    (sample,) = plan_as_plain(plan)
     assert sample["seconds"] == pytest.approx(
         sum(stage["seconds"] for stage in sample["stages"]), abs=0.1
     )
@@ -101,8 +103,8 @@ def test_a_calibration_is_kept_for_this_host_and_these_versions(recipe, tmp_path
     assert set(found) == {cost.like for cost in cost_table().values()}
     assert all(value > 0 for value in found.values())
     assert calibration.machine_speed() == found
-    _, plan = check.checked_plan(recipe)
-    assert "calibrated on this machine" in check.plan_told(plan)
+    _, plan = checked_plan(recipe)
+    assert "calibrated on this machine" in plan_told(plan)
     (path,) = (tmp_path / "ssbtomo").glob("speed-*.json")
     kept = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**kept, "about": {**kept["about"], "numba": "0"}}), "utf-8")

@@ -103,8 +103,7 @@ class ClusterPool:
         self._loop = loop
         self._stop = stop
         self._mender = mender
-        self._task: Callable[[Any], Any] | None = None
-        self._packed = b""
+        self._last = threading.local()  # each sample's thread has its own task
         self._looked = self._seen = time.monotonic()
         self._closing = threading.Lock()
         self._open: set[Future[Any]] = set()
@@ -133,9 +132,9 @@ class ClusterPool:
         """
         if self.closed:
             raise closed_error()
-        if task is not self._task:
-            self._task, self._packed = task, _pack(task)
-        sent = self._run(self._packed, _pack(item))
+        if task is not getattr(self._last, "task", None):
+            self._last.task, self._last.packed = task, _pack(task)
+        sent = self._run(self._last.packed, _pack(item))
         future: Future[Any] = asyncio.run_coroutine_threadsafe(sent, self._loop.asyncio)
         self._open.add(future)
         future.add_done_callback(self._open.discard)
@@ -360,7 +359,7 @@ def _pack(task: Any) -> bytes:
     return packed
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=64)
 def _unpack(packed: bytes) -> Callable[[Any], Any]:
     task: Callable[[Any], Any] = pickle.loads(packed)  # sent by our own client
     return task

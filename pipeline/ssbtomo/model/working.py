@@ -24,6 +24,10 @@ class Run(Section):
     workers: int | None = Field(
         default=None, ge=1, le=4096, description="Tasks at once; the number of cores if absent."
     )
+    samples_at_once: int = Field(
+        default=1, ge=1, le=64,
+        description="Samples that are worked on at once, each with the same share of the workers.",
+    )  # fmt: skip
     memory: Memory | None = Field(
         default=None, description="Memory that the run may use, such as '8 GB'."
     )

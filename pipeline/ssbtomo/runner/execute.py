@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +29,9 @@ from ssbtomo.events import (
     check_cancelled,
 )
 from ssbtomo.model import Recipe, load_recipe
-from ssbtomo.palette import phase_colors
 from ssbtomo.report import write_report
-from ssbtomo.results import Measurement, Results
-from ssbtomo.runner.batch import bearable, failures, summarise, swept
+from ssbtomo.results import Results
+from ssbtomo.runner.batch import bearable, failures, side_by_side, summarise, swept
 from ssbtomo.runner.calibration import machine_speed
 from ssbtomo.runner.folder import occupied
 from ssbtomo.runner.journal import Journal
@@ -43,12 +41,12 @@ from ssbtomo.runner.predict import Prediction, compared
 from ssbtomo.runner.provenance import environment, hash_of, peak_memory
 from ssbtomo.runner.samples import Broken
 from ssbtomo.runner.sharing import recipe_mark, shared_engine
+from ssbtomo.runner.stories import measurements_of, story_of, tables_of
 from ssbtomo.runner.verifying import finished, reopened, sum_results
 from ssbtomo.runner.watching import Room, WatchedScan, told_change
-from ssbtomo.runner.writing import read_truth, replace_text, write_results, write_tables
+from ssbtomo.runner.writing import replace_text, write_results, write_tables
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk, write_json
-from ssbtomo.stages.quantify import thaw
 from ssbtomo.stages.stage import Stage, fingerprint
 
 __all__ = ["run"]
@@ -182,27 +180,36 @@ class _Work:
     warnings: list[dict[str, str]] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     peak: int = 0
-    reached: str = ""
+    reached: dict[str, str] = field(default_factory=dict)
+    alone: bool = True
 
     def samples(self, engine: Engine) -> None:
         """Do every stage of every sample; one that fails does not hold up the others."""
         for item in self.plan.broken:
             self._failed(item)
-        for planned in self.plan.samples:
-            job = planned.job
-            desk = Desk(
-                self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
-                home=self.home, verify=self.verify,
-            )  # fmt: skip
-            self.reached = ""
-            try:
-                self._sample(planned, desk)
-            except Exception as error:  # noqa: BLE001 - raised again unless others can go on
-                found = bearable(error, self.plan, desk)
-                swept(desk)
-                self._failed(Broken(job, found, self.reached))
+        at_once = min(self.plan.recipe.run.samples_at_once, len(self.plan.samples))
+        self.alone = at_once == 1
+        side_by_side(self._try, self.plan.samples, engine, at_once)
+        order = {job.name: job.number for job in self.plan.jobs}
+        self.stories.sort(key=lambda story: order[story["name"]])
+        self.facts = {story["name"]: self.facts[story["name"]] for story in self.stories}
+        self.warnings.sort(key=lambda warning: order[warning["sample"]])
+        self.broken.sort(key=lambda item: item.job.number)
         if not self.stories:
             raise self.broken[0].error
+
+    def _try(self, planned: SamplePlan, engine: Engine) -> None:
+        job = planned.job
+        desk = Desk(
+            self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
+            home=self.home, verify=self.verify,
+        )  # fmt: skip
+        try:
+            self._sample(planned, desk)
+        except Exception as error:  # noqa: BLE001 - raised again unless others can go on
+            found = bearable(error, self.plan, desk)
+            swept(desk)
+            self._failed(Broken(job, found, self.reached.get(job.name, "")))
 
     def _failed(self, item: Broken) -> None:
         self.broken.append(item)
@@ -220,12 +227,12 @@ class _Work:
         ]
         self.facts[desk.name] = desk.facts
         self._warn(desk)
-        self.stories.append(_story(planned, desk, digest, stages, self.home))
+        self.stories.append(story_of(planned, desk, digest, stages, self.home))
         shutil.rmtree(desk.work / "drafts", ignore_errors=True)
 
     def _stage(self, stage: Stage, desk: Desk, digest: str, said: Prediction) -> dict[str, Any]:
         """Do one stage, or take what an earlier run found."""
-        self.reached = stage.name
+        self.reached[desk.name] = stage.name
         evidence = [hash_of(self.home / path) for path in desk.sample.segment.lithium.files]
         before = [digest, *evidence, *(facts["fingerprint"] for facts in desk.facts.values())]
         mark = fingerprint(stage, *before)
@@ -272,16 +279,20 @@ class _Work:
 
         desk.tell = tell
         desk.note = lambda text: self.tell(replace(reached, note=text))
-        self.meter.begin()
+        begin = time.perf_counter()
+        if self.alone:
+            self.meter.begin()
         facts = stage(desk)
-        taken = self.meter.taken()
-        self.peak = max(self.peak, taken.memory)
-        seconds = round(taken.seconds, 3)
+        seconds = round(time.perf_counter() - begin, 3)
         scan = self.scans[desk.name]
         if stage.name == "ingest":
             scan.check()
         self.tell(StageDone(desk.name, stage.name, seconds))
-        resources = compared(said, taken) | {"costs": facts.pop("costs", [])}
+        resources = {"costs": facts.pop("costs", [])}
+        if self.alone:  # what stages of several samples take together tells nothing of one
+            taken = self.meter.taken()
+            self.peak = max(self.peak, taken.memory)
+            resources |= compared(said, taken)
         kept = {"fingerprint": mark, "seconds": seconds, "resources": resources}
         return {**facts, **kept, "scan": scan.digest, "published": desk.published}
 
@@ -298,9 +309,9 @@ class _Work:
 
     def finish(self, command: str, scheduler: str) -> None:
         """Write results, tables, provenance and report."""
-        measured = [item for facts in self.facts.values() for item in _measurements(facts)]
+        measured = [item for facts in self.facts.values() for item in measurements_of(facts)]
         write_results(self.folder, measured)
-        write_tables(self.folder, _tables(self.facts))
+        write_tables(self.folder, tables_of(self.facts))
         summarise(self.folder, self.plan, self.stories, measured, self.broken)
         resolved = self.plan.recipe.model_dump(mode="json", exclude_none=True)
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
@@ -333,62 +344,3 @@ class _Work:
             "warnings": self.warnings,
         }
         write_json(self.folder / "run.json", content)
-
-
-def _story(
-    planned: SamplePlan, desk: Desk, digest: str, stages: list[dict[str, Any]], home: Path
-) -> dict[str, Any]:
-    sample = planned.job.sample
-    colors = phase_colors((phase.name, phase.role) for phase in desk.phases)
-    seen = {**desk.facts["ingest"], **desk.facts["reconstruct"]}
-    truth = [] if sample.truth is None else read_truth(home / sample.truth)
-    return {
-        "name": desk.name,
-        "path": str(planned.job.source),
-        "sha256": digest,
-        "shape": seen["shape"],
-        "dtype": seen["dtype"],
-        "spacing_um": seen["spacing_um"],
-        "spacing_origin": seen["spacing_origin"],
-        "modality": sample.modality,
-        "conditions": {key: str(value) for key, value in sample.conditions.items()},
-        "phases": [
-            {"name": phase.name, "role": phase.role, "color": colors[phase.name]}
-            for phase in desk.phases
-        ],
-        "lithium": desk.facts["segment"].get("lithium"),
-        "transport_axis": sample.transport_axis,
-        "stack_check": seen["stack_check"],
-        "truth": {
-            f"{row['quantity']}|{row['subject']}|{row.get('axis', '')}": row["value"]
-            for row in truth
-        },
-        "stages": stages,
-    }
-
-
-def _measurements(facts: Mapping[str, Any]) -> list[Measurement]:
-    return [thaw(item) for item in facts["quantify"]["measurements"]]
-
-
-def _tables(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[Any]]]:
-    """Lay the samples' tables under one another, with the sample as first column."""
-    merged: dict[str, dict[str, list[Any]]] = {}
-    for sample, found in facts.items():
-        sensitivity = {"sensitivity": _columns(found["quantify"]["sensitivity"])}
-        stages = ("reconstruct", "segment", "quantify")
-        written = {k: v for name in stages for k, v in found[name].get("tables", {}).items()}
-        parts = {**written, **sensitivity}
-        for name, columns in parts.items():
-            rows = max((len(column) for column in columns.values()), default=0)
-            into = merged.setdefault(name, {"sample": []})
-            before = len(into["sample"])
-            for key, column in {"sample": [sample] * rows, **columns}.items():
-                into.setdefault(key, [math.nan] * before).extend(column)
-            for column in into.values():  # what this sample does not have, such as a phase
-                column.extend([math.nan] * (before + rows - len(column)))
-    return merged
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {key: [row[key] for row in rows] for key in (rows[0] if rows else {})}

@@ -165,7 +165,8 @@ def plan_run(
     limit = memory or int(psutil.virtual_memory().available)
     way = Way(scheduler or recipe.run.scheduler, workers, recipe.run.block, speed or {})
     jobs, missing = found_jobs(recipe, folder)
-    opened = [_tried(job, way, limit) for job in jobs]
+    at_once = min(recipe.run.samples_at_once, max(len(jobs), 1))
+    opened = [_tried(job, way, limit // at_once) for job in jobs]
     samples = tuple(item for item in opened if isinstance(item, SamplePlan))
     broken = (*missing, *(item for item in opened if isinstance(item, Broken)))
     if not samples:
