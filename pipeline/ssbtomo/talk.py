@@ -87,7 +87,7 @@ class Live:
             console=Console(stderr=True),
             transient=True,
         )
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -99,15 +99,15 @@ class Live:
     def __call__(self, event: Event) -> None:
         """Move the bar, or leave a line above it."""
         if isinstance(event, StageStarted):
-            self._task = self.bars.add_task(_place(event), total=None, left="")
-        elif isinstance(event, Progress) and self._task is not None:
+            self._tasks[event.sample] = self.bars.add_task(_place(event), total=None, left="")
+        elif isinstance(event, Progress) and event.sample in self._tasks:
             self.bars.update(
-                self._task, completed=event.done, total=event.total, left=event.note or _pace(event)
-            )
+                self._tasks[event.sample], completed=event.done, total=event.total,
+                left=event.note or _pace(event),
+            )  # fmt: skip
         else:
-            if self._task is not None and isinstance(event, StageDone | SampleFailed):
-                self.bars.remove_task(self._task)
-                self._task = None
+            if isinstance(event, StageDone | SampleFailed) and event.sample in self._tasks:
+                self.bars.remove_task(self._tasks.pop(event.sample))
             self.bars.console.print(said(event), highlight=False, markup=False)
 
 

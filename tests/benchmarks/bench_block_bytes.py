@@ -92,7 +92,7 @@ def measure(edge: int, block: int, denoise: str, measures: tuple[str, ...]) -> d
             recipe.write_text(text, encoding="utf-8")
             planned = plan.plan_run(load_recipe(recipe), recipe.parent, workers=1, memory=None)
             (sample,) = planned.samples
-            found[f"planned {sample.stage}"] = sample.memory - predict._BASE
+            found[f"planned {sample.stage}"] = sample.memory - int(predict.base(sample.stage))
             execute.run(recipe, f"{folder}/out")
     finally:
         execute._Work._do, quantify._measured = stage, group

@@ -53,7 +53,7 @@ range: {{shift: {shift}}}
 quantify:
   measures: [{measures}]
   tortuosity_axes: [z]
-  tortuosity_phases: [electrolyte]
+  tortuosity_phases: [active]
 run: {{block: [{block}, {block}, {block}]}}
 """
 RUN = """

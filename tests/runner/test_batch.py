@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,11 @@ import pytest
 import tifffile
 
 from ssbtomo import errors, runner
+from ssbtomo.blocks import Engine
 from ssbtomo.cli import EXIT_INCOMPLETE, app
-from ssbtomo.events import SampleFailed, StageDone
+from ssbtomo.events import SampleFailed, StageDone, check_cancelled
 from ssbtomo.model import read_recipe
+from ssbtomo.runner.batch import side_by_side
 
 SHARED = """\
 phases:
@@ -72,6 +76,37 @@ def test_two_of_twelve_are_broken(batch, tmp_path, three_phases):
     old = again.table[again.table["sample"].isin(set(before["sample"]))].reset_index(drop=True)
     pd.testing.assert_frame_equal(old, before)
     assert again.run["samples"][3]["conditions"] == {"pressure": "3 MPa"}
+
+
+@pytest.mark.usefixtures("no_report")
+def test_samples_side_by_side_give_the_same_bytes(batch, tmp_path):
+    rows = (tmp_path / "samples.csv").read_text("utf-8").splitlines()
+    (tmp_path / "samples.csv").write_text("\n".join(rows[:7]), encoding="utf-8")
+    one = runner.run(batch, tmp_path / "one")
+    batch.write_text(batch.read_text("utf-8").replace("run: {", "run: {samples_at_once: 3, "))
+    three = runner.run(batch, tmp_path / "three")
+    for name in ("results.csv", "tables/histogram.csv"):
+        assert (three.path / name).read_bytes() == (one.path / name).read_bytes()
+    assert three.run["failures"] == one.run["failures"]
+    assert [s["name"] for s in three.run["samples"]] == [s["name"] for s in one.run["samples"]]
+
+
+def test_what_concerns_all_samples_stops_those_beside_it():
+    ended = threading.Event()
+
+    def call(sample, engine):
+        if sample == 0:
+            raise errors.OutputError("the disk is full")
+        while True:
+            time.sleep(0.01)
+            try:
+                check_cancelled(engine.cancel)
+            finally:
+                ended.set()
+
+    with pytest.raises(errors.OutputError, match="full"):
+        side_by_side(call, [0, 1, 2, 3], Engine(None, 8), 2)
+    assert ended.wait(10)
 
 
 @pytest.mark.usefixtures("no_report")

@@ -31,7 +31,9 @@ def test_what_blocks_were_said_to_take_is_what_they_take():
 
 
 def test_what_does_not_fit_is_refused_with_a_cut_that_does(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "_BASE", 0)  # that of the libraries would hide small blocks
+    monkeypatch.setattr(
+        predict, "base", lambda stage: 0
+    )  # that of the libraries would hide small blocks
     tifffile.imwrite(tmp_path / "scan.tif", np.zeros((96, 96, 96), np.uint8))
     text = recipe.read_text("utf-8").replace(
         "[fractions, contacts, connectivity, transport]", "[cracks]"
@@ -50,7 +52,7 @@ def test_what_does_not_fit_is_refused_with_a_cut_that_does(recipe, tmp_path, mon
     (refused,) = problems("64 MB", (64, 64, 64), 4)
     assert "take run: {block: [32, 32, 32], workers: 2}" in refused
     assert problems("64 MB", (32, 32, 32), 2) == []
-    monkeypatch.setattr(predict, "_BASE", 10**9)
+    monkeypatch.setattr(predict, "base", lambda stage: 1e9)
     (refused,) = problems("200 MB", (64, 64, 64), 4)
     assert "leave out measures" in refused
 

@@ -18,7 +18,8 @@ from ssbtomo.events import Progress
 from ssbtomo.measure import tortuosity
 from ssbtomo.model import load_recipe, problems
 from ssbtomo.report.bibliography import known_references
-from ssbtomo.runner import plan
+from ssbtomo.runner import predict
+from ssbtomo.runner.check import checked_plan
 from ssbtomo.stages.quantify.lighter import lighter
 from ssbtomo.talk import said
 
@@ -118,7 +119,7 @@ def written(path, text):
 
 
 def test_what_does_not_fit_is_refused_with_what_would(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "_BASE", 0)
+    monkeypatch.setattr(predict, "base", lambda stage: 0)
     tifffile.imwrite(tmp_path / "scan.tif", np.zeros((128, 256, 256), np.uint8))
     more = "  transport_extras: [periodic]\n  fields: [electrolyte]\n"
     text = asking(recipe, more).read_text("utf-8")
@@ -134,6 +135,10 @@ def test_what_does_not_fit_is_refused_with_what_would(recipe, tmp_path, monkeypa
     assert "leave periodic out of quantify.transport_extras" in said(70 * voxels)
     assert "fields" not in said(70 * voxels)
     assert "and take quantify.transport.storage: disk" in said(30 * voxels)
+    fits = text.replace("  transport_extras: [periodic]\n", "")
+    assert said(24 * voxels, fits) == ""
+    (sample,) = checked_plan(recipe)[1].samples  # the planner took the disk by itself
+    assert sample.job.sample.quantify.transport.storage == "disk"
     assert "and leave quantify.fields empty" in said(15 * voxels)
     assert "crop the scan to 11 %" in said(9 * voxels)  # of the 78 bytes that all of it takes
     both = load_recipe(written(recipe, text.replace("[transport]", "[fractions, transport]")))

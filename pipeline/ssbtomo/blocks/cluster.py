@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
+from ssbtomo.blocks.mending import Mender
 from ssbtomo.blocks.workers import closed_error, host_cache, one_thread
 from ssbtomo.errors import TaskError
 
@@ -82,6 +83,8 @@ class ClusterPool:
         Stops the cluster, if it was started for this pool.
     patience : float, optional
         Seconds without any worker after which the cluster is given up.
+    mender : Mender, optional
+        Replaces workers that are gone for good, if the cluster is of this machine.
     """
 
     remote = True
@@ -93,13 +96,14 @@ class ClusterPool:
         stop: Callable[[], None] | None = None,
         *,
         patience: float = _NO_WORKERS,
+        mender: Mender | None = None,
     ) -> None:
         self._client = client
         self._patience = patience
         self._loop = loop
         self._stop = stop
-        self._task: Callable[[Any], Any] | None = None
-        self._packed = b""
+        self._mender = mender
+        self._last = threading.local()  # each sample's thread has its own task
         self._looked = self._seen = time.monotonic()
         self._closing = threading.Lock()
         self._open: set[Future[Any]] = set()
@@ -128,9 +132,9 @@ class ClusterPool:
         """
         if self.closed:
             raise closed_error()
-        if task is not self._task:
-            self._task, self._packed = task, _pack(task)
-        sent = self._run(self._packed, _pack(item))
+        if task is not getattr(self._last, "task", None):
+            self._last.task, self._last.packed = task, _pack(task)
+        sent = self._run(self._last.packed, _pack(item))
         future: Future[Any] = asyncio.run_coroutine_threadsafe(sent, self._loop.asyncio)
         self._open.add(future)
         future.add_done_callback(self._open.discard)
@@ -148,7 +152,7 @@ class ClusterPool:
             raise
 
     def check(self) -> None:
-        """Give up a cluster that has had no worker for three minutes.
+        """Replace lost workers of a local cluster; give up one elsewhere after three minutes.
 
         Raises
         ------
@@ -161,7 +165,10 @@ class ClusterPool:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        if self._client.nthreads():
+        threads = sum(self._client.nthreads().values())
+        if self._mender is not None:
+            self._mender.look(threads)
+        elif threads:
             self._seen = now
         elif now - self._seen > self._patience:
             raise TaskError(
@@ -232,7 +239,7 @@ def start_local(count: int, memory_per_worker: int | None) -> ClusterPool:
             undo.callback(stop)
             client = Client(cluster, set_as_default=False)
         undo.pop_all()
-    return ClusterPool(client, loop, stop)
+    return ClusterPool(client, loop, stop, mender=Mender(cluster, count))
 
 
 def _local_cluster(count: int, memory_per_worker: int | None, loop: Loop) -> Any:
@@ -352,7 +359,7 @@ def _pack(task: Any) -> bytes:
     return packed
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=64)
 def _unpack(packed: bytes) -> Callable[[Any], Any]:
     task: Callable[[Any], Any] = pickle.loads(packed)  # sent by our own client
     return task

@@ -44,8 +44,7 @@ class SharedPool:
     def __init__(self, folder: Path, threads: int, *, gone: float = _GONE) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         self._queue, self._who, self._gone = FolderQueue(folder.absolute()), own_name(), gone
-        self._task: Any = None
-        self._name, self._plain = "", True
+        self._last = threading.local()  # each sample's thread has its own task
         self._names, self._numbers = count(), count()
         self._open: dict[tuple[str, int], tuple[Future[Any], Any, Any]] = {}
         self._here: deque[tuple[str, int]] = deque()
@@ -85,11 +84,11 @@ class SharedPool:
         if self.closed:
             raise closed_error()
         with self._change:
-            if task is not self._task:
+            if task is not getattr(self._last, "task", None):
                 self._begin(task)
-            key, future = (self._name, next(self._numbers)), Future[Any]()
+            key, future = (self._last.name, next(self._numbers)), Future[Any]()
             self._open[key] = future, task, item
-            if self._plain:
+            if self._last.plain:
                 with suppress(TaskError):  # it cannot travel: it is done here
                     self._queue.put(*key, item)
                     self._offered.add(key)
@@ -100,15 +99,15 @@ class SharedPool:
     def _begin(self, task: Any) -> None:
         """Open another task; those of which nothing is waited for are removed."""
         waiting = {name for name, _ in self._open}
-        if self._name and self._name not in waiting:
-            self._queue.close(self._name)
-        self._task, self._name = task, f"task-{next(self._names):06d}"
+        if (old := getattr(self._last, "name", "")) and old not in waiting:
+            self._queue.close(old)
+        self._last.task, self._last.name = task, f"task-{next(self._names):06d}"
         try:
-            self._queue.open(self._name, task)
+            self._queue.open(self._last.name, task)
         except TaskError:
-            self._plain = False
+            self._last.plain = False
         else:
-            self._plain = True
+            self._last.plain = True
 
     def _work(self) -> None:
         """Take the oldest task that is left, again and again."""

@@ -12,12 +12,12 @@ from ssbtomo.model.sections import (
     Range,
     Reconstruct,
     Report,
-    Run,
     Section,
     Segment,
 )
 from ssbtomo.model.tomography import Tomography
 from ssbtomo.model.transport import Conduction
+from ssbtomo.model.working import Run
 
 __all__ = [
     "MEASURES",

@@ -17,10 +17,10 @@ from ssbtomo.model.sections import (
     Range,
     Reconstruct,
     Report,
-    Run,
     Section,
     Segment,
 )
+from ssbtomo.model.working import Run
 
 __all__ = ["Recipe", "Sample", "SampleRecipe"]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from ssbtomo.model.base import Charge, Length, Memory, Section
-from ssbtomo.model.cluster import Cluster
 from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.model.networks import Network
@@ -27,7 +26,6 @@ __all__ = [
     "Range",
     "Reconstruct",
     "Report",
-    "Run",
     "Section",
     "Segment",
 ]
@@ -387,29 +385,6 @@ class Quantify(Section):
         if not 0 <= transition <= stable <= 1:
             raise ValueError("contact_states: give two shares that fall, such as [0.9, 0.5]")
         return self
-
-
-class Run(Section):
-    """How the work is done; no number depends on it."""
-
-    scheduler: str = Field(
-        default="threads",
-        pattern=r"^(synchronous|threads|processes|slurm|pbs|lsf|(tcp|tls|ucx|inproc)://.+)$",
-        description="synchronous, threads, processes, a batch system (slurm, pbs, lsf), or the "
-        "address of a Dask scheduler.",
-    )
-    workers: int | None = Field(
-        default=None, ge=1, le=4096, description="Tasks at once; the number of cores if absent."
-    )
-    memory: Memory | None = Field(
-        default=None, description="Memory that the run may use, such as '8 GB'."
-    )
-    block: tuple[
-        Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]
-    ] = Field(default=(128, 128, 128), description="Voxels of a block along (Z, Y, X).")
-    cluster: Cluster = Field(
-        default=Cluster(), description="The jobs of a batch system that work for the run."
-    )
 
 
 class Report(Section):

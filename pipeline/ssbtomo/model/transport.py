@@ -34,10 +34,11 @@ class Conduction(BaseModel):
         default=False,
         description="Join opposite sides along the transport; insulate them if false.",
     )
-    storage: Literal["memory", "disk"] = Field(
-        default="memory",
+    storage: Literal["auto", "memory", "disk"] = Field(
+        default="auto",
         description="Where the fields of a solve lie; disk: in files of the results folder, which a "
-        "volume beyond memory needs, at about twice the time; the numbers are the same.",
+        "volume beyond memory needs, at about twice the time; auto: there if memory does not "
+        "do. The numbers are the same.",
     )
     maps: tuple[Map, ...] = Field(
         default=QUANTITIES,

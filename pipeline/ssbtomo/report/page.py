@@ -116,6 +116,7 @@ def render_page(run: RunView, plates: Mapping[str, tuple[Plate, ...]], methods: 
         terms=TERMS,
         facts=_run_facts(run.about),
         general=[str(w["text"]) for w in run.about.get("warnings", []) if not w.get("sample")],
+        failures=run.about.get("failures", []),
         unit_text=unit_text,
         parameters=_parameters,
     )

@@ -5,21 +5,75 @@ from __future__ import annotations
 import errno
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ssbtomo.blocks import Engine
 from ssbtomo.errors import CancelledError, OutputError, SsbtomoError, TaskError
 from ssbtomo.report.headlines import HEADLINES
 from ssbtomo.results import Measurement
-from ssbtomo.runner.plan import Plan
+from ssbtomo.runner.plan import Plan, SamplePlan
 from ssbtomo.runner.samples import Broken
 from ssbtomo.runner.writing import write_summary
 from ssbtomo.stages.desk import Desk, resumable
 
-__all__ = ["bearable", "failures", "summarise", "swept"]
+__all__ = ["bearable", "failures", "side_by_side", "summarise", "swept"]
 
 _EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
+
+
+def side_by_side(
+    call: Callable[[SamplePlan, Engine], None],
+    samples: Sequence[SamplePlan],
+    engine: Engine,
+    at_once: int,
+) -> None:
+    """Work on several samples at once, each with its share of the tasks in flight.
+
+    So no sample has to wait until the last block of another's stage is done, and a large one
+    does not fill the queue of the workers: what is in flight is shared in equal parts.
+
+    Parameters
+    ----------
+    call : callable
+        Works on a sample; what it raises ends the others, too.
+    samples : sequence of SamplePlan
+        The samples.
+    engine : Engine
+        Where all tasks run.
+    at_once : int
+        Samples at once; 1 works in this thread.
+    """
+    if at_once == 1:
+        for sample in samples:
+            call(sample, engine)
+        return
+    stop = _Stop(engine.cancel)
+    share = replace(engine, workers=max(engine.workers // at_once, 1), cancel=stop)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="ssbtomo-sample") as pool:
+        futures = [pool.submit(call, sample, share) for sample in samples]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Stop(threading.Event):
+    """Set by the first sample that cannot be borne, or by the user."""
+
+    def __init__(self, outer: threading.Event | None) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def is_set(self) -> bool:
+        return super().is_set() or (self._outer is not None and self._outer.is_set())
 
 
 def bearable(error: Exception, plan: Plan, desk: Desk) -> SsbtomoError:

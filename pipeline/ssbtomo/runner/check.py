@@ -90,6 +90,8 @@ def plan_told(plan: Plan) -> str:
             f"{sample.memory / 1e9:.1f} GB of memory (at {sample.stage}){each}, "
             f"up to {sample.disk / 1e9:.2f} GB of disk"
         )
+        if sample.job.sample.quantify.transport.storage == "disk":
+            lines.append("  the fields of transport lie on disk while they are solved")
         lines += [
             f"  {item.stage:12s} {_duration(item.seconds):>12s} {item.total_memory / 1e9:6.1f} GB"
             for item in sample.predictions

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +29,9 @@ from ssbtomo.events import (
     check_cancelled,
 )
 from ssbtomo.model import Recipe, load_recipe
-from ssbtomo.palette import phase_colors
 from ssbtomo.report import write_report
-from ssbtomo.results import Measurement, Results
-from ssbtomo.runner.batch import bearable, failures, summarise, swept
+from ssbtomo.results import Results
+from ssbtomo.runner.batch import bearable, failures, side_by_side, summarise, swept
 from ssbtomo.runner.calibration import machine_speed
 from ssbtomo.runner.folder import occupied
 from ssbtomo.runner.journal import Journal
@@ -44,10 +41,12 @@ from ssbtomo.runner.predict import Prediction, compared
 from ssbtomo.runner.provenance import environment, hash_of, peak_memory
 from ssbtomo.runner.samples import Broken
 from ssbtomo.runner.sharing import recipe_mark, shared_engine
-from ssbtomo.runner.writing import read_truth, write_results, write_tables
+from ssbtomo.runner.stories import measurements_of, story_of, tables_of
+from ssbtomo.runner.verifying import finished, reopened, sum_results
+from ssbtomo.runner.watching import Room, WatchedScan, told_change
+from ssbtomo.runner.writing import replace_text, write_results, write_tables
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk, write_json
-from ssbtomo.stages.quantify import thaw
 from ssbtomo.stages.stage import Stage, fingerprint
 
 __all__ = ["run"]
@@ -66,6 +65,7 @@ def run(  # noqa: PLR0913 - all but two have defaults
     cancel: threading.Event | None = None,
     command: str | None = None,
     helpers: int = 0,
+    verify: bool = False,
 ) -> Results:
     """Run a recipe; stages that are done already are not repeated.
 
@@ -89,6 +89,9 @@ def run(  # noqa: PLR0913 - all but two have defaults
         What to write into ``run.json`` as the command.
     helpers : int, optional
         Further processes that may take tasks: see `ssbtomo.runner.joining.run_together`.
+    verify : bool
+        Compare what is done already with its checksums, and repeat what is damaged. This is done
+        anyway if the machine went down while a run was writing to the folder.
 
     Returns
     -------
@@ -112,10 +115,10 @@ def run(  # noqa: PLR0913 - all but two have defaults
     )  # fmt: skip
     check_resources(plan, folder)
     command = command or f"ssbtomo.run({str(recipe)!r}, {str(out)!r})"
-    with occupied(folder, plan.jobs), Meter() as meter, _journal(
+    with occupied(folder, plan.jobs) as crashed, Meter() as meter, _journal(
         plan, folder, events or _silent, command, meter
     ) as journal:  # fmt: skip
-        work = _Work(plan, folder, journal, home, meter)
+        work = _Work(plan, folder, journal, home, meter, verify=verify or crashed)
         limited = (memory or how.memory) is not None
         with _engine(plan, folder, cancel, limited=limited, helpers=helpers) as engine:
             work.samples(engine)
@@ -169,33 +172,44 @@ class _Work:
     tell: Listener
     home: Path
     meter: Meter
+    verify: bool = False
+    scans: dict[str, WatchedScan] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     stories: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: list[dict[str, str]] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     peak: int = 0
-    reached: str = ""
+    reached: dict[str, str] = field(default_factory=dict)
+    alone: bool = True
 
     def samples(self, engine: Engine) -> None:
         """Do every stage of every sample; one that fails does not hold up the others."""
         for item in self.plan.broken:
             self._failed(item)
-        for planned in self.plan.samples:
-            job = planned.job
-            desk = Desk(
-                self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
-                home=self.home,
-            )  # fmt: skip
-            self.reached = ""
-            try:
-                self._sample(planned, desk)
-            except Exception as error:  # noqa: BLE001 - raised again unless others can go on
-                found = bearable(error, self.plan, desk)
-                swept(desk)
-                self._failed(Broken(job, found, self.reached))
+        at_once = min(self.plan.recipe.run.samples_at_once, len(self.plan.samples))
+        self.alone = at_once == 1
+        side_by_side(self._try, self.plan.samples, engine, at_once)
+        order = {job.name: job.number for job in self.plan.jobs}
+        self.stories.sort(key=lambda story: order[story["name"]])
+        self.facts = {story["name"]: self.facts[story["name"]] for story in self.stories}
+        self.warnings.sort(key=lambda warning: order[warning["sample"]])
+        self.broken.sort(key=lambda item: item.job.number)
         if not self.stories:
             raise self.broken[0].error
+
+    def _try(self, planned: SamplePlan, engine: Engine) -> None:
+        job = planned.job
+        desk = Desk(
+            self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
+            home=self.home, verify=self.verify,
+        )  # fmt: skip
+        try:
+            self._sample(planned, desk)
+        except Exception as error:  # noqa: BLE001 - raised again unless others can go on
+            found = bearable(error, self.plan, desk)
+            swept(desk)
+            self._failed(Broken(job, found, self.reached.get(job.name, "")))
 
     def _failed(self, item: Broken) -> None:
         self.broken.append(item)
@@ -203,24 +217,27 @@ class _Work:
         self.tell(SampleFailed(item.job.name, item.stage, error.problem, error.hint))
 
     def _sample(self, planned: SamplePlan, desk: Desk) -> None:
-        digest = hash_of(planned.job.source)
+        scan = self.scans[desk.name] = WatchedScan.of(planned.job.source)
+        digest = scan.digest
+        if changed := told_change(desk.work / "ingest.done.json", scan):
+            self._warn_of(desk.name, changed)
         said = {item.stage: item for item in planned.predictions}
         stages = [
             self._stage(stage, desk, digest, said[stage.name]) for stage in chain(desk.sample)
         ]
         self.facts[desk.name] = desk.facts
         self._warn(desk)
-        self.stories.append(_story(planned, desk, digest, stages, self.home))
+        self.stories.append(story_of(planned, desk, digest, stages, self.home))
         shutil.rmtree(desk.work / "drafts", ignore_errors=True)
 
     def _stage(self, stage: Stage, desk: Desk, digest: str, said: Prediction) -> dict[str, Any]:
         """Do one stage, or take what an earlier run found."""
-        self.reached = stage.name
+        self.reached[desk.name] = stage.name
         evidence = [hash_of(self.home / path) for path in desk.sample.segment.lithium.files]
         before = [digest, *evidence, *(facts["fingerprint"] for facts in desk.facts.values())]
         mark = fingerprint(stage, *before)
         marker = desk.work / f"{stage.name}.done.json"
-        facts = _finished(marker, mark, desk)
+        facts = self._sound(desk, finished(marker, mark, desk))
         if resumed := facts is not None:
             self.tell(StageSkipped(desk.name, stage.name))
         else:
@@ -240,51 +257,72 @@ class _Work:
             **facts.get("resources", {}),
         }
 
+    def _sound(self, desk: Desk, facts: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return what a finished stage found, unless its stores are asked for and damaged."""
+        texts = reopened(self.folder, desk.work, facts) if facts and self.verify else []
+        for text in texts:
+            self._warn_of(desk.name, text)
+        return None if texts else facts
+
     def _do(self, stage: Stage, desk: Desk, mark: str, said: Prediction) -> dict[str, Any]:
         self.tell(StageStarted(desk.name, stage.name))
         pace = Pace()
-        desk.mark = mark
+        desk.mark, desk.published = mark, {}
+        room = Room(self.folder, self.plan.workers * math.prod(desk.block) * 4)
         reached = Progress(desk.name, stage.name, 0, 1)
 
         def tell(done: int, total: int, share: float | None = None) -> None:
             nonlocal reached
+            room.check()
             reached = Progress(desk.name, stage.name, done, total, *pace(done, total, share))
             self.tell(reached)
 
         desk.tell = tell
         desk.note = lambda text: self.tell(replace(reached, note=text))
-        self.meter.begin()
+        begin = time.perf_counter()
+        if self.alone:
+            self.meter.begin()
         facts = stage(desk)
-        taken = self.meter.taken()
-        self.peak = max(self.peak, taken.memory)
-        seconds = round(taken.seconds, 3)
+        seconds = round(time.perf_counter() - begin, 3)
+        scan = self.scans[desk.name]
+        if stage.name == "ingest":
+            scan.check()
         self.tell(StageDone(desk.name, stage.name, seconds))
-        resources = compared(said, taken) | {"costs": facts.pop("costs", [])}
-        return {**facts, "fingerprint": mark, "seconds": seconds, "resources": resources}
+        resources = {"costs": facts.pop("costs", [])}
+        if self.alone:  # what stages of several samples take together tells nothing of one
+            taken = self.meter.taken()
+            self.peak = max(self.peak, taken.memory)
+            resources |= compared(said, taken)
+        kept = {"fingerprint": mark, "seconds": seconds, "resources": resources}
+        return {**facts, **kept, "scan": scan.digest, "published": desk.published}
 
     def _warn(self, desk: Desk) -> None:
         texts = list(desk.facts["ingest"]["stack_check"])
         for stage in ("reconstruct", "segment"):
             texts += desk.facts[stage].get("warnings", [])
         for text in texts:
-            self.warnings.append({"sample": desk.name, "text": text})
-            self.tell(Warned(desk.name, text))
+            self._warn_of(desk.name, text)
+
+    def _warn_of(self, sample: str, text: str) -> None:
+        self.warnings.append({"sample": sample, "text": text})
+        self.tell(Warned(sample, text))
 
     def finish(self, command: str, scheduler: str) -> None:
         """Write results, tables, provenance and report."""
-        measured = [item for facts in self.facts.values() for item in _measurements(facts)]
+        measured = [item for facts in self.facts.values() for item in measurements_of(facts)]
         write_results(self.folder, measured)
-        write_tables(self.folder, _tables(self.facts))
+        write_tables(self.folder, tables_of(self.facts))
         summarise(self.folder, self.plan, self.stories, measured, self.broken)
         resolved = self.plan.recipe.model_dump(mode="json", exclude_none=True)
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-        (self.folder / "recipe.yaml").write_text(text, encoding="utf-8")
+        replace_text(self.folder / "recipe.yaml", text)
         self._provenance(command, scheduler)
         self.tell(StageStarted("", "report"))
         begin = time.perf_counter()
         write_report(self.folder, formats=self.plan.recipe.report.figures)
         self.tell(StageDone("", "report", round(time.perf_counter() - begin, 3)))
         self._provenance(command, scheduler)
+        sum_results(self.folder)
 
     def _provenance(self, command: str, scheduler: str) -> None:
         from ssbtomo import __version__
@@ -306,71 +344,3 @@ class _Work:
             "warnings": self.warnings,
         }
         write_json(self.folder / "run.json", content)
-
-
-def _finished(marker: Path, mark: str, desk: Desk) -> dict[str, Any] | None:
-    """Return what a finished stage found, if it was this very stage."""
-    if not marker.is_file():
-        return None
-    facts: dict[str, Any] = json.loads(marker.read_text("utf-8"))
-    there = all(desk.store(name).is_dir() for name in facts.get("stores", []))
-    return facts if facts.get("fingerprint") == mark and there else None
-
-
-def _story(
-    planned: SamplePlan, desk: Desk, digest: str, stages: list[dict[str, Any]], home: Path
-) -> dict[str, Any]:
-    sample = planned.job.sample
-    colors = phase_colors((phase.name, phase.role) for phase in desk.phases)
-    seen = {**desk.facts["ingest"], **desk.facts["reconstruct"]}
-    truth = [] if sample.truth is None else read_truth(home / sample.truth)
-    return {
-        "name": desk.name,
-        "path": str(planned.job.source),
-        "sha256": digest,
-        "shape": seen["shape"],
-        "dtype": seen["dtype"],
-        "spacing_um": seen["spacing_um"],
-        "spacing_origin": seen["spacing_origin"],
-        "modality": sample.modality,
-        "conditions": {key: str(value) for key, value in sample.conditions.items()},
-        "phases": [
-            {"name": phase.name, "role": phase.role, "color": colors[phase.name]}
-            for phase in desk.phases
-        ],
-        "lithium": desk.facts["segment"].get("lithium"),
-        "transport_axis": sample.transport_axis,
-        "stack_check": seen["stack_check"],
-        "truth": {
-            f"{row['quantity']}|{row['subject']}|{row.get('axis', '')}": row["value"]
-            for row in truth
-        },
-        "stages": stages,
-    }
-
-
-def _measurements(facts: Mapping[str, Any]) -> list[Measurement]:
-    return [thaw(item) for item in facts["quantify"]["measurements"]]
-
-
-def _tables(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[Any]]]:
-    """Lay the samples' tables under one another, with the sample as first column."""
-    merged: dict[str, dict[str, list[Any]]] = {}
-    for sample, found in facts.items():
-        sensitivity = {"sensitivity": _columns(found["quantify"]["sensitivity"])}
-        stages = ("reconstruct", "segment", "quantify")
-        written = {k: v for name in stages for k, v in found[name].get("tables", {}).items()}
-        parts = {**written, **sensitivity}
-        for name, columns in parts.items():
-            rows = max((len(column) for column in columns.values()), default=0)
-            into = merged.setdefault(name, {"sample": []})
-            before = len(into["sample"])
-            for key, column in {"sample": [sample] * rows, **columns}.items():
-                into.setdefault(key, [math.nan] * before).extend(column)
-            for column in into.values():  # what this sample does not have, such as a phase
-                column.extend([math.nan] * (before + rows - len(column)))
-    return merged
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {key: [row[key] for row in rows] for key in (rows[0] if rows else {})}

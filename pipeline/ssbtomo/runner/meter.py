@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
@@ -50,27 +50,29 @@ class _Peaks:
     total: int = 0
 
 
-@dataclass(slots=True)
 class Meter:
     """Looks four times a second at this process and its children, in a ``with`` statement.
 
     Of this process the system itself keeps the peak, where it is Linux; of children a peak that
     is shorter than the time between two looks is missed. Workers on other machines are not seen.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes that are held now.
     """
 
-    memory: int = 0
-    _peaks: _Peaks = field(default_factory=_Peaks)
-    _cpu: dict[int, float] = field(default_factory=dict)
-    _begin: tuple[float, float] = (0.0, 0.0)
-    _exact: bool = False
-    _ended: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _thread: Any = None
+    def __init__(self) -> None:
+        self.memory = 0
+        self._peaks = _Peaks()
+        self._cpu: dict[int, float] = {}
+        self._begin = (0.0, 0.0)
+        self._exact = False
+        self._ended, self._lock = threading.Event(), threading.Lock()
 
     def __enter__(self) -> Self:
         self.begin()
-        self._thread = threading.Thread(target=self._watch, name="ssbtomo-meter", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._watch, name="ssbtomo-meter", daemon=True).start()
         return self
 
     def __exit__(

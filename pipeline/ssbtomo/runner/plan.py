@@ -19,7 +19,7 @@ from ssbtomo.runner.samples import Broken, Job, found_jobs
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
-from ssbtomo.stages.quantify.lighter import lighter
+from ssbtomo.stages.quantify.lighter import ON_DISK, lighter
 from ssbtomo.stages.tomography import needs_of
 from ssbtomo.stages.trained import check_trained
 from ssbtomo.volume import Volume
@@ -28,6 +28,7 @@ __all__ = ["Plan", "SamplePlan", "check_resources", "plan_run"]
 
 Shape = tuple[int, int, int]
 
+_FIELDS = 20.0  # bytes per voxel of a solve's fields on disk
 _MOST = 64  # workers up to which ways that fit are looked for
 _HALO = 16  # voxels around a block, as `Stage.in_flight` means it
 
@@ -164,7 +165,8 @@ def plan_run(
     limit = memory or int(psutil.virtual_memory().available)
     way = Way(scheduler or recipe.run.scheduler, workers, recipe.run.block, speed or {})
     jobs, missing = found_jobs(recipe, folder)
-    opened = [_tried(job, way, limit) for job in jobs]
+    at_once = min(recipe.run.samples_at_once, max(len(jobs), 1))
+    opened = [_tried(job, way, limit // at_once) for job in jobs]
     samples = tuple(item for item in opened if isinstance(item, SamplePlan))
     broken = (*missing, *(item for item in opened if isinstance(item, Broken)))
     if not samples:
@@ -174,19 +176,32 @@ def plan_run(
 
 def _tried(job: Job, way: Way, limit: int) -> SamplePlan | Broken:
     try:
-        sample = _sample(job, way)
+        sample = _sample(job, way, limit)
         _check_memory(sample, way, limit)
     except SsbtomoError as error:
         return Broken(job, error)
     return sample
 
 
-def _sample(job: Job, way: Way) -> SamplePlan:
+def _sample(job: Job, way: Way, limit: int) -> SamplePlan:
     volume = open_scan(Desk(Path(), job.sample, job.name, job.source))
     volume.needed_spacing()
     denoised = job.sample.denoise.changes
     check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
+    job = _stored(job, volume, way, limit)
     return SamplePlan(job, volume, _predicted(job, volume, way), _disk(job, volume))
+
+
+def _stored(job: Job, volume: Volume, way: Way, limit: int) -> Job:
+    """Let the fields of solves lie on disk where memory does not do, and the recipe leaves it open."""
+    quantify = job.sample.quantify
+    if quantify.transport.storage != "auto" or _fits(job, volume, way, limit):
+        return job
+    ways = [section for advice, section in lighter(quantify) if advice == ON_DISK]
+    if not ways:
+        return job
+    other = replace(job, sample=job.sample.model_copy(update={"quantify": ways[0]}))
+    return other if _fits(other, volume, way, limit) else job
 
 
 def _predicted(job: Job, volume: Volume, way: Way) -> tuple[Prediction, ...]:
@@ -204,6 +219,7 @@ def _disk(job: Job, volume: Volume) -> int:
     """Return the bytes of the stores, labels as if they did not compress."""
     sample, itemsize = job.sample, volume.dtype.itemsize
     copies = itemsize * 1.2 + (4.8 if sample.denoise.changes else 0) + 8
+    copies += _FIELDS if sample.quantify.transport.storage == "disk" else 0
     again = sample.range.shift > 0 and sample.range.repeats > 0
     copies += itemsize * 1.2 if again and sample.segment.method != "labels" else 0
     _, made = needs_of(Desk(Path(), sample, job.name, job.source))
@@ -237,7 +253,7 @@ def _lightened(sample: SamplePlan, way: Way, limit: int) -> str:
         job = replace(sample.job, sample=asked.model_copy(update={"quantify": section}))
         if _fits(job, sample.volume, way, limit):
             return advice
-    base = predict._BASE
+    base = predict.base(sample.stage)
     share = (limit - base) / (sample.memory - base)
     cut = f" to {math.floor(100 * share)} % of its voxels" if share >= 0.01 else ""
     if sample.stage == "reconstruct":

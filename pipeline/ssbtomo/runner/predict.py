@@ -10,15 +10,18 @@ from typing import Any
 
 from ssbtomo.runner.meter import Taken
 from ssbtomo.stages.costs import cpu_seconds, wall_seconds
+from ssbtomo.stages.needs import Need
+from ssbtomo.stages.quantify import Quantify
 from ssbtomo.stages.stage import Stage
 
-__all__ = ["Prediction", "Way", "compared", "predict"]
+__all__ = ["Prediction", "Way", "base", "compared", "predict"]
 
 Shape = tuple[int, int, int]
 
 _HALO = 16  # voxels around a block, as `Stage.in_flight` means it
 _BASE = 300 * 10**6  # bytes: the interpreter with its libraries, and what no block size changes
-_WORKER = 250 * 10**6  # the same in a worker process
+_KERNELS = {"segment": 100 * 10**6, "quantify": 230 * 10**6}  # what is loaded later than that
+_WORKER = 250 * 10**6  # bytes of an idle worker process
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +102,51 @@ def predict(stage: Stage, shape: Shape, itemsize: int, way: Way) -> Prediction:
         Its times and memory.
     """
     works = stage.expected(shape, itemsize)
-    per_block, per_slab = stage.in_flight(itemsize)
-    around = prod(min(b + 2 * _HALO, n) for b, n in zip(way.block, shape, strict=True))
-    slab = min(way.block[0], shape[0]) * prod(shape[1:])
-    task = max(around * per_block, slab * per_slab)
-    held = prod(shape) * stage.bytes_per_voxel(itemsize)
     blocks = prod(-(-n // b) for n, b in zip(shape, way.block, strict=True))
     at_once = min(way.workers, blocks)
-    if way.apart:
-        here, worker = _BASE + held, _WORKER + task
-        total = here + (at_once * worker if way.here else 0)
-    else:
-        here, worker = _BASE + held + at_once * task, 0.0
-        total = here
+    found = [_held(need, shape, way, at_once) for need in _needs(stage, itemsize)]
+    here, worker, total = (
+        base(stage.name) * (kind != 1) + max(item[kind] for item in found) for kind in range(3)
+    )
     cores = (os.cpu_count() or 1) if way.here else way.workers
     return Prediction(
         stage.name, wall_seconds(works, min(at_once, cores), way.speed),
         cpu_seconds(works, way.speed), int(here), int(worker), int(total),
     )  # fmt: skip
+
+
+def base(stage: str) -> float:
+    """Return the bytes that a process holds without any voxel.
+
+    Parameters
+    ----------
+    stage : str
+        The stage that it works on.
+
+    Returns
+    -------
+    float
+        Bytes.
+    """
+    return float(_BASE + _KERNELS.get(stage, 0))
+
+
+def _needs(stage: Stage, itemsize: int) -> list[Need]:
+    if isinstance(stage, Quantify):
+        return stage.needs(itemsize)
+    return [Need(stage.bytes_per_voxel(itemsize), *stage.in_flight(itemsize))]
+
+
+def _held(need: Need, shape: Shape, way: Way, at_once: int) -> tuple[float, float, float]:
+    """Return the bytes in this process, in a worker, and on this machine, beside what is always there."""
+    around = prod(min(b + 2 * _HALO, n) for b, n in zip(way.block, shape, strict=True))
+    slab = min(way.block[0], shape[0]) * prod(shape[1:])
+    task = max(around * need.block, slab * need.slab)
+    whole = prod(shape) * need.whole
+    if not way.apart:
+        return whole + at_once * task, 0.0, whole + at_once * task
+    worker = _WORKER + task
+    return whole, worker, whole + (at_once * worker if way.here else 0.0)
 
 
 def compared(predicted: Prediction, taken: Taken) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def chain(sample: Sample) -> list[Stage]:
         Denoise(sample.denoise),
         segment,
         Quantify(
-            sample.quantify, sample.transport_axis, sample.range, len(sample.phases),
+            sample.quantify, sample.transport_axis, sample.range, sample.phases,
             segment.variants,
         ),
     ]  # fmt: skip

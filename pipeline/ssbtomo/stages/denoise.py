@@ -34,8 +34,6 @@ _FILTER: dict[str, Method] = {"median": "median", "nlm": "nlm", "tv": "tv"}
 
 #: Per voxel of a block in flight with its halo.
 _BLOCK_BYTES = {"none": 16.0, "gaussian": 34.0, "median": 34.0, "nlm": 34.0, "tv": 44.0}
-
-
 Shape = tuple[int, int, int]
 
 
@@ -71,11 +69,11 @@ class Denoise:
     def expected(self, shape: Shape, itemsize: int) -> list[Work]:
         """Return the parts of the stage's work."""
         section, voxels = self.section, math.prod(shape)
-        if section.method == "none":
+        if not section.changes:
             return []
         patches = (2 * section.distance + 1) ** 3 / 125  # that of the defaults is 1
         times = {"nlm": patches, "tv": section.iterations / 20}.get(section.method, 1.0)
-        return [Work(f"denoise.{section.method}", voxels, times)]
+        return [Work(f"denoise.{_FILTER.get(section.method, 'gaussian')}", voxels, times)]
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``volume.ome.zarr``; the noise level is estimated once, for all blocks."""

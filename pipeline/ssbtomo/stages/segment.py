@@ -28,6 +28,7 @@ from ssbtomo.segment.volumes import Method, Segmenter
 from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.imaged_again import imaged_again
+from ssbtomo.stages.label_values import count_values, few, relabelled
 from ssbtomo.stages.laps import Laps
 from ssbtomo.stages.low_absorbing import answer, places_of
 from ssbtomo.stages.segment_words import cited_of_segmentation, said_of_segmentation
@@ -36,7 +37,6 @@ from ssbtomo.stages.trained import classifying_bytes, section_parameters, segmen
 __all__ = ["Segment", "variant_store"]
 
 _BINS = 256  # of the histogram that is drawn
-_SHOWN = 64  # values without a phase that a block tells of
 
 
 def variant_store(desk: Desk, variant: str) -> Path:
@@ -180,7 +180,7 @@ class Segment:
 
     def _labelled(self, desk: Desk, image: Source) -> Facts:
         values = tuple(phase.value for phase in self.phases if phase.value is not None)
-        kernel = partial(_count_values, wanted=values)
+        kernel = partial(count_values, wanted=values)
         counts: dict[float, int] = {}
         for part in tally(kernel, image, desk.grid, desk.engine):
             for value, count in part.items():
@@ -189,13 +189,13 @@ class Segment:
         strange = sorted(set(present) - set(values))
         if strange:
             raise PhaseMissingError(
-                f"{desk.name}: the scan holds the values {_few(present)}, and no phase has the "
-                f"value {_few(strange)}",
+                f"{desk.name}: the scan holds the values {few(present)}, and no phase has the "
+                f"value {few(strange)}",
                 hint="give every value a phase: phases: [{name: void, value: 0}, ...]",
             )
         self.all_present(desk, [counts.get(value, 0) for value in values])
         with self.store(desk, None) as (sink, markers):
-            relabel = partial(_relabelled, values=values)
+            relabel = partial(relabelled, values=values)
             halo_map(relabel, image, sink, desk.grid, desk.engine, markers=markers)
         table = {"grey": present, "count": [counts[value] for value in present]}
         return {
@@ -384,29 +384,7 @@ def _drawn(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64]
     return counts, centres
 
 
-def _count_values(
-    image: Any, *, inner: tuple[slice, slice, slice], wanted: tuple[float, ...]
-) -> dict[float, int]:
-    """Count the values of a block: all that are wanted, and the smallest of the others."""
-    values, counts = np.unique(np.asarray(image)[inner], return_counts=True)
-    known = np.isin(values, wanted)
-    kept = known | (np.cumsum(~known) <= _SHOWN)
-    return dict(zip(values[kept].tolist(), counts[kept].tolist(), strict=True))
-
-
-def _relabelled(image: Any, *, values: tuple[float, ...]) -> NDArray[np.uint8]:
-    labels = np.zeros(np.shape(image), np.uint8)
-    for label, value in enumerate(values):
-        labels[image == value] = label
-    return labels
-
-
 def _count_labels(
     labels: Any, *, inner: tuple[slice, slice, slice], phases: int
 ) -> NDArray[np.int64]:
     return count_grey(np.asarray(labels)[inner], -0.5, 1.0, phases + 1)[:phases]  # 255: no phase
-
-
-def _few(values: Any) -> str:
-    shown = [f"{value:g}" for value in list(values)[:8]]
-    return ", ".join(shown) + (", ..." if len(values) > 8 else "")

@@ -61,7 +61,7 @@ def stored(subject: Subject) -> Iterator[Storage]:
     Storage
         For the solver; its files are gone afterwards.
     """
-    if subject.settings.transport.storage == "memory":
+    if subject.settings.transport.storage != "disk":
         yield MEMORY
         return
     folder = subject.desk.work / "transport-scratch"

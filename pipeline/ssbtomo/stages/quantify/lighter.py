@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from ssbtomo.model import Quantify as Section
 
-__all__ = ["lighter"]
+__all__ = ["ON_DISK", "lighter"]
+
+ON_DISK = "take quantify.transport.storage: disk"
+"""What costs nothing but time and disk."""
 
 
 def lighter(section: Section) -> Iterator[tuple[str, Section]]:
@@ -32,10 +35,10 @@ def lighter(section: Section) -> Iterator[tuple[str, Section]]:
         section = section.model_copy(update={"transport_extras": rest})
         told.append("leave periodic out of quantify.transport_extras")
         yield " and ".join(told), section
-    if section.transport.storage == "memory":
+    if section.transport.storage != "disk":
         how = section.transport.model_copy(update={"storage": "disk"})
         section = section.model_copy(update={"transport": how})
-        told.append("take quantify.transport.storage: disk")
+        told.append(ON_DISK)
         yield " and ".join(told), section
     if section.fields:
         section = section.model_copy(update={"fields": ()})

@@ -18,13 +18,14 @@ from ssbtomo import io
 from ssbtomo.blocks import Source
 from ssbtomo.blocks.imaging import EveryOther
 from ssbtomo.errors import PhaseMissingError
-from ssbtomo.model import MEASURES, Range
+from ssbtomo.model import MEASURES, Phase, Range
 from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement
 from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts, write_json
 from ssbtomo.stages.drawn import draw_variants
 from ssbtomo.stages.low_absorbing import MERGED
+from ssbtomo.stages.needs import Need
 from ssbtomo.stages.quantify.anode import measure_anode
 from ssbtomo.stages.quantify.bounds import bounded, read_as, readings
 from ssbtomo.stages.quantify.connection import measure_connection
@@ -35,6 +36,7 @@ from ssbtomo.stages.quantify.crack_network import measure_cracks
 from ssbtomo.stages.quantify.fractions import measure_fractions
 from ssbtomo.stages.quantify.graded import measure_graded
 from ssbtomo.stages.quantify.interfaces import measure_interfaces
+from ssbtomo.stages.quantify.memory import needs_of
 from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
 from ssbtomo.stages.quantify.ranges import HALVED, HALVED_GROUPS, Variants, ranged, with_ends
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
@@ -65,29 +67,8 @@ _MEASURE: dict[str, Callable[[Subject], Findings]] = {
     "crack_contacts": measure_crack_contacts,
     "anode": measure_anode,
 }
-#: Bytes per voxel of the measures that still hold the whole volume; of cracks 200 bytes for
-#: each of their voxels, taken to be one in a hundred.
-_BYTES = {
-    "fractions": 0.0, "contacts": 0.0, "connectivity": 0.0, "correlation": 0.0,
-    "transport": 24.0, "particles": 1.0, "graded": 0.0, "interfaces": 0.0, "pores": 0.0, "cracks": 2.0,
-    "crack_contacts": 0.0, "anode": 0.0,
-}  # fmt: skip
-#: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
-_STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
 _USUAL = Range()
 _LEAST = 24  # voxels along each axis, below which half of them tell nothing
-#: Ratio of conductivities above which a solve takes float64 throughout.
-_STEEP = 1e4
-#: Bytes per voxel of a block in flight with its halo.
-_BLOCK_BYTES = {
-    "fractions": 6.0, "contacts": 6.0, "connectivity": 5.0, "correlation": 4.0,
-    "transport": 0.0, "particles": 16.0, "graded": 40.0, "interfaces": 56.0, "pores": 16.0, "cracks": 90.0,
-    "crack_contacts": 60.0, "anode": 25.0,
-}  # fmt: skip
-#: What distances hold of a slab where they are too long for halos: labels, mask and offsets.
-_SLAB_BYTES = 6.0
-_DISTANT = {"particles", "interfaces", "pores", "cracks"}
-
 
 Shape = tuple[int, int, int]
 
@@ -107,8 +88,8 @@ class Quantify:
         Transport axis.
     range : ssbtomo.model.Range
         What the ranges rest on.
-    phases : int
-        How many phases the recipe has; only the plan needs it.
+    phases : tuple of ssbtomo.model.Phase
+        Those of the recipe; only the plan needs them.
     variants : int
         How many variants of the segmentation there will be; only the plan needs it.
     """
@@ -119,7 +100,7 @@ class Quantify:
     section: Section
     axis: str
     range: Range = _USUAL
-    phases: int = 3
+    phases: tuple[Phase, ...] = ()
     variants: int = 0
 
     @property
@@ -132,23 +113,16 @@ class Quantify:
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        steep = any(network.contrast > _STEEP for network in self.section.networks)
-        held = _BYTES | {"transport": self._solve_bytes(steep=steep)}
-        return 2 + max(held[group] for group in self.section.measures)
-
-    def _solve_bytes(self, *, steep: bool) -> float:
-        """Return the bytes per voxel of the largest solve: with maps, or of a periodic cell."""
-        solve = _STEEP_BYTES if steep else _BYTES["transport"]
-        if self.section.transport.storage == "disk":
-            solve = _DISK_BYTES
-        solve += _MAP_BYTES * bool(self.section.fields)
-        return max(solve, _PERIODIC_BYTES if "periodic" in self.section.transport_extras else 0.0)
+        return max(need.whole for need in needs_of(self.section))
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        groups = self.section.measures
-        slab = _SLAB_BYTES if not _DISTANT.isdisjoint(groups) else 0.0
-        return max(_BLOCK_BYTES[group] for group in groups), slab
+        needs = needs_of(self.section)
+        return max(need.block for need in needs), max(need.slab for need in needs)
+
+    def needs(self, itemsize: int) -> list[Need]:
+        """Return what each group of measures holds: they come one after the other."""
+        return needs_of(self.section)
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
@@ -245,9 +219,12 @@ class Quantify:
         times = 1.0
         if group == "transport":
             phases = self.section.tortuosity_phases
-            conductors = self.phases if phases is None else len(phases)
+            conductors = len(self.phases) if phases is None else len(phases)
             conductors += len(self.section.networks)
-            times = float(conductors * len(self.section.tortuosity_axes))
+            # Of many conductors each has a smaller share of the voxels.
+            times = max(1.0, 0.45 * conductors) * len(self.section.tortuosity_axes)
+        if group == "anode" and all(phase.role != "lithium" for phase in self.phases):
+            times = 0.0
         name = f"quantify.{group}"
         return Work(name if variant == "base" else f"{name}.variant", voxels, times)
 
