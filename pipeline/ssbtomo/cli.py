@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a problem that is explained, 2 wrong usage, 3 warnings under "
-    "--strict, 4 some samples of a batch failed, 130 interrupted (start again to go on).",
+    "--strict, 4 some samples of a batch failed, 130 interrupted, 143 told to end (start again "
+    "to go on).",
 )
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
@@ -203,13 +202,17 @@ def run(  # noqa: PLR0913 - the flags of a command
         typer.Option(metavar="I/N", help="This is process I of N at this run (job arrays)."),
     ] = None,
     strict: Strict = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check what is done already; repeat what is damaged.")
+    ] = False,
     quiet: QuietFlag = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; stages that are done already are not repeated."""
     results = _run(
-        recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory, blocks=blocks
-    )
+        recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory,
+        blocks=blocks, verify=verify,
+    )  # fmt: skip
     story = results.run
     if as_json:
         typer.echo(json.dumps({"results": str(results.path), "report": str(results.report),
@@ -221,6 +224,21 @@ def run(  # noqa: PLR0913 - the flags of a command
         raise typer.Exit(code=EXIT_INCOMPLETE)
     if strict and (story["warnings"] or bool((results.table["warnings"] != "").any())):
         raise typer.Exit(code=EXIT_WARNINGS)
+
+
+@app.command()
+def verify(
+    results: Annotated[Path, typer.Argument(help="A results folder.")], as_json: AsJson = False
+) -> None:
+    """Compare the files of a results folder with the checksums that the run kept."""
+    from ssbtomo.runner.verifying import verify as verified
+
+    found = verified(results)
+    if as_json:
+        typer.echo(json.dumps({"files": found.files, "damaged": list(found.damaged)}, indent=1))
+    else:
+        typer.echo(found)
+    raise typer.Exit(code=EXIT_PROBLEM if found.damaged else 0)
 
 
 @app.command()
@@ -335,28 +353,22 @@ def explain(
 
 
 def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **how: Any) -> Any:
-    from ssbtomo import runner
-    from ssbtomo.model.base import memory_bytes
-    from ssbtomo.talk import talker
+    from ssbtomo.stopping import stoppable
 
-    cancel = threading.Event()
-    previous = signal.signal(signal.SIGINT, lambda *_: _interrupt(cancel))
-    try:
-        with talker(quiet=quiet) as tell:
-            return runner.run_together(
-                recipe, out, events=tell, cancel=cancel, command=shlex.join(sys.argv),
-                memory=None if memory is None else memory_bytes(memory), **how,
-            )  # fmt: skip
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with stoppable(_say) as stop:
+        from ssbtomo import runner
+        from ssbtomo.model.base import memory_bytes
+        from ssbtomo.talk import talker
 
-
-def _interrupt(cancel: threading.Event) -> None:
-    """Ask the run to stop after the current block; a second time, stop at once."""
-    if cancel.is_set():
-        raise KeyboardInterrupt
-    cancel.set()
-    _say("stopping; press again to stop at once")
+        try:
+            with talker(quiet=quiet) as tell:
+                return runner.run_together(
+                    recipe, out, events=tell, cancel=stop.cancel, command=shlex.join(sys.argv),
+                    memory=None if memory is None else memory_bytes(memory), **how,
+                )  # fmt: skip
+        except CancelledError as error:
+            _complain(error)
+            raise typer.Exit(code=stop.code) from None
 
 
 def _say(text: str) -> None:

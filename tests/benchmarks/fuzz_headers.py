@@ -20,10 +20,11 @@ import signal
 import struct
 import sys
 import tempfile
+import time
 import tracemalloc
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -185,17 +186,19 @@ def case(name: str, seed: int) -> tuple[str, str]:
 KINDS = kinds(writers())
 
 
-def cases(count: int, seed: int) -> Iterator[tuple[str, int]]:
+def cases(
+    count: int, seed: int, kinds: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, int]]:
     """Go through the formats in turn."""
-    names = list(KINDS)
+    names = list(kinds or KINDS)
     for k in range(count):
         yield names[k % len(names)], seed + k // len(names)
 
 
-def _queue(todo: list[tuple[str, int]], told: Any) -> None:
+def _queue(todo: list[tuple[str, int]], told: Any, do: Case) -> None:
     for name, seed in todo:
         told.put((name, seed, None, None))
-        told.put((name, seed, *case(name, seed)))
+        told.put((name, seed, *do(name, seed)))
     told.put(None)
 
 
@@ -207,21 +210,38 @@ def warm() -> None:
             read_some(write(Path(place), grey), scan=scan)
 
 
-def run(count: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
+def _watch(worker: Any, heard: float) -> None:
+    """Wait a moment; end a worker that hangs where no signal reaches it."""
+    worker.join(0.02)
+    if worker.is_alive() and time.monotonic() - heard > 6 * SECONDS:
+        worker.kill()
+        worker.join()
+
+
+Case = Callable[[str, int], tuple[str, str]]
+
+
+def run(
+    count: int,
+    seed: int,
+    kinds: Mapping[str, Any] | None = None,
+    do: Case = case,
+    prepare: Callable[[], None] = warm,
+) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Run cases in a worker process; one that dies is replaced and the case is reported."""
     ends: Counter[tuple[str, str]] = Counter()
     wrongs: list[str] = []
-    todo = list(cases(count, seed))
+    todo = list(cases(count, seed, kinds))
     context = multiprocessing.get_context("fork")
-    warm()
+    prepare()
     while todo:
         told = context.SimpleQueue()
-        worker = context.Process(target=_queue, args=(todo, told))
+        worker = context.Process(target=_queue, args=(todo, told, do))
         worker.start()
-        done = 0
+        done, heard = 0, time.monotonic()
         while True:
             if told.empty():
-                worker.join(0.02)
+                _watch(worker, heard)
                 if worker.is_alive() or not told.empty():
                     continue
                 name, number = todo[done]
@@ -229,7 +249,7 @@ def run(count: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
                 ends[name, "crash"] += 1
                 done += 1
                 break
-            item = told.get()
+            item, heard = told.get(), time.monotonic()
             if item is None:
                 break
             name, number, end, wrong = item
@@ -247,11 +267,16 @@ def main() -> int:
     """Run and print a table: formats, and how their cases ended."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    ends, wrongs = run(count, seed)
+    return report(*run(count, seed), count, seed)
+
+
+def report(ends: Counter[tuple[str, str]], wrongs: list[str], count: int, seed: int) -> bool:
+    """Print a table, and return whether anything is wrong."""
+    names = list(dict.fromkeys(name for name, _ in ends))
     columns = sorted({end for _, end in ends})
     usage = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     lines = [f"{'format':24}" + "".join(f"{c:>16}" for c in columns)]
-    lines += [f"{name:24}" + "".join(f"{ends[name, c]:16}" for c in columns) for name in KINDS]
+    lines += [f"{name:24}" + "".join(f"{ends[name, c]:16}" for c in columns) for name in names]
     lines.append(
         f"{count} cases, seed {seed}; largest process {usage:.0f} MB; wrong: {len(wrongs)}"
     )

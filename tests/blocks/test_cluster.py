@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from ssbtomo.blocks import Engine, engine
+from ssbtomo.blocks import Engine, cluster, engine, mending
 from ssbtomo.errors import TaskError
 
 
@@ -86,6 +88,43 @@ def test_closed_by_another_thread_while_a_task_runs(scheduler, tasks):
         with pytest.raises(TaskError, match="the engine is closed"):
             list(started.map(tasks.sleep_long, range(4)))
     assert time.monotonic() - begin < 5.0
+
+
+def test_workers_that_dask_gave_up_are_replaced(monkeypatch):
+    """On a busy machine a worker that died is not back within Dask's limit, and never comes then."""
+    monkeypatch.setattr(mending, "_SLOW", 0.5)
+    monkeypatch.setattr(cluster, "_LOOK", 0.2)
+    with Engine.start("processes", 2) as started:
+        nannies = list(started.pool._mender._cluster.workers.values())
+        results = started.map(slow_root, range(40))
+        assert next(results) == 0
+        for nanny in nannies:
+            nanny.auto_restart = False  # as after its time limit
+            os.kill(nanny.pid, signal.SIGKILL)
+        assert list(results) == roots(40)[1:]
+        assert set(started.pool._mender._cluster.workers.values()).isdisjoint(nannies)
+
+
+def test_a_machine_on_which_no_worker_lives_is_told(monkeypatch):
+    monkeypatch.setattr(mending, "_SLOW", 0.0)
+    mender = mending.Mender(Restless(), 2)
+    with pytest.raises(TaskError, match="no worker process stays alive") as caught:
+        deque((mender.look(0) for _ in range(20)), maxlen=0)
+    assert "goes on where it stopped" in caught.value.hint
+
+
+class Restless:
+    """A cluster whose workers never start."""
+
+    loop = SimpleNamespace(add_callback=lambda act: None)
+
+    def scale(self, count: int) -> None:
+        assert count == 2
+
+
+def slow_root(item: int) -> int:
+    time.sleep(0.1)
+    return math.isqrt(item)
 
 
 SCRIPT = """

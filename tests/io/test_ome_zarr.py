@@ -18,7 +18,7 @@ from ssbtomo.blocks.engine import Engine
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.blocks.patterns import halo_map
 from ssbtomo.errors import AxisError, FormatError, InputDataError, OutputError
-from ssbtomo.io import ome_zarr, open_volume, zarr_arrays
+from ssbtomo.io import ome_zarr, open_volume, zarr_arrays, zarr_opening
 from ssbtomo.io.ome_pyramid import coarsen, level_steps
 
 shapes = st.tuples(*[st.integers(1, 40)] * 3)
@@ -170,7 +170,7 @@ def test_a_torn_shard_is_written_over(tmp_path, left):
 @pytest.mark.parametrize("fast", [True, False])
 def test_blocks_of_zeros_count_as_written(tmp_path, monkeypatch, fast):
     if not fast:
-        monkeypatch.setattr(zarr_arrays, "_zarrs_installed", lambda: False)
+        monkeypatch.setattr(zarr_opening, "_zarrs_installed", lambda: False)
     path = tmp_path / "x.zarr"
     store = ome_zarr.create(path, (16, 8, 8), "u1", None, block=(8, 8, 8))
     store[:8] = 0
@@ -192,7 +192,7 @@ def test_a_full_disk_is_explained(tmp_path, monkeypatch, error):
             raise error
 
     store = ome_zarr.create(tmp_path / "x.zarr", (8, 8, 8), "u1", None, block=(8, 8, 8))
-    monkeypatch.setattr(zarr_arrays, "_open", lambda *_, **__: Full())
+    monkeypatch.setattr(zarr_arrays, "staged", lambda *_, **__: Full())
     with pytest.raises(OutputError, match="disk is full") as caught:
         store[...] = 1
     assert "free some space" in caught.value.hint

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
+from ssbtomo.blocks.mending import Mender
 from ssbtomo.blocks.workers import closed_error, host_cache, one_thread
 from ssbtomo.errors import TaskError
 
@@ -82,6 +83,8 @@ class ClusterPool:
         Stops the cluster, if it was started for this pool.
     patience : float, optional
         Seconds without any worker after which the cluster is given up.
+    mender : Mender, optional
+        Replaces workers that are gone for good, if the cluster is of this machine.
     """
 
     remote = True
@@ -93,11 +96,13 @@ class ClusterPool:
         stop: Callable[[], None] | None = None,
         *,
         patience: float = _NO_WORKERS,
+        mender: Mender | None = None,
     ) -> None:
         self._client = client
         self._patience = patience
         self._loop = loop
         self._stop = stop
+        self._mender = mender
         self._task: Callable[[Any], Any] | None = None
         self._packed = b""
         self._looked = self._seen = time.monotonic()
@@ -148,7 +153,7 @@ class ClusterPool:
             raise
 
     def check(self) -> None:
-        """Give up a cluster that has had no worker for three minutes.
+        """Replace lost workers of a local cluster; give up one elsewhere after three minutes.
 
         Raises
         ------
@@ -161,7 +166,10 @@ class ClusterPool:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        if self._client.nthreads():
+        threads = sum(self._client.nthreads().values())
+        if self._mender is not None:
+            self._mender.look(threads)
+        elif threads:
             self._seen = now
         elif now - self._seen > self._patience:
             raise TaskError(
@@ -232,7 +240,7 @@ def start_local(count: int, memory_per_worker: int | None) -> ClusterPool:
             undo.callback(stop)
             client = Client(cluster, set_as_default=False)
         undo.pop_all()
-    return ClusterPool(client, loop, stop)
+    return ClusterPool(client, loop, stop, mender=Mender(cluster, count))
 
 
 def _local_cluster(count: int, memory_per_worker: int | None, loop: Loop) -> Any:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ssbtomo.blocks.plain import from_plain, to_plain
 from ssbtomo.blocks.task import item_name
 from ssbtomo.errors import SsbtomoError
+from ssbtomo.passing import persist
 
 __all__ = ["Markers", "Recalled", "fingerprint_of", "recorded"]
 
@@ -44,7 +45,7 @@ class Markers:
     and then moved into place: it is there whole or not at all. A process that is killed
     leaves only markers of finished blocks, and blocks are written again as wholes, so the
     bytes of a resumed stage are those of one that never stopped. (After a power cut the
-    system may have kept a marker and lost its block: then start the stage anew.)
+    system may have kept a marker and lost its block: a run that finds one checks the blocks.)
 
     Results are kept as plain JSON: numbers, texts, tuples, lists, NumPy arrays and dataclasses
     of this package (see `ssbtomo.blocks.plain`).
@@ -78,7 +79,7 @@ class Markers:
             Names of their items, as `ssbtomo.blocks.task.item_name` gives them.
         """
         try:
-            names = [path.name for path in self.place.iterdir()]
+            names = persist(lambda: [path.name for path in self.place.iterdir()])
         except FileNotFoundError:
             return frozenset()
         ours = (name for name in names if name.endswith(_SUFFIX) and not name.startswith("."))
@@ -115,7 +116,8 @@ class Markers:
         """
         path = self._path(item)
         try:
-            return Recalled(from_plain(json.loads(path.read_text("utf-8"))["result"]))
+            text = persist(lambda: path.read_text("utf-8"))
+            return Recalled(from_plain(json.loads(text)["result"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, SsbtomoError):
@@ -138,15 +140,45 @@ class Markers:
             If the result cannot be written as plain JSON.
         """
         text = json.dumps({"result": to_plain(result)})
-        path = self._path(item)
+        persist(lambda: self._write(self._path(item), text))
+
+    def _write(self, path: Path, text: str) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.tmp{os.getpid()}-{threading.get_ident()}")
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
 
+    def forget(self, shards: Iterable[tuple[int, ...]], counts: Sequence[int]) -> None:
+        """Forget the tasks that wrote some shards; all, if their items are no blocks.
+
+        Parameters
+        ----------
+        shards : iterable of tuple of int
+            Indexes of shards of the store.
+        counts : sequence of int
+            Shards of the store along each axis. A block spans one of them along an axis, or
+            all: if no block but the first is marked along one, all is taken for granted.
+        """
+        known = {name: _index(name, len(counts)) for name in self.finished()}
+        if None in known.values():
+            shutil.rmtree(self.place, ignore_errors=True)
+            return
+        cut = [any(column) for column in zip(*known.values(), strict=True)]
+        lost = {tuple(n if c else 0 for n, c in zip(one, cut, strict=False)) for one in shards}
+        for name, index in known.items():
+            if index in lost:
+                (self.place / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Forget everything, of this and of all other fingerprints."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _index(name: str, axes: int) -> tuple[int, ...] | None:
+    """Return the index of a block in its grid; ``None`` for other items."""
+    parts = name.split(".")
+    whole = len(parts) == axes and all(part.isdigit() for part in parts)
+    return tuple(map(int, parts)) if whole else None
 
 
 def fingerprint_of(*parts: Any) -> str:

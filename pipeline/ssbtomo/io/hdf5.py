@@ -233,8 +233,9 @@ def check_storage(data: h5py.Dataset, path: Path) -> None:
     Raises
     ------
     FormatError
-        If the file is too short for it.
+        If the file is too short for it, or it lies in files outside of the file's folder.
     """
+    _check_places(data, path)
     size = Path(data.file.filename).stat().st_size
     stored = int(data.id.get_storage_size())
     chunk = prod(data.chunks) * data.dtype.itemsize if data.chunks else 0
@@ -244,6 +245,22 @@ def check_storage(data: h5py.Dataset, path: Path) -> None:
             f"{max(stored, chunk):,} bytes; the file has {size:,}",
             hint="the file is cut off or damaged; copy it again",
         )
+
+
+def _check_places(data: h5py.Dataset, path: Path) -> None:
+    """Refuse a dataset whose voxels lie in files elsewhere: a file can name any file of yours."""
+    named = [data.file.filename, *(name for name, _, _ in data.external or ())]
+    if data.is_virtual:
+        named += [source.file_name for source in data.virtual_sources()]
+    home = path.absolute().parent.resolve()
+    for name in named:
+        place = (home / name).resolve()  # "." is the file itself
+        if not place.is_relative_to(home):
+            raise FormatError(
+                f"{path}: the voxels of {data.name} are in {name!r}, outside of the file's folder",
+                hint="copy that file beside this one and link to it there, or copy the voxels into "
+                "one file (h5repack, h5copy)",
+            )
 
 
 def _choose(file: h5py.File, path: Path, wanted: str) -> h5py.Dataset:

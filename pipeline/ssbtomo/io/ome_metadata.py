@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -120,13 +121,24 @@ def multiscale_datasets(
         )
     entry = entries[0]
     axes = [{"name": axis} if isinstance(axis, str) else axis for axis in entry.get("axes", [])]
+    if not all(isinstance(axis, dict) and axis.get("name") for axis in axes):
+        axes = []
     if not axes or not entry.get("datasets"):
         raise FormatError(
             f"{where}: the OME-Zarr metadata name no axes or no arrays",
             hint="versions 0.4 and 0.5 are read; write the image again with a current tool",
         )
     outer = entry.get("coordinateTransformations", [])
-    return axes, [_read_dataset(item, outer, len(axes)) for item in entry["datasets"]]
+    datasets = [_read_dataset(item, outer, len(axes)) for item in entry["datasets"]]
+    for dataset in datasets:
+        steps = dataset.path.replace("\\", "/").split("/")
+        if ".." in steps or not steps[0] or ":" in steps[0]:
+            raise FormatError(
+                f"{where}: the OME-Zarr metadata name the array {dataset.path[:200]!r}, outside of "
+                "the store",
+                hint="copy the array into the store, and name it by its path there",
+            )
+    return axes, datasets
 
 
 def space_axes(
@@ -161,7 +173,7 @@ def space_axes(
             edges[axis["name"]] = micrometres(f"{size!r} {axis['unit']}")
         except UnitError:
             return None, f"the OME-Zarr axis {axis['name']} has the unknown unit {axis['unit']!r}"
-    if len(edges) != 3 or not all(edge > 0 for edge in edges.values()):
+    if len(edges) != 3 or not all(0 < edge < math.inf for edge in edges.values()):
         return None, "the OME-Zarr scale does not give three positive voxel edges"
     return (edges["z"], edges["y"], edges["x"]), ""
 

@@ -154,7 +154,9 @@ READER = OmeZarrReader()
 
 def _is_array(place: Path) -> bool:
     meta = place / "zarr.json"
-    return meta.is_file() and '"node_type": "array"' in meta.read_text(encoding="utf-8")
+    return meta.is_file() and '"node_type": "array"' in meta.read_text(
+        encoding="utf-8", errors="replace"
+    )
 
 
 def _bare_array(place: Path) -> Volume:

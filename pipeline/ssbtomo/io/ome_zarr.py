@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssbtomo.blocks.engine import SERIAL, Engine
-from ssbtomo.errors import FormatError, OutputError
+from ssbtomo.errors import FormatError, OutputError, SsbtomoError
 from ssbtomo.io.ome_metadata import (
     Kind,
     group_attributes,
@@ -18,7 +18,8 @@ from ssbtomo.io.ome_metadata import (
     space_axes,
 )
 from ssbtomo.io.ome_pyramid import build_level, level_steps
-from ssbtomo.io.zarr_arrays import ArrayFile, create_array, disk_errors
+from ssbtomo.io.zarr_arrays import ArrayFile, clear_parts, create_array, disk_errors
+from ssbtomo.passing import persist
 from ssbtomo.units import Spacing, check_spacing
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ def finish(path: str | Path, engine: Engine | None = None) -> None:
     """
     place = Path(path).absolute()
     level = open_array(place)
+    clear_parts(place)
     missing = level.missing_shards()
     if missing:
         raise OutputError(
@@ -236,6 +238,19 @@ def multiscale(path: str | Path) -> Multiscale:
     """
     place = Path(path).absolute()
     meta = _read_group(place)
+    try:
+        return _described(place, meta)
+    except SsbtomoError:
+        raise
+    except Exception as error:  # damaged metadata provoke errors of every kind
+        raise FormatError(
+            f"{place}: the OME-Zarr metadata are not understood: {type(error).__name__}: "
+            f"{str(error)[:200]}",
+            hint="versions 0.4 and 0.5 are read; write the image again with a current tool",
+        ) from error
+
+
+def _described(place: Path, meta: Mapping[str, Any]) -> Multiscale:
     axes, datasets = multiscale_datasets(meta, str(place))
     spacing, note = space_axes(axes, datasets[0].scale)
     phases, colors = label_table(meta)
@@ -314,8 +329,7 @@ def _write_group(place: Path, attributes: Mapping[str, Any]) -> None:
     )
     with disk_errors(place):
         fresh = place / "zarr.json.partial"
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(place / "zarr.json")
+        persist(lambda: (fresh.write_text(text, "utf-8"), fresh.replace(place / "zarr.json")))
 
 
 def _attributes(place: Path) -> dict[str, Any]:
@@ -328,12 +342,24 @@ def _attributes(place: Path) -> dict[str, Any]:
 def _read_group(place: Path) -> dict[str, Any]:
     for name in ("zarr.json", ".zattrs"):
         if (place / name).is_file():
-            try:
-                content = json.loads((place / name).read_text(encoding="utf-8"))
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise FormatError(f"{place / name} is not valid JSON: {error}") from error
-            return dict(content.get("attributes", {}) if name == "zarr.json" else content)
+            content = _json_object(place / name)
+            own = content.get("attributes", {}) if name == "zarr.json" else content
+            return dict(own) if isinstance(own, dict) else {}
     raise FormatError(
         f"{place} is not a zarr group",
         hint="an OME-Zarr image is a folder with zarr.json or .zattrs",
+    )
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+        problem = f"a {type(content).__name__} where a table is expected"
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    raise FormatError(
+        f"{path} is not valid metadata: {problem}",
+        hint="copy or export the store again; a results folder is mended by `ssbtomo run --verify`",
     )

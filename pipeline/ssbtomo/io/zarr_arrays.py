@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import errno
-import json
+import os
+import platform
+import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssbtomo.errors import FormatError, InputDataError, OutputError
+from ssbtomo.errors import InputDataError, OutputError, SsbtomoError
+from ssbtomo.io.zarr_opening import opened, settings, staged
+from ssbtomo.passing import persist
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import zarr
+    from numpy.typing import NDArray
 
-__all__ = ["ArrayFile", "create_array", "disk_errors", "inner_chunk"]
+__all__ = ["ArrayFile", "clear_parts", "create_array", "disk_errors", "inner_chunk"]
 
-_OURS = {"sharding_indexed", "bytes", "zstd"}  # codecs that the fast pipeline is known to read
-_KEPT = 64  # open arrays that a process remembers
-_opened: dict[tuple[str, bool, int, int], zarr.Array[Any]] = {}
-_lock = threading.RLock()  # zarr's settings are of the whole process: one change at a time
+_PART = ".part-"  # begin of the names of folders with shards that are being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +83,53 @@ class ArrayFile:
         int
             Shards without a file.
         """
-        counts = [-(-n // s) for n, s in zip(self.shape, self.shards, strict=True)]
-        folder = Path(self.path) / str(self.level) / "c"
-        return sum(not folder.joinpath(*map(str, index)).is_file() for index in np.ndindex(*counts))
+        return sum(not self._shard(index).is_file() for index in np.ndindex(*self.shard_counts))
+
+    @property
+    def shard_counts(self) -> tuple[int, ...]:
+        """Shards along each axis."""
+        return tuple(-(-n // s) for n, s in zip(self.shape, self.shards, strict=True))
+
+    def unreadable_shards(self) -> list[tuple[int, ...]]:
+        """Read every shard and list those that are missing or damaged.
+
+        Returns
+        -------
+        list of tuple of int
+            Their indexes.
+        """
+        return [index for index in np.ndindex(*self.shard_counts) if not self._sound(index)]
+
+    def _sound(self, index: tuple[int, ...]) -> bool:
+        if not self._shard(index).is_file():
+            return False
+        try:
+            self[self._box(index)]
+        except InputDataError:
+            return False
+        return True
+
+    def _box(self, index: tuple[int, ...]) -> tuple[slice, ...]:
+        edges = zip(index, self.shards, self.shape, strict=True)
+        return tuple(slice(k * s, min((k + 1) * s, n)) for k, s, n in edges)
+
+    def _shard(self, index: tuple[int, ...]) -> Path:
+        return Path(self.path, str(self.level), "c", *map(str, index))
 
     def _array(self, *, fast: bool = True) -> zarr.Array[Any]:
-        return _open(Path(self.path) / str(self.level), fast=fast)
+        node = Path(self.path) / str(self.level)
+        return persist(lambda: opened(node, fast=fast))
 
     def __getitem__(self, window: Any) -> Any:
         try:
-            return np.asarray(self._array()[window])
-        except (RuntimeError, OSError, ValueError) as error:
+            return persist(lambda: np.asarray(self._array()[window]))
+        except SsbtomoError:
+            raise
+        except Exception as error:  # damaged bytes provoke errors of every kind in the codecs
             raise InputDataError(
                 f"{self.path}: level {self.level} cannot be read at {window}: {error}",
-                hint="the store is damaged or was not written to its end; write it again",
+                hint="the store is damaged or was not written to its end; `ssbtomo run --verify` "
+                "finds what is damaged in a results folder and computes it again",
             ) from error
 
     def __setitem__(self, window: Any, values: Any) -> None:
@@ -112,24 +146,41 @@ class ArrayFile:
         if block.ndim and block.shape != size:
             raise OutputError(f"{self.path}: a block {block.shape} does not fit its box {size}")
         block = np.ascontiguousarray(np.broadcast_to(block, size), dtype=array.dtype)
-        # the compiled codecs leave out a shard of zeros, which would read as "never written"
         with disk_errors(self.path):
-            self._remove(box)
-            self._array(fast=bool(block.any()))[box] = block
+            persist(lambda: self._replace(box, block))
 
-    def _remove(self, box: tuple[slice, ...]) -> None:
-        """Remove the shards of a box: one at the far end is read before it is written again.
+    def _replace(self, box: tuple[slice, ...], block: NDArray[Any]) -> None:
+        """Write shards beside their places, and move them there when they are whole.
 
-        A process that was killed while it wrote leaves a torn shard, which cannot be read.
+        A process that is killed, or a disk that is full, so leaves no torn shard; and one that
+        is late, as its run was killed and goes on elsewhere already, writes the same again.
         """
+        node = Path(self.path) / str(self.level)
+        if not (node / "zarr.json").is_file():  # version 2: another layout, never a run's
+            self._array()[box] = block
+            return
+        host = "".join(sign for sign in platform.node() if sign.isalnum())
+        part = node / f"{_PART}{host}-{os.getpid()}-{threading.get_ident()}"
+        try:
+            staged(node, part, fast=True)[box] = block
+            for index in self._shards_of(box):
+                goal = self._shard(index)
+                whole = part.joinpath(*goal.relative_to(node).parts)
+                if not whole.is_file():
+                    # the compiled codecs leave out a shard of zeros: it would read as never written
+                    staged(node, part, fast=False)[self._box(index)] = 0
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                whole.replace(goal)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _shards_of(self, box: tuple[slice, ...]) -> Iterator[tuple[int, ...]]:
         first = [cut.start // edge for cut, edge in zip(box, self.shards, strict=True)]
         counts = [
             -(-(cut.stop - cut.start) // edge) for cut, edge in zip(box, self.shards, strict=True)
         ]
-        folder = Path(self.path) / str(self.level) / "c"
         for index in np.ndindex(*counts):
-            place = (str(a + b) for a, b in zip(first, index, strict=True))
-            folder.joinpath(*place).unlink(missing_ok=True)
+            yield tuple(a + b for a, b in zip(first, index, strict=True))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.asarray(self[...], dtype=dtype)
@@ -166,20 +217,34 @@ def create_array(
     from zarr.codecs import ZstdCodec
 
     size = tuple(min(s, n) for s, n in zip(shard, shape, strict=True))
-    with disk_errors(path), _settings(fast=True):
+    with disk_errors(path), settings(fast=True):
         zarr.create_array(
             f"{path}/{level}",
             shape=shape,
             dtype=np.dtype(dtype).newbyteorder("="),
             chunks=tuple(map(inner_chunk, size)),
             shards=size,
-            compressors=ZstdCodec(level=1),
+            compressors=ZstdCodec(
+                level=1, checksum=True
+            ),  # a flipped bit is an error when it is read
             fill_value=0,
             zarr_format=3,
             dimension_names=("z", "y", "x")[-len(shape) :],
             overwrite=True,
         )
     return ArrayFile(path, level)
+
+
+def clear_parts(store: str | Path) -> None:
+    """Remove what processes that were killed have left in a store.
+
+    Parameters
+    ----------
+    store : str or Path
+        Its folder; nobody may be writing to it.
+    """
+    for part in Path(store).glob(f"*/{_PART}*"):
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def inner_chunk(edge: int) -> int:
@@ -239,74 +304,8 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _settings(*, fast: bool) -> Iterator[None]:
-    """Open arrays with the compiled codecs where they are installed; zarr's default else."""
-    import zarr
-
-    chosen: dict[str, Any] = {"array.write_empty_chunks": True}
-    if fast and _zarrs_installed():
-        chosen["codec_pipeline.path"] = "zarrs.ZarrsCodecPipeline"
-    with _lock, zarr.config.set(chosen):
-        yield
-
-
 def _fits(given: np.dtype[Any], stored: np.dtype[Any]) -> bool:
     return np.can_cast(given, stored, "same_kind" if stored.kind == "f" else "safe")
-
-
-@cache
-def _zarrs_installed() -> bool:
-    try:
-        import zarrs
-    except ImportError:
-        return False
-    return hasattr(zarrs, "ZarrsCodecPipeline")
-
-
-def _open(node: Path, *, fast: bool) -> zarr.Array[Any]:
-    """Open an array, or take the one that this process holds open already."""
-    meta = node / "zarr.json"
-    if not meta.is_file():
-        meta = node / ".zarray"
-    try:
-        stamp = meta.stat()
-    except OSError as error:
-        raise FormatError(
-            f"there is no zarr array at {node}",
-            hint="check the path; a store that was interrupted must be written again",
-        ) from error
-    key = (str(node), fast, stamp.st_mtime_ns, stamp.st_ino)
-    with _lock:
-        if key not in _opened:
-            while len(_opened) >= _KEPT:
-                _opened.pop(next(iter(_opened)))
-            _opened[key] = _open_anew(node, fast=fast and _known_codecs(meta))
-        return _opened[key]
-
-
-def _open_anew(node: Path, *, fast: bool) -> zarr.Array[Any]:
-    import zarr
-
-    try:
-        with _settings(fast=fast):
-            # "r+" opens for reading and writing and never creates
-            return zarr.open_array(str(node), mode="r+")
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(
-            f"{node} is not a readable zarr array: {error}",
-            hint="it may be of an unsupported version or use an unknown codec",
-        ) from error
-
-
-def _known_codecs(meta: Path) -> bool:
-    if meta.name != "zarr.json":
-        return False
-    text = json.loads(meta.read_text(encoding="utf-8"))
-    codecs = text.get("codecs", [])
-    for codec in list(codecs):
-        codecs = codecs + codec.get("configuration", {}).get("codecs", [])
-    return all(codec.get("name") in _OURS for codec in codecs)
 
 
 def _whole_shards(

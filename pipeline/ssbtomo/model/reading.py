@@ -19,11 +19,20 @@ __all__ = ["load_recipe", "problems", "problems_by_key", "read_recipe"]
 
 _TOP = {"sample", "samples", "phases", "transport_axis", "reconstruct", "denoise", "segment",
         "range", "quantify", "run", "report"}  # fmt: skip
+# A date that does not exist, a number of thousands of digits, dashes without end.
+_STRANGE = (ValueError, TypeError, RecursionError, OverflowError)
+_DEEPEST = 40  # brackets open at once
 _LARGEST = 1_000_000  # bytes; a recipe is a page of text
 
 
 class _Loader(yaml.SafeLoader):
     """A safe loader that refuses a key given twice and aliases (bombs, and unreadable)."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        line = _too_deep(stream)
+        if line is not None:
+            raise _MarkError("brackets within brackets within brackets -> a recipe is flat", line)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -34,12 +43,25 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _MarkError("a key must be a word", key.start_mark.line)
             if key.value in seen:
                 raise _MarkError(
                     f"{key.value}: the key is given twice -> keep one", key.start_mark.line
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
+
+
+def _too_deep(text: str) -> int | None:
+    """Return the line where more brackets are open than any recipe needs: YAML takes ages there."""
+    depth = 0
+    for number, line in enumerate(text.splitlines()):
+        for sign in line:
+            depth = max(depth + (sign in "[{") - (sign in "]}"), 0)
+            if depth > _DEEPEST:
+                return number
+    return None
 
 
 class _MarkError(Exception):
@@ -103,23 +125,9 @@ def read_recipe(path: Path) -> tuple[list[str], Recipe | None]:
     recipe : Recipe or None
         The recipe if there is no problem.
     """
-    try:
-        text = _text(path)
-        root = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)
-        if isinstance(data, dict) and isinstance(data.get("samples"), str):
-            data["samples"] = read_table(path.parent / data["samples"], _parsed)
-    except RecipeError as error:
-        return [str(error)], None
-    except _MarkError as mark:
-        return [f"{path.name}:{mark.line + 1}: {mark.text}"], None
-    except yaml.YAMLError as error:
-        spot = getattr(error, "problem_mark", None)
-        line = spot.line + 1 if spot else 1
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return [
-            f"{path.name}:{line}: not YAML: {what} -> check indentation, colons and quotes"
-        ], None
+    found, root, data = _parsed(path)
+    if found:
+        return found, None
     found = list(_misfits(path, root, data))
     known = {k: v for k, v in data.items() if k in _TOP} if isinstance(data, dict) else {}
     if not {"sample", "samples"} & set(known):
@@ -146,17 +154,38 @@ def problems_by_key(text: str) -> list[tuple[str, str]]:
     """
     try:
         root = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)
-        Recipe.model_validate(data)
+        Recipe.model_validate(_content(text))
     except ValidationError as error:
         return list(dict.fromkeys((key or "recipe", what) for key, _, what in _told(root, error)))
-    except (_MarkError, yaml.YAMLError) as error:
+    except (_MarkError, yaml.YAMLError, *_STRANGE) as error:
         return [("recipe", f"not YAML: {str(error).splitlines()[0]}")]
     return []
 
 
-def _parsed(text: str) -> Any:
+def _content(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
+
+
+def _parsed(path: Path) -> tuple[list[str], yaml.Node | None, Any]:
+    """Return what keeps a file from being YAML, or its nodes with their lines, and its content."""
+    try:
+        text = _text(path)
+        root, data = yaml.compose(text, Loader=_Loader), _content(text)
+        if isinstance(data, dict) and isinstance(data.get("samples"), str):
+            data["samples"] = read_table(path.parent / data["samples"], _content)
+        return [], root, data
+    except RecipeError as error:
+        problem = str(error)
+    except _MarkError as mark:
+        problem = f"{path.name}:{mark.line + 1}: {mark.text}"
+    except yaml.YAMLError as error:
+        spot = getattr(error, "problem_mark", None)
+        line = spot.line + 1 if spot else 1
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = f"{path.name}:{line}: not YAML: {what} -> check indentation, colons and quotes"
+    except _STRANGE as error:
+        problem = f"{path.name}:1: not a recipe: {str(error)[:200]} -> put quotes around texts"
+    return [problem], None, None
 
 
 def _text(path: Path) -> str:

@@ -9,10 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ssbtomo.errors import OutputError
+from ssbtomo.passing import persist
 from ssbtomo.report.figures import FIGURES, FigureSpec
 from ssbtomo.report.figures.style import Drawn, house_style, rendered
 from ssbtomo.report.folder import SampleView, open_run
 from ssbtomo.report.methods import assemble
+from ssbtomo.tables import csv_text
 
 __all__ = ["Plate", "write_report"]
 
@@ -109,7 +111,7 @@ def _plate(sample: SampleView, spec: FigureSpec, forms: tuple[str, ...]) -> Plat
 def _kept(drawn: Drawn, spec: FigureSpec, stem: Path, images: dict[str, bytes]) -> Plate:
     for form, content in images.items():
         _write(Path(f"{stem}.{form}"), content)
-    _write(Path(f"{stem}.csv"), drawn.data.to_csv(index=False, lineterminator="\n").encode())
+    _write(Path(f"{stem}.csv"), csv_text(drawn.data).encode())
     best = "png" if spec.raster else "svg"
     form = best if best in images else next(iter(images))
     return Plate(spec, stem.name, _address(images[form], form), drawn.note)
@@ -124,5 +126,4 @@ def _address(content: bytes, form: str) -> str:
 def _write(path: Path, content: bytes) -> None:
     """Write under another name and move into place: a reader never sees half a file."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    persist(lambda: (partial.write_bytes(content), partial.replace(path)))

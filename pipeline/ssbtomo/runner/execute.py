@@ -44,7 +44,9 @@ from ssbtomo.runner.predict import Prediction, compared
 from ssbtomo.runner.provenance import environment, hash_of, peak_memory
 from ssbtomo.runner.samples import Broken
 from ssbtomo.runner.sharing import recipe_mark, shared_engine
-from ssbtomo.runner.writing import read_truth, write_results, write_tables
+from ssbtomo.runner.verifying import reopened, sum_results
+from ssbtomo.runner.watching import Room, WatchedScan, told_change
+from ssbtomo.runner.writing import read_truth, replace_text, write_results, write_tables
 from ssbtomo.stages.chain import chain
 from ssbtomo.stages.desk import Desk, write_json
 from ssbtomo.stages.quantify import thaw
@@ -66,6 +68,7 @@ def run(  # noqa: PLR0913 - all but two have defaults
     cancel: threading.Event | None = None,
     command: str | None = None,
     helpers: int = 0,
+    verify: bool = False,
 ) -> Results:
     """Run a recipe; stages that are done already are not repeated.
 
@@ -89,6 +92,9 @@ def run(  # noqa: PLR0913 - all but two have defaults
         What to write into ``run.json`` as the command.
     helpers : int, optional
         Further processes that may take tasks: see `ssbtomo.runner.joining.run_together`.
+    verify : bool
+        Compare what is done already with its checksums, and repeat what is damaged. This is done
+        anyway if the machine went down while a run was writing to the folder.
 
     Returns
     -------
@@ -112,10 +118,10 @@ def run(  # noqa: PLR0913 - all but two have defaults
     )  # fmt: skip
     check_resources(plan, folder)
     command = command or f"ssbtomo.run({str(recipe)!r}, {str(out)!r})"
-    with occupied(folder, plan.jobs), Meter() as meter, _journal(
+    with occupied(folder, plan.jobs) as crashed, Meter() as meter, _journal(
         plan, folder, events or _silent, command, meter
     ) as journal:  # fmt: skip
-        work = _Work(plan, folder, journal, home, meter)
+        work = _Work(plan, folder, journal, home, meter, verify=verify or crashed)
         limited = (memory or how.memory) is not None
         with _engine(plan, folder, cancel, limited=limited, helpers=helpers) as engine:
             work.samples(engine)
@@ -169,6 +175,8 @@ class _Work:
     tell: Listener
     home: Path
     meter: Meter
+    verify: bool = False
+    scans: dict[str, WatchedScan] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     stories: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -185,7 +193,7 @@ class _Work:
             job = planned.job
             desk = Desk(
                 self.folder, job.sample, job.name, job.source, engine, self.plan.recipe.run.block,
-                home=self.home,
+                home=self.home, verify=self.verify,
             )  # fmt: skip
             self.reached = ""
             try:
@@ -203,7 +211,10 @@ class _Work:
         self.tell(SampleFailed(item.job.name, item.stage, error.problem, error.hint))
 
     def _sample(self, planned: SamplePlan, desk: Desk) -> None:
-        digest = hash_of(planned.job.source)
+        scan = self.scans[desk.name] = WatchedScan.of(planned.job.source)
+        digest = scan.digest
+        if changed := told_change(desk.work / "ingest.done.json", scan):
+            self._warn_of(desk.name, changed)
         said = {item.stage: item for item in planned.predictions}
         stages = [
             self._stage(stage, desk, digest, said[stage.name]) for stage in chain(desk.sample)
@@ -220,7 +231,7 @@ class _Work:
         before = [digest, *evidence, *(facts["fingerprint"] for facts in desk.facts.values())]
         mark = fingerprint(stage, *before)
         marker = desk.work / f"{stage.name}.done.json"
-        facts = _finished(marker, mark, desk)
+        facts = self._sound(desk, _finished(marker, mark, desk))
         if resumed := facts is not None:
             self.tell(StageSkipped(desk.name, stage.name))
         else:
@@ -240,14 +251,23 @@ class _Work:
             **facts.get("resources", {}),
         }
 
+    def _sound(self, desk: Desk, facts: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return what a finished stage found, unless its stores are asked for and damaged."""
+        texts = reopened(self.folder, desk.work, facts) if facts and self.verify else []
+        for text in texts:
+            self._warn_of(desk.name, text)
+        return None if texts else facts
+
     def _do(self, stage: Stage, desk: Desk, mark: str, said: Prediction) -> dict[str, Any]:
         self.tell(StageStarted(desk.name, stage.name))
         pace = Pace()
-        desk.mark = mark
+        desk.mark, desk.published = mark, {}
+        room = Room(self.folder, self.plan.workers * math.prod(desk.block) * 4)
         reached = Progress(desk.name, stage.name, 0, 1)
 
         def tell(done: int, total: int, share: float | None = None) -> None:
             nonlocal reached
+            room.check()
             reached = Progress(desk.name, stage.name, done, total, *pace(done, total, share))
             self.tell(reached)
 
@@ -258,17 +278,24 @@ class _Work:
         taken = self.meter.taken()
         self.peak = max(self.peak, taken.memory)
         seconds = round(taken.seconds, 3)
+        scan = self.scans[desk.name]
+        if stage.name == "ingest":
+            scan.check()
         self.tell(StageDone(desk.name, stage.name, seconds))
         resources = compared(said, taken) | {"costs": facts.pop("costs", [])}
-        return {**facts, "fingerprint": mark, "seconds": seconds, "resources": resources}
+        kept = {"fingerprint": mark, "seconds": seconds, "resources": resources}
+        return {**facts, **kept, "scan": scan.digest, "published": desk.published}
 
     def _warn(self, desk: Desk) -> None:
         texts = list(desk.facts["ingest"]["stack_check"])
         for stage in ("reconstruct", "segment"):
             texts += desk.facts[stage].get("warnings", [])
         for text in texts:
-            self.warnings.append({"sample": desk.name, "text": text})
-            self.tell(Warned(desk.name, text))
+            self._warn_of(desk.name, text)
+
+    def _warn_of(self, sample: str, text: str) -> None:
+        self.warnings.append({"sample": sample, "text": text})
+        self.tell(Warned(sample, text))
 
     def finish(self, command: str, scheduler: str) -> None:
         """Write results, tables, provenance and report."""
@@ -278,13 +305,14 @@ class _Work:
         summarise(self.folder, self.plan, self.stories, measured, self.broken)
         resolved = self.plan.recipe.model_dump(mode="json", exclude_none=True)
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-        (self.folder / "recipe.yaml").write_text(text, encoding="utf-8")
+        replace_text(self.folder / "recipe.yaml", text)
         self._provenance(command, scheduler)
         self.tell(StageStarted("", "report"))
         begin = time.perf_counter()
         write_report(self.folder, formats=self.plan.recipe.report.figures)
         self.tell(StageDone("", "report", round(time.perf_counter() - begin, 3)))
         self._provenance(command, scheduler)
+        sum_results(self.folder)
 
     def _provenance(self, command: str, scheduler: str) -> None:
         from ssbtomo import __version__
@@ -312,7 +340,10 @@ def _finished(marker: Path, mark: str, desk: Desk) -> dict[str, Any] | None:
     """Return what a finished stage found, if it was this very stage."""
     if not marker.is_file():
         return None
-    facts: dict[str, Any] = json.loads(marker.read_text("utf-8"))
+    try:
+        facts: dict[str, Any] = dict(json.loads(marker.read_text("utf-8")))
+    except (ValueError, TypeError):  # it was damaged: the stage is done again
+        return None
     there = all(desk.store(name).is_dir() for name in facts.get("stores", []))
     return facts if facts.get("fingerprint") == mark and there else None
 

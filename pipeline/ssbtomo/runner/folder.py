@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import os
+import platform
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 from ssbtomo.errors import (
     AxisError,
@@ -16,6 +20,7 @@ from ssbtomo.errors import (
     InputDataError,
     OutputError,
     PhaseMissingError,
+    SsbtomoError,
     VoxelSizeError,
 )
 from ssbtomo.runner.samples import Job
@@ -28,7 +33,7 @@ _UNUSABLE = (InputDataError, PhaseMissingError, FormatError, VoxelSizeError, Axi
 
 
 @contextmanager
-def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
+def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[bool]:
     """Hold a results folder for one run, and leave none behind that holds nothing.
 
     Parameters
@@ -40,8 +45,9 @@ def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
 
     Yields
     ------
-    None
-        While the folder is held.
+    bool
+        Whether the machine went down under the run that held the folder before: then files
+        that it had finished may not have reached the disk.
 
     Raises
     ------
@@ -55,17 +61,22 @@ def occupied(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
         made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         work = folder / "work"
         work.mkdir(parents=True, exist_ok=True)
-        with (work / "lock").open("w") as lock:
-            _take(lock.fileno(), folder)
+        with (work / "lock").open("a+", encoding="utf-8") as lock:
+            _take(lock, folder)
+            before = _holder(lock)
+            _hold(lock, _me())
             write_json(work / _OWNER, {"samples": _identity(jobs)})
             try:
-                yield
+                yield _went_down(before)
             except BaseException as error:
                 _tidy(folder)
                 if fresh and not _worth_keeping(folder, error):
                     for item in made:
                         shutil.rmtree(item, ignore_errors=True)
                 raise
+            finally:
+                with suppress(OSError):
+                    _hold(lock, {})
 
 
 @contextmanager
@@ -102,9 +113,15 @@ def explained(folder: Path) -> Iterator[None]:
             errno.EEXIST: "a file has this name: choose another folder with -o",
         }
         hint = hints.get(error.errno or 0)
-        if hint is None:
+        if hint is not None:
+            raise OutputError(f"{folder} cannot be written: {error}", hint=hint) from error
+        if isinstance(error, SsbtomoError):
             raise
-        raise OutputError(f"{folder} cannot be written: {error}", hint=hint) from error
+        raise OutputError(
+            f"a file cannot be read or written: {error}",
+            hint="see whether the disk or the network drive is there, and start again: the run "
+            "goes on where it stopped",
+        ) from error
 
 
 def _check_owner(folder: Path, jobs: Sequence[Job]) -> None:
@@ -114,7 +131,7 @@ def _check_owner(folder: Path, jobs: Sequence[Job]) -> None:
         return
     owner = folder / "work" / _OWNER
     if owner.is_file():
-        known = json.loads(owner.read_text("utf-8"))["samples"]
+        known = _owner(owner)
         if known != _identity(jobs):
             names = ", ".join(name for name, _ in known)
             raise OutputError(
@@ -128,17 +145,77 @@ def _check_owner(folder: Path, jobs: Sequence[Job]) -> None:
         )
 
 
+def _owner(path: Path) -> list[list[str]]:
+    try:
+        return [
+            [str(part) for part in row] for row in json.loads(path.read_text("utf-8"))["samples"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{path} is damaged, which tells whose folder this is: {error}",
+            hint="choose another folder with -o; or delete this file, if the folder is yours",
+        ) from error
+
+
 def _identity(jobs: Sequence[Job]) -> list[list[str]]:
     return [[job.name, str(job.source)] for job in jobs]
 
 
-def _take(descriptor: int, folder: Path) -> None:
+def _take(lock: IO[str], folder: Path) -> None:
+    """Lock the folder. The system holds the lock, and lets it go when the process ends anyhow."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        other = _holder(lock)
+        who = (
+            f": process {other.get('process')} on {other.get('host')}, since {other.get('since')}"
+            if other
+            else ""
+        )
         raise OutputError(
-            f"another run is writing to {folder}", hint="wait for it, or choose another folder"
+            f"another run is writing to {folder}{who}",
+            hint="wait for it, or choose another folder with -o",
         ) from None
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be locked: {error.strerror or error}",
+            hint="this file system has no locks, so that a second run could not be told: choose a "
+            "folder on another one with -o",
+        ) from error
+
+
+def _me() -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"process": os.getpid(), "host": platform.node(), "boot": _boot(), "since": now}
+
+
+def _boot() -> str:
+    """Name this start of the system."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _holder(lock: IO[str]) -> dict[str, Any]:
+    lock.seek(0)
+    try:
+        return dict(json.loads(lock.read() or "{}"))
+    except (ValueError, TypeError):
+        return {}
+
+
+def _hold(lock: IO[str], who: Mapping[str, Any]) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(json.dumps(who))
+    lock.flush()
+
+
+def _went_down(before: Mapping[str, Any]) -> bool:
+    """Tell whether a run was under way when the machine that it ran on was started again."""
+    same = before.get("host") == platform.node()
+    return same and before.get("boot") != _boot()
 
 
 def _tidy(folder: Path) -> None:

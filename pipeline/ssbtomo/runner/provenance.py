@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["environment", "hash_of", "peak_memory"]
+__all__ = ["environment", "files_of", "hash_of", "peak_memory"]
 
 _PACKAGES = (
     "numpy", "scipy", "dask", "distributed", "zarr", "zarrs", "tifffile", "numba",
@@ -34,7 +34,7 @@ def hash_of(path: Path) -> str:
         64 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for file in _files(path):
+    for file in files_of(path):
         if file != path:
             digest.update(str(file.relative_to(path.parent if path.is_file() else path)).encode())
         with file.open("rb") as stream:
@@ -43,7 +43,19 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_of(path: Path) -> Iterator[Path]:
+    """Yield the files that make a scan: all of a folder; or a file, and those beside it about it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File or folder.
+
+    Yields
+    ------
+    pathlib.Path
+        In a fixed order.
+    """
     if path.is_dir():
         yield from sorted(item for item in path.rglob("*") if item.is_file())
     else:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssbtomo.passing import persist
 from ssbtomo.results import Measurement, table
 from ssbtomo.stages.desk import write_json
+from ssbtomo.tables import csv_text
 
-__all__ = ["read_truth", "write_results", "write_summary", "write_tables"]
+__all__ = ["read_truth", "replace_text", "write_results", "write_summary", "write_tables"]
 
 
 def write_results(folder: Path, measurements: Sequence[Measurement]) -> None:
@@ -25,10 +28,11 @@ def write_results(folder: Path, measurements: Sequence[Measurement]) -> None:
         The rows.
     """
     frame = table(measurements)
-    _replace(folder / "results.csv", _safe_csv(frame))
+    replace_text(folder / "results.csv", csv_text(frame, **_FORM))
     draft = folder / ".results.parquet.tmp"
-    frame.to_parquet(draft, index=False)
-    draft.replace(folder / "results.parquet")
+    persist(
+        lambda: (frame.to_parquet(draft, index=False), draft.replace(folder / "results.parquet"))
+    )
     rows = [
         {key: _json_number(value) for key, value in row.items()}
         for row in frame.to_dict(orient="records")
@@ -50,7 +54,9 @@ def write_tables(folder: Path, tables: Mapping[str, Mapping[str, list[Any]]]) ->
 
     (folder / "tables").mkdir(exist_ok=True)
     for name, columns in tables.items():
-        _replace(folder / "tables" / f"{name}.csv", _safe_csv(pd.DataFrame(dict(columns))))
+        replace_text(
+            folder / "tables" / f"{name}.csv", csv_text(pd.DataFrame(dict(columns)), **_FORM)
+        )
 
 
 def write_summary(folder: Path, columns: Mapping[str, list[Any]]) -> None:
@@ -65,22 +71,14 @@ def write_summary(folder: Path, columns: Mapping[str, list[Any]]) -> None:
     """
     import pandas as pd
 
-    _replace(folder / "summary.csv", _safe_csv(pd.DataFrame(dict(columns))))
-
-
-def _safe_csv(frame: Any) -> str:
-    """Return CSV in which no text can be taken for a formula by a spreadsheet."""
-    text = frame.select_dtypes(include=["object", "string"]).columns
-    frame = frame.assign(**{name: frame[name].map(_no_formula) for name in text})
-    return str(frame.to_csv(index=False, lineterminator="\n", float_format=_number, na_rep="nan"))
-
-
-def _no_formula(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t" and value else value
+    replace_text(folder / "summary.csv", csv_text(pd.DataFrame(dict(columns)), **_FORM))
 
 
 def _number(value: float) -> str:
     return f"{value:.10g}"
+
+
+_FORM: dict[str, Any] = {"float_format": _number, "na_rep": "nan"}
 
 
 def _json_number(value: object) -> object:
@@ -90,9 +88,25 @@ def _json_number(value: object) -> object:
     return value
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file in one go: it is there whole or not at all.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    text : str
+        What it holds.
+    """
+    persist(lambda: _replace(path, text.encode("utf-8")))
+
+
+def _replace(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(text, encoding="utf-8")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import FormatError, OutputError
+from ssbtomo.errors import FormatError, OutputError, SsbtomoError
 from ssbtomo.kernels.forest import Forest, Logistic
 
 __all__ = ["FORMAT", "read_model", "rule_from", "write_model"]
@@ -114,8 +114,10 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _entries(path, archive, size)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _foreign(path, str(error)) from None
+    except SsbtomoError:
+        raise
+    except Exception as error:  # a damaged archive provokes errors of every kind
+        raise _foreign(path, str(error)[:200]) from error
 
 
 def _foreign(path: Path, why: str) -> FormatError:

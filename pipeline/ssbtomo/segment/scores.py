@@ -12,6 +12,7 @@ import numpy as np
 
 from ssbtomo.errors import OutputError
 from ssbtomo.kernels.agreement import ObjectScore, overlap_of
+from ssbtomo.tables import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,7 +213,7 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: str | Path, **about: f
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
-            table.to_csv(target / f"score_{name}.csv", index=False)
+            (target / f"score_{name}.csv").write_text(csv_text(table), "utf-8")
         (target / "score.json").write_text(scores_json(tables, **about) + "\n", "utf-8")
     except OSError as error:
         raise OutputError(

@@ -22,6 +22,8 @@ __all__ = ["Scribbles", "read_scribbles", "scribbles_from_labels", "scribbles_fr
 
 Shape = tuple[int, int, int]
 _MOST = 50_000_000  # labelled voxels
+_COUNT = "voxels are counted from 0 along (Z, Y, X); scribble on the scan itself, not on a crop"
+_FORM = '{"marks": [{"phase": "void", "axis": "z", "slice": 12, "points": [[y, x]]}]}'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +132,7 @@ def scribbles_from_marks(content: Any, phases: Sequence[str], shape: Shape) -> S
     """
     marks = content.get("marks") if isinstance(content, Mapping) else None
     if not isinstance(marks, list) or not marks:
-        raise FormatError('the scribbles must be {"marks": [{"phase": ..., "slice": ..., ...}]}')
+        raise FormatError("the scribbles hold no list of marks", hint=_FORM)
     drawn: dict[tuple[int, int], NDArray[np.int16]] = {}
     for number, mark in enumerate(marks):
         try:
@@ -144,7 +146,7 @@ def scribbles_from_marks(content: Any, phases: Sequence[str], shape: Shape) -> S
                 raise
             raise FormatError(
                 f"mark {number} of the scribbles is not understood: {type(error).__name__}: {error}",
-                hint='{"phase": "void", "axis": "z", "slice": 12, "points": [[y, x]]}',
+                hint=_FORM,
             ) from None
     return _of_planes(drawn)
 
@@ -158,14 +160,16 @@ def _of_planes(drawn: Mapping[tuple[int, int], NDArray[np.int16]]) -> Scribbles:
             place.insert(axis, index)
             chosen[tuple(place)] = int(plane[tuple(spot)])
     if not chosen:
-        raise InputDataError("the marks of the scribbles hold no voxel")
+        raise InputDataError("the marks of the scribbles hold no voxel", hint=_FORM)
     return _ordered(np.asarray(list(chosen), np.intp), np.asarray(list(chosen.values()), np.intp))
 
 
 def _where(mark: Mapping[str, Any], phases: Sequence[str], shape: Shape) -> tuple[int, int, int]:
     axis, index, phase = AXES.index(mark.get("axis", "z")), int(mark["slice"]), mark["phase"]
     if not 0 <= index < shape[axis]:
-        raise InputDataError(f"slice {index} is outside of the volume of {shape} voxels")
+        raise InputDataError(
+            f"slice {index} is outside of the volume of {shape} voxels", hint=_COUNT
+        )
     if phase in phases:
         return axis, index, list(phases).index(phase)
     if isinstance(phase, int) and not isinstance(phase, bool) and 1 <= phase <= len(phases):
@@ -198,7 +202,9 @@ def _areas(mark: Mapping[str, Any], size: tuple[int, ...]) -> Iterator[Any]:
 
 def _inside(a: float, b: float, size: tuple[int, ...]) -> None:
     if not (0 <= a <= size[0] - 0.5 and 0 <= b <= size[1] - 0.5):
-        raise InputDataError(f"the point ({a}, {b}) of a mark is outside of its slice of {size}")
+        raise InputDataError(
+            f"the point ({a}, {b}) of a mark is outside of its slice of {size}", hint=_COUNT
+        )
 
 
 def _near_segment(
@@ -250,7 +256,10 @@ def read_scribbles(
         try:
             content = json.loads(place.read_text("utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise FormatError(f"{place} cannot be read as JSON: {error}") from None
+            raise FormatError(
+                f"{place} cannot be read as JSON: {error}",
+                hint=_FORM,
+            ) from None
         return scribbles_from_marks(content, phases, shape)
     from ssbtomo import io
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +14,12 @@ from ssbtomo import io
 from ssbtomo.blocks import SERIAL, Engine, Grid, Markers, Sink, fingerprint_of
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.events import check_cancelled
-from ssbtomo.io.zarr_arrays import ArrayFile
+from ssbtomo.io.checksums import checksums
+from ssbtomo.io.zarr_arrays import ArrayFile, clear_parts
 from ssbtomo.model import Phase, Sample
+from ssbtomo.passing import persist
 from ssbtomo.results import folder_name
+from ssbtomo.stages.drafts import clear, marked, resumable, shelve, write_json
 from ssbtomo.units import AXES, Spacing
 
 __all__ = ["RECONSTRUCTED", "Desk", "Facts", "Tell", "clipped", "resumable", "write_json"]
@@ -28,8 +29,6 @@ RECONSTRUCTED = "reconstructed"
 
 Facts = dict[str, Any]
 Shape = tuple[int, int, int]
-_MARKED = ".done"  # ending of the folder with a draft's markers
-_BESIDE = "~"  # between the name of a draft and that of one beside it
 
 
 class Tell(Protocol):
@@ -68,6 +67,10 @@ class Desk:
         Fingerprint of the running stage; without one, nothing it writes can be gone on with.
     home : pathlib.Path
         Folder of the recipe: what the paths of companions start from.
+    verify : bool
+        Whether blocks of an interrupted stage are read before they are gone on from.
+    published : dict of str to str
+        Where the running stage has put its stores, inside of `root`, by the names of their drafts.
     """
 
     root: Path
@@ -81,6 +84,8 @@ class Desk:
     facts: dict[str, Facts] = field(default_factory=dict)
     mark: str = ""
     home: Path = field(default_factory=Path)
+    verify: bool = False
+    published: dict[str, str] = field(default_factory=dict)
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -141,7 +146,7 @@ class Desk:
         name : str
             Such as ``"image"``.
         """
-        self._markers(name).clear()  # first: markers never outlive their store
+        clear(self.work, name)  # first: markers never outlive their store
         path = self.work / "drafts" / f"{name}.ome.zarr"
         if path.exists():
             shutil.rmtree(path)
@@ -186,7 +191,10 @@ class Desk:
         markers = self._markers(name, mark)
         path = self.work / "drafts" / f"{name}.ome.zarr"
         if self.mark and markers.finished() and _is_array(path, shape, dtype, block):
-            return io.ome_zarr.open_array(path), markers
+            sink = io.ome_zarr.open_array(path)
+            if self.verify:
+                markers.forget(sink.unreadable_shards(), sink.shard_counts)
+            return sink, markers
         sink = io.ome_zarr.create(self.draft(name), shape, dtype, spacing, block=block, **options)
         return sink, markers
 
@@ -219,11 +227,11 @@ class Desk:
             self.draft(name), self.shape, dtype, self.spacing, block=block, **options
         )
 
-    def _markers(self, name: str, mark: str = "") -> Markers:
-        return Markers(self.work.absolute() / "drafts" / f"{name}{_MARKED}", mark)
+    def _markers(self, name: str, mark: str) -> Markers:
+        return Markers(marked(self.work, name), mark)
 
     def publish(self, name: str, target: Path | None = None) -> None:
-        """Move a finished draft to its place, over an older one.
+        """Move a finished draft to its place, over an older one; keep its markers and checksums.
 
         Parameters
         ----------
@@ -236,8 +244,12 @@ class Desk:
         goal.parent.mkdir(parents=True, exist_ok=True)
         if goal.exists():
             shutil.rmtree(goal)
-        self._markers(name).clear()
-        (self.work / "drafts" / f"{name}.ome.zarr").replace(goal)
+        draft = self.work / "drafts" / f"{name}.ome.zarr"
+        clear_parts(draft)
+        write_json(self.work / "sums" / f"{name}.json", checksums(draft))
+        shelve(self.work, name)
+        persist(lambda: draft.replace(goal))
+        self.published[name] = goal.relative_to(self.root).as_posix()
 
     def allocate(self, name: str, dtype: Any) -> Sink:
         """Make a store for what a measure needs on its way; `clear_scratch` removes it.
@@ -329,48 +341,9 @@ def clipped(block: Shape, shape: Shape) -> Shape:
     return z, y, x
 
 
-def resumable(draft: Path) -> bool:
-    """Tell whether a draft, or the folder of its markers, is worth keeping for the next run.
-
-    Parameters
-    ----------
-    draft : pathlib.Path
-        Something in a sample's folder of drafts.
-
-    Returns
-    -------
-    bool
-        Whether there are both a store and markers of finished blocks, its own or, for a draft
-        beside another, that one's.
-    """
-    name = draft.name.removesuffix(_MARKED).removesuffix(".ome.zarr")
-    leader = name.partition(_BESIDE)[0]
-    done, store = draft.with_name(f"{leader}{_MARKED}"), draft.with_name(f"{name}.ome.zarr")
-    return store.is_dir() and any(done.glob("*/*.json"))
-
-
 def _is_array(path: Path, shape: Shape, dtype: np.dtype[Any], block: Shape) -> bool:
     try:
         found = io.ome_zarr.open_array(path)
     except SsbtomoError:
         return False
     return (found.shape, found.dtype, found.shards) == (shape, dtype, block)
-
-
-def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
-    """Write a JSON file in one go: it is there whole or not at all.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    content : mapping or list
-        What it holds.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

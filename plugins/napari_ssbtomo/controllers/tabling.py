@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssbtomo.errors import OutputError
+from ssbtomo.tables import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ def clipboard_text(frame: pd.DataFrame) -> str:
     str
         CSV text with a header line.
     """
-    return str(frame.to_csv(index=False))
+    return csv_text(frame)
 
 
 def save_csv(frame: pd.DataFrame, path: str | Path) -> Path:

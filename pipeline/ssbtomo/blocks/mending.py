@@ -1,0 +1,75 @@
+"""Workers of a local cluster that died and did not come back are replaced."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ssbtomo.errors import TaskError
+
+__all__ = ["Mender"]
+
+_SLOW = 30.0  # seconds that a dead worker has to come back by itself
+_TIMES = 6  # replacements in a row that may fail
+
+
+class Mender:
+    """Sees to it that a local cluster has its workers.
+
+    Dask restarts a worker that died, and gives up for good if that takes longer than its
+    limit of 15 s or the new process ends early, as happens on a machine that is busy or out of
+    memory. What it gave up is started here again, a few times in a row.
+
+    Parameters
+    ----------
+    cluster : distributed.LocalCluster
+        The cluster.
+    count : int
+        Workers that it should have.
+    """
+
+    def __init__(self, cluster: Any, count: int) -> None:
+        self._cluster = cluster
+        self._count = count
+        self._whole = time.monotonic()
+        self._failed = 0
+
+    def look(self, present: int) -> None:
+        """Replace workers that have been missing for too long.
+
+        Parameters
+        ----------
+        present : int
+            Workers that the scheduler knows now.
+
+        Raises
+        ------
+        TaskError
+            If there is no worker at all after several replacements.
+        """
+        now = time.monotonic()
+        if present >= self._count:
+            self._whole, self._failed = now, 0
+        if now - self._whole < _SLOW:
+            return
+        if present:
+            self._failed = 0
+        elif self._failed >= _TIMES:
+            raise TaskError(
+                f"no worker process stays alive: {_TIMES} replacements in a row have failed",
+                hint="see whether the machine is out of memory or processes, and start the run "
+                "again, with fewer workers perhaps: it goes on where it stopped",
+            )
+        self._whole = now
+        self._failed += 1
+        self._replace()
+
+    def _replace(self) -> None:
+        """Forget the nannies that have ended, and start what is missing."""
+        self._cluster.loop.add_callback(self._forget)
+        self._cluster.scale(self._count)  # on the cluster's loop, after what stands before it
+
+    async def _forget(self) -> None:
+        for name, nanny in list(self._cluster.workers.items()):
+            if nanny.status.name in ("closed", "closing", "failed") and not nanny.is_alive():
+                del self._cluster.workers[name]

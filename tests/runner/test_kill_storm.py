@@ -1,0 +1,31 @@
+"""Ten kills at seeded random moments; `tests/benchmarks/kill_storm.py` does two hundred."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def kill_storm():
+    place = Path(__file__).parents[1] / "benchmarks" / "kill_storm.py"
+    spec = importlib.util.spec_from_file_location("kill_storm", place)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclass looks for its annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.timeout(1500)  # seconds on a quiet machine are minutes on a busy one
+def test_ten_kills_change_no_byte(kill_storm, recipe, tmp_path):
+    text = recipe.read_text("utf-8").replace("[16, 16, 16]", "[16, 18, 20]")
+    measures = "[fractions, contacts, connectivity, particles]"
+    text = text.replace("[fractions, contacts, connectivity, transport]", measures)
+    recipe.write_text(text + "denoise: {method: median}\nreport: {figures: []}\n", encoding="utf-8")
+    found = kill_storm.storm(10, 3, recipe, tmp_path, warm=False, rounds=10)
+    assert found.wrong == []
+    assert sum(found.counts[kind] for kind in kill_storm.KINDS) == 10
+    assert len(found.peace) > 30
