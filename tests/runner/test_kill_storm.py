@@ -24,7 +24,9 @@ def test_ten_kills_change_no_byte(kill_storm, recipe, tmp_path):
     text = recipe.read_text("utf-8").replace("[16, 16, 16]", "[16, 18, 20]")
     measures = "[fractions, contacts, connectivity, particles]"
     text = text.replace("[fractions, contacts, connectivity, transport]", measures)
-    recipe.write_text(text + "denoise: {method: median}\nreport: {figures: []}\n", encoding="utf-8")
+    recipe.write_text(
+        text + "denoise: {method: median}\nreport: {figures: [png]}\n", encoding="utf-8"
+    )
     found = kill_storm.storm(10, 3, recipe, tmp_path, warm=False, rounds=10)
     assert found.wrong == []
     assert sum(found.counts[kind] for kind in kill_storm.KINDS) == 10
