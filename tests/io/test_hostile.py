@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import resource
 import socket
 import subprocess
 import sys
@@ -116,11 +115,13 @@ def inflating_npz(folder):
     np.savez_compressed(path, a=np.zeros((4, 8, 8), np.uint8))
     with zipfile.ZipFile(path) as archive:
         header = archive.read("a.npy")[:128]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("a.npy", "w", force_zip64=True) as file:
-            file.write(header)
-            for _ in range(128):
-                file.write(bytes(2**24))
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(header)
+        for _ in range(128):
+            file.write(bytes(2**24))
     return path
 
 

@@ -173,7 +173,6 @@ def _parsed(path: Path) -> tuple[list[str], yaml.Node | None, Any]:
         root, data = yaml.compose(text, Loader=_Loader), _content(text)
         if isinstance(data, dict) and isinstance(data.get("samples"), str):
             data["samples"] = read_table(path.parent / data["samples"], _content)
-        return [], root, data
     except RecipeError as error:
         problem = str(error)
     except _MarkError as mark:
@@ -185,6 +184,8 @@ def _parsed(path: Path) -> tuple[list[str], yaml.Node | None, Any]:
         problem = f"{path.name}:{line}: not YAML: {what} -> check indentation, colons and quotes"
     except _STRANGE as error:
         problem = f"{path.name}:1: not a recipe: {str(error)[:200]} -> put quotes around texts"
+    else:
+        return [], root, data
     return [problem], None, None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -44,7 +43,7 @@ from ssbtomo.runner.predict import Prediction, compared
 from ssbtomo.runner.provenance import environment, hash_of, peak_memory
 from ssbtomo.runner.samples import Broken
 from ssbtomo.runner.sharing import recipe_mark, shared_engine
-from ssbtomo.runner.verifying import reopened, sum_results
+from ssbtomo.runner.verifying import finished, reopened, sum_results
 from ssbtomo.runner.watching import Room, WatchedScan, told_change
 from ssbtomo.runner.writing import read_truth, replace_text, write_results, write_tables
 from ssbtomo.stages.chain import chain
@@ -231,7 +230,7 @@ class _Work:
         before = [digest, *evidence, *(facts["fingerprint"] for facts in desk.facts.values())]
         mark = fingerprint(stage, *before)
         marker = desk.work / f"{stage.name}.done.json"
-        facts = self._sound(desk, _finished(marker, mark, desk))
+        facts = self._sound(desk, finished(marker, mark, desk))
         if resumed := facts is not None:
             self.tell(StageSkipped(desk.name, stage.name))
         else:
@@ -334,18 +333,6 @@ class _Work:
             "warnings": self.warnings,
         }
         write_json(self.folder / "run.json", content)
-
-
-def _finished(marker: Path, mark: str, desk: Desk) -> dict[str, Any] | None:
-    """Return what a finished stage found, if it was this very stage."""
-    if not marker.is_file():
-        return None
-    try:
-        facts: dict[str, Any] = dict(json.loads(marker.read_text("utf-8")))
-    except (ValueError, TypeError):  # it was damaged: the stage is done again
-        return None
-    there = all(desk.store(name).is_dir() for name in facts.get("stores", []))
-    return facts if facts.get("fingerprint") == mark and there else None
 
 
 def _story(

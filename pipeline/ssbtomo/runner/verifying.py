@@ -10,9 +10,10 @@ from typing import Any
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.io.checksums import checksums, damage
+from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.drafts import reopen, write_json
 
-__all__ = ["Verified", "reopened", "sum_results", "verify"]
+__all__ = ["Verified", "finished", "reopened", "sum_results", "verify"]
 
 _SUMS = "sums.json"
 
@@ -106,6 +107,33 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def finished(marker: Path, mark: str, desk: Desk) -> dict[str, Any] | None:
+    """Return what a finished stage found, if it was this very stage.
+
+    Parameters
+    ----------
+    marker : pathlib.Path
+        What it has left.
+    mark : str
+        Its fingerprint now.
+    desk : Desk
+        The sample.
+
+    Returns
+    -------
+    dict or None
+        ``None`` if it has to be done.
+    """
+    if not marker.is_file():
+        return None
+    try:
+        facts: dict[str, Any] = dict(json.loads(marker.read_text("utf-8")))
+    except (ValueError, TypeError):  # it was damaged: the stage is done again
+        return None
+    there = all(desk.store(name).is_dir() for name in facts.get("stores", []))
+    return facts if facts.get("fingerprint") == mark and there else None
 
 
 def reopened(root: Path, work: Path, facts: Mapping[str, Any]) -> list[str]:
