@@ -259,6 +259,7 @@ def _story(
             for phase in desk.phases
         ],
         "lithium": desk.facts["segment"].get("lithium"),
+        "corrections": desk.facts["segment"].get("corrections"),
         "transport_axis": sample.transport_axis,
         "stack_check": seen["stack_check"],
         "truth": {

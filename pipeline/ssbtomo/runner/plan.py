@@ -15,6 +15,7 @@ from ssbtomo.errors import ResourceError
 from ssbtomo.model import Recipe
 from ssbtomo.runner.samples import Job, jobs_of
 from ssbtomo.stages.chain import chain
+from ssbtomo.stages.corrected import check_corrections
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
 from ssbtomo.stages.quantify.lighter import lighter
@@ -120,6 +121,8 @@ def _sample(job: Job, recipe: Recipe, workers: int) -> SamplePlan:
     volume.needed_spacing()
     denoised = job.sample.denoise.changes
     check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
+    if job.sample.reconstruct.method == "none":  # else the shape may change on the way
+        check_corrections(job.sample.segment, job.sample.phases, volume.shape)
     memory, stage = _estimate(job, volume, recipe.run.block, workers)
     itemsize = volume.dtype.itemsize
     copies = itemsize * 1.2 + (4.8 if denoised else 0) + 8

@@ -23,6 +23,7 @@ from ssbtomo.segment.prediction import ready_for
 from ssbtomo.segment.scribbles import read_scribbles
 from ssbtomo.segment.training import TrainingSample, train
 from ssbtomo.segment.voxel_model import VoxelModel
+from ssbtomo.stages.corrected import corrected, corrected_maps
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.units import format_length
 from ssbtomo.volume import Volume
@@ -68,6 +69,10 @@ def section_parameters(section: Segment) -> dict[str, Any]:
         Plain values that decide the result.
     """
     content = section.model_dump(mode="json")
+    if section.corrections is None:
+        del content["corrections"]
+    else:
+        content["corrections"] = _digest(section.corrections)
     if section.method != "trained":
         for key in ("model", "train", "companions"):
             content.pop(key)
@@ -233,8 +238,13 @@ def segment_trained(
         for name in (*maps, "entropy")
     }
     total, done = len(desk.grid), count(markers.count(desk.grid) + 1)
+    *chances, entropy = beside.values()
+    stores = (
+        corrected(sink, section, phases, desk),
+        *corrected_maps(chances, entropy, section, phases, desk),
+    )
     voxels = classify(
-        (image, *channels), (sink, *beside.values()), desk.grid, desk.engine, ready,
+        (image, *channels), stores, desk.grid, desk.engine, ready,
         on_block=lambda _: desk.tell(next(done), total), markers=markers,
     )  # fmt: skip
     for store in (*beside.values(), sink):
