@@ -133,7 +133,7 @@ def test_a_box_of_thresholds_lies_where_it_was_asked_for(made, tmp_path):
 
 
 def test_bad_requests_are_explained(made, model, tmp_path):
-    with pytest.raises(InputDataError, match="the box .* is empty"):
+    with pytest.raises(InputDataError, match=r"the box .* is empty"):
         apply_model(made.image, model, SPACING, Place(tmp_path, (slice(5, 5),) * 3))
     with pytest.raises(InputDataError, match="more than a factor of 2"):
         apply_model(made.image, model, (1.0, 1.0, 1.0), Place(tmp_path))

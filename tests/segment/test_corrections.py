@@ -166,7 +166,7 @@ def test_a_damaged_file_is_explained(tmp_path, header, arrays):
     after[1, 1, 1] = 1
     file = painted(before, after).save(tmp_path / "c.zip")
     rewritten(file, header, **arrays)
-    with pytest.raises(FormatError, match="c.zip is no file of corrections, or a damaged one"):
+    with pytest.raises(FormatError, match=r"c\.zip is no file of corrections, or a damaged one"):
         Corrections.load(file)
 
 

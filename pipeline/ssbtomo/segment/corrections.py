@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,14 +80,9 @@ class Corrections:
 
     shape: Shape
     phases: tuple[str, ...] = ()
-    places: Places = None  # type: ignore[assignment]
-    labels: NDArray[np.uint8] = None  # type: ignore[assignment]
+    places: Places = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    labels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     records: tuple[Record, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.places is None:
-            object.__setattr__(self, "places", np.zeros((0, 3), np.int32))
-            object.__setattr__(self, "labels", np.zeros(0, np.uint8))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -258,11 +253,7 @@ class Corrections:
         place = Path(path)
         try:
             with zipfile.ZipFile(place) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-                    raise ValueError("it unpacks to more than corrections can hold")
-                header = json.loads(archive.read(_HEADER))
-                arrays = {name: _array(archive.read(f"{name}.npy"), name) for name in _ARRAYS}
-            return _corrections(header, arrays)
+                return _corrections(*_unpacked(archive))
         except OSError as error:
             raise FormatError(
                 f"{place} cannot be read: {error.strerror or error}",
@@ -380,6 +371,13 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name)  # with a fixed date
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
+
+
+def _unpacked(archive: zipfile.ZipFile) -> tuple[Any, dict[str, NDArray[Any]]]:
+    if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
+        raise ValueError("it unpacks to more than corrections can hold")
+    header = json.loads(archive.read(_HEADER))
+    return header, {name: _array(archive.read(f"{name}.npy"), name) for name in _ARRAYS}
 
 
 def _array(data: bytes, name: str) -> NDArray[Any]:

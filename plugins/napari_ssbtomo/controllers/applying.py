@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssbtomo.controllers.annotating import Pick, paint_colors, roomy
+from napari_ssbtomo.controllers.annotating import roomy
 from napari_ssbtomo.controllers.phases import colored, named
+from napari_ssbtomo.controllers.picking import Pick, paint_colors
 from napari_ssbtomo.controllers.training import hands_for_blocks
 from napari_ssbtomo.controllers.working import Hands
 from ssbtomo.errors import InputDataError

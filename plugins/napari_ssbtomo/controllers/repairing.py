@@ -24,6 +24,7 @@ __all__ = [
     "Saved",
     "begin_repair",
     "default_file",
+    "label_colors",
     "painter_name",
     "phase_layer",
     "rebased",
@@ -214,6 +215,30 @@ def repair_layer(repair: Repair, over: Any) -> LayerData:
         **inside(over, repair.start),
     }
     return repair.labels, meta, "labels"
+
+
+def label_colors(layer: Any, phases: Mapping[str, int]) -> dict[str, str]:
+    """Return the colours that a layer gives its phases.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        The layer.
+    phases : mapping of str to int
+        Names and labels.
+
+    Returns
+    -------
+    dict of str to str
+        ``#rrggbb`` by name.
+    """
+    import numpy as np
+
+    def told(label: int) -> str:
+        parts = np.round(np.asarray(layer.colormap.map(label))[:3] * 255).astype(int)
+        return "#" + "".join(f"{part:02x}" for part in parts)
+
+    return {name: told(label) for name, label in phases.items()}
 
 
 def default_file(layer: Any) -> Path | None:

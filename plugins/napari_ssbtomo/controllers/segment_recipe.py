@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssbtomo.controllers.annotating import Annotations, Pick
+from napari_ssbtomo.controllers.annotating import Annotations
+from napari_ssbtomo.controllers.picking import Pick
 from napari_ssbtomo.controllers.working import Hands
 from ssbtomo.errors import OutputError, RecipeError, SsbtomoError
 from ssbtomo.palette import ROLES

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from napari_ssbtomo.controllers.annotating import Pick
+from napari_ssbtomo.controllers.picking import Pick
 from napari_ssbtomo.controllers.working import Hands
 from ssbtomo.errors import InputDataError
 
@@ -119,7 +120,7 @@ def check_thresholds(thresholds: Sequence[float], phases: int) -> tuple[float, .
         If there are not one fewer than phases, or they do not rise.
     """
     values = tuple(float(value) for value in thresholds)
-    if len(values) != phases - 1 or any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if len(values) != phases - 1 or any(b <= a for a, b in pairwise(values)):
         raise InputDataError(
             f"{phases} phases need {phases - 1} rising thresholds, got {values}",
             hint="drag them apart in the histogram",

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_ssbtomo.controllers.annotating import Annotations, Pick, lacking
+from napari_ssbtomo.controllers.annotating import Annotations, lacking
+from napari_ssbtomo.controllers.picking import Pick
 from napari_ssbtomo.controllers.working import Hands
 from ssbtomo.errors import InputDataError
 

@@ -144,21 +144,17 @@ class Work(Generic[Value]):
             raise
         return self._ended
 
-    def finish(self) -> Ended[Value]:
-        """Do the task and wait for it; for scripts and tests.
+    def here(self) -> Ended[Value]:
+        """Do the task in this thread, and wait for it.
 
         Returns
         -------
         Ended
             As of `steps`.
         """
-        steps = self.steps()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                ended: Ended[Value] = end.value
-                return ended
+        self._run()
+        assert self._ended is not None
+        return self._ended
 
     def _run(self) -> None:
         try:
