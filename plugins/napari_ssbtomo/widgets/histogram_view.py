@@ -20,7 +20,7 @@ _FOOT = 18.0  # for the numbers below
 _NEAR = 9.0  # pixels from a threshold that still grab it
 
 
-class HistogramView(QWidget):  # type: ignore[misc]
+class HistogramView(QWidget):
     """Shares of the grey values, on a root scale so that small phases are seen.
 
     Parameters
@@ -67,7 +67,7 @@ class HistogramView(QWidget):  # type: ignore[misc]
         self._bars, self._thresholds, self._colors = bars, list(thresholds), list(colors)
         self.update()
 
-    def move(self, number: int, value: float) -> None:
+    def shift(self, number: int, value: float) -> None:
         """Move a threshold, at most up to its neighbours.
 
         Parameters
@@ -124,7 +124,7 @@ class HistogramView(QWidget):  # type: ignore[misc]
         """Drag it."""
         place = event.position().x()
         if self._held is not None:
-            self.move(self._held, self._value_at(place))
+            self.shift(self._held, self._value_at(place))
         grab = self._held is not None or self._near(place) is not None
         self.setCursor(Qt.CursorShape.SplitHCursor if grab else Qt.CursorShape.ArrowCursor)
 

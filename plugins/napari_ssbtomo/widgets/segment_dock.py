@@ -86,7 +86,7 @@ class SegmentDock(WorkDock):
         )
         self.apply = ApplyBox(viewer, self._request, lambda: self.volume.picked, self.say)
         self.recipe_button = PushButton(text="Save recipe …")
-        holder = Container(labels=False)
+        holder: Container[Any] = Container(labels=False)
         holder.margins = (0, 0, 0, 0)
         holder.native.layout().addWidget(self.histogram)
         return [

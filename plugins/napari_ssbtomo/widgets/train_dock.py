@@ -92,6 +92,7 @@ class TrainDock(WorkDock):
         self.trees = SpinBox(value=50, min=1, max=500)
         self.train_button = PushButton(text="Train forest")
         self.scores = Table(visible=False)
+        self.quality = Label(value="", visible=False)
         self.load_button = PushButton(text="Load model …")
         self.save_button = PushButton(text="Save model …", enabled=False)
         self.apply = ApplyBox(viewer, self._request, lambda: self.volume.picked, self.say)
@@ -109,6 +110,7 @@ class TrainDock(WorkDock):
             plain_row(self.train_button, self.cancel_button),
             self.bar,
             self.messages,
+            self.quality,
             self.scores,
             plain_row(self.load_button, self.save_button),
             self.apply,
@@ -121,8 +123,8 @@ class TrainDock(WorkDock):
         self.doubt.changed.connect(self._want_look)
         self.next_button.changed.connect(self._next_uncertain)
         self.train_button.changed.connect(self._train)
-        self.load_button.changed.connect(self._load)
-        self.save_button.changed.connect(self._save)
+        self.load_button.changed.connect(self._pick_model)
+        self.save_button.changed.connect(self._save_model)
         self.recipe_button.changed.connect(self._save_recipe)
         for event in self._views():
             event.connect(self._want_look)
@@ -195,7 +197,7 @@ class TrainDock(WorkDock):
     def _forget_model(self) -> None:
         self._model = self._options = None
         self.save_button.enabled = False
-        self.scores.visible = False
+        self.scores.visible = self.quality.visible = False
 
     def _want_look(self, _event: object = None) -> None:
         """Ask for the slice in view, or take its layers away."""
@@ -313,11 +315,13 @@ class TrainDock(WorkDock):
     def _take_model(self, model: VoxelModel, options: dict[str, Any] | None) -> None:
         self._model, self._options = model, options
         self.save_button.enabled = True
-        self.told.value = score_lines(model)
+        self.quality.value = score_lines(model)
+        self.quality.visible = True
         self.scores.value = score_table(model)
         self.scores.visible = True
         self.scores.native.verticalHeader().hide()
         self.scores.native.resizeColumnsToContents()
+        self.scores.native.verticalHeader().setDefaultSectionSize(22)
         self._want_look()
 
     def _go_to(self, found: list[tuple[int, float]]) -> None:
@@ -340,7 +344,7 @@ class TrainDock(WorkDock):
         pick, model = self.volume.pick(), self._model
         return ApplyRequest(pick, model.phases, folder, model, box=box, roles=self._roles)
 
-    def _load(self) -> None:
+    def _pick_model(self) -> None:
         file = show_file_dialog(
             mode="r", caption="Load a model", filter="*.ssbmodel", parent=self.native
         )
@@ -357,7 +361,7 @@ class TrainDock(WorkDock):
         """
         self.do(lambda _hands: (load_model(file), None))
 
-    def _save(self) -> None:
+    def _save_model(self) -> None:
         file = show_file_dialog(
             mode="w", caption="Save the model", filter="*.ssbmodel", parent=self.native
         )
