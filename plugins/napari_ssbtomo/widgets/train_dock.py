@@ -20,12 +20,8 @@ from napari_ssbtomo.controllers.annotating import Annotations, bind_phase_keys, 
 from napari_ssbtomo.controllers.applying import ApplyRequest
 from napari_ssbtomo.controllers.phases import colored, named
 from napari_ssbtomo.controllers.picking import paint_colors, parse_phases, phases_of, seen_slice
-from napari_ssbtomo.controllers.segment_recipe import (
-    origin_of,
-    save_recipe,
-    save_scribbles,
-    trained_section,
-)
+from napari_ssbtomo.controllers.recording import Trained, record_training
+from napari_ssbtomo.controllers.segment_recipe import origin_of
 from napari_ssbtomo.controllers.showing import drop_slice, show_slice
 from napari_ssbtomo.controllers.training import (
     Looked,
@@ -37,7 +33,7 @@ from napari_ssbtomo.controllers.training import (
     train_model,
     uncertain_slices,
 )
-from napari_ssbtomo.controllers.working import Ended, Hands
+from napari_ssbtomo.controllers.working import Ended
 from napari_ssbtomo.widgets.apply_box import ApplyBox
 from napari_ssbtomo.widgets.live import Live
 from napari_ssbtomo.widgets.phase_buttons import PhaseButtons
@@ -390,23 +386,11 @@ class TrainDock(WorkDock):
         except SsbtomoError as error:
             self.say(str(error))
             return
-        annotations, options = self._annotations, self._options or self._chosen()
+        options = self._options or self._chosen()
         model = self._model if self._options is None else None
-
-        def task(hands: Hands) -> str:
-            origin = origin_of(layer, pick.spacing)
-            if model is not None:
-                file = model.save(target.with_suffix(".ssbmodel"))
-                section = trained_section(file, None)
-                return f"recipe written to {save_recipe(origin, target, section, model.phases)}"
-            if annotations is None:
-                raise SsbtomoError("there are no scribbles", hint="paint, or load a model, first")
-            marks = target.with_name(f"{target.stem}-scribbles.ome.zarr")
-            save_scribbles(annotations, pick, marks, hands)
-            section = trained_section(marks, options)
-            return f"recipe written to {save_recipe(origin, target, section, names)}"
-
-        self.do(task)
+        trained = Trained(pick, names, self._annotations, options, model)
+        origin = origin_of(layer, pick.spacing)
+        self.do(lambda hands: record_training(trained, origin, target, hands))
 
     def let_go(self) -> None:
         """Stop the preview and what is applied, and let go of the viewer."""
