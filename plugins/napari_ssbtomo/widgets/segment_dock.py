@@ -232,6 +232,7 @@ class SegmentDock(WorkDock):
         """Stop the previews and what is applied, and let go of the viewer."""
         for live in (self._plain, self._fine):
             live.stop()
+        drop_slice(self._viewer, _PREVIEW)
         self.apply.leave()
         self.volume.leave()
         for event in self._views():

@@ -395,6 +395,8 @@ class TrainDock(WorkDock):
     def let_go(self) -> None:
         """Stop the preview and what is applied, and let go of the viewer."""
         self._live.stop()
+        for name in (_PREVIEW, _DOUBT):
+            drop_slice(self._viewer, name)
         self.apply.leave()
         self.volume.leave()
         for event in self._views():

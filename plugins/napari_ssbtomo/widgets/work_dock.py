@@ -40,6 +40,7 @@ class WorkDock(Container[Any]):
         self.messages.read_only = True
         self.messages.min_height, self.messages.max_height = 56, 84
         super().__init__(widgets=rows(), labels=False)
+        self.native.layout().addStretch()
         self.min_width = _WIDTH
         self.cancel_button.changed.connect(self._cancel)
         self.native.destroyed.connect(self._leave)
