@@ -23,6 +23,7 @@ from ssbtomo.segment.scribbles import read_scribbles
 from ssbtomo.segment.training import TrainingSample, train
 from ssbtomo.segment.voxel_model import VoxelModel
 from ssbtomo.stages.class_maps import ClassMaps
+from ssbtomo.stages.corrected import corrected, corrected_maps
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.low_absorbing import places_of
 from ssbtomo.stages.trained_lithium import asked_of_classes
@@ -69,6 +70,10 @@ def section_parameters(section: Segment) -> dict[str, Any]:
         Plain values that decide the result.
     """
     content = section.model_dump(mode="json")
+    if section.corrections is None:
+        del content["corrections"]
+    else:
+        content["corrections"] = _digest(section.corrections)
     if section.method != "trained":
         for key in ("model", "train", "companions"):
             content.pop(key)
@@ -223,8 +228,12 @@ def segment_trained(
     ready, notes = ready_for(model, (image, *channels), desk.spacing)
     made = ClassMaps.of(desk, phases)
     total, done = len(desk.grid), count(made.markers.count(desk.grid) + 1)
+    stores = (
+        corrected(made.labels, section, phases, desk),
+        *corrected_maps(made.shares, made.stores[-1], section, phases, desk),
+    )
     voxels = classify(
-        (image, *channels), made.stores, desk.grid, desk.engine, ready,
+        (image, *channels), stores, desk.grid, desk.engine, ready,
         on_block=lambda _: desk.tell(next(done), total), markers=made.markers,
     )  # fmt: skip
     places = places_of(tuple(phases), section.lithium)
