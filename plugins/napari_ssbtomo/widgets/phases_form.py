@@ -40,7 +40,7 @@ class PhasesForm:
         column.addLayout(self._buttons())
         self._problem = QLabel("")
         self._problem.setWordWrap(True)
-        self._problem.setStyleSheet("color: #d55e00;")
+        self._problem.setStyleSheet("color: #e69f00;")
         column.addWidget(self._problem)
         column.addStretch(1)
         self.show_recipe()
