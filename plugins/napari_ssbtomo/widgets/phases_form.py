@@ -126,6 +126,7 @@ def _table() -> Any:
     table.setHorizontalHeaderLabels(["name", "role", "value"])
     table.horizontalHeaderItem(2).setToolTip("Its value in the scan, for method: labels")
     table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    table.setColumnWidth(1, 132)
     table.setColumnWidth(2, 50)
     table.verticalHeader().setDefaultSectionSize(28)
     table.setMaximumHeight(190)
