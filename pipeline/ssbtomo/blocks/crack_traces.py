@@ -188,7 +188,7 @@ def _centred(seeds: Seeds, work: _Work) -> Seeds:
 def _filter_widths(thick: NDArray[np.float32], edge: float) -> NDArray[np.float32]:
     """Return the standard deviation in µm of the filter across cracks so wide."""
     least, most, share = _FILTER
-    return np.clip(share * thick, least * edge, most * edge).astype(np.float32)
+    return np.asarray(np.clip(share * thick, least * edge, most * edge), dtype=np.float32)
 
 
 def _thickness(seeds: Seeds, work: _Work) -> NDArray[np.float32]:
