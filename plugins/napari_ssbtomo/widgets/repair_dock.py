@@ -15,6 +15,7 @@ from magicgui.widgets import (
 
 from napari_ssbtomo.controllers.annotating import bind_phase_keys
 from napari_ssbtomo.controllers.applying import box_around, parse_box
+from napari_ssbtomo.controllers.recipe_draft import draft_of
 from napari_ssbtomo.controllers.repairing import (
     Repair,
     Saved,
@@ -27,7 +28,12 @@ from napari_ssbtomo.controllers.repairing import (
     repair_layer,
     save_repair,
 )
-from napari_ssbtomo.controllers.segment_recipe import corrected_section, origin_of, save_recipe
+from napari_ssbtomo.controllers.segment_recipe import (
+    corrected_section,
+    origin_of,
+    put_segment,
+    save_recipe,
+)
 from napari_ssbtomo.widgets.phase_buttons import PhaseButtons
 from napari_ssbtomo.widgets.rows import field_row, plain_row
 from napari_ssbtomo.widgets.volume_rows import VolumeRows
@@ -190,6 +196,7 @@ class RepairDock(WorkDock):
         self.say("\n".join(lines))
         self.told.value = f"{saved.voxels} voxels corrected"
         self.recipe_button.enabled = True
+        put_segment(draft_of(self._viewer), corrected_section(saved.file.absolute()))
 
     def _save_recipe(self) -> None:
         file = show_file_dialog(

@@ -22,7 +22,13 @@ from napari_ssbtomo.controllers.picking import (
     phases_of,
     seen_slice,
 )
-from napari_ssbtomo.controllers.segment_recipe import origin_of, save_recipe, threshold_section
+from napari_ssbtomo.controllers.recipe_draft import draft_of
+from napari_ssbtomo.controllers.segment_recipe import (
+    origin_of,
+    put_segment,
+    save_recipe,
+    threshold_section,
+)
 from napari_ssbtomo.controllers.showing import drop_slice, show_slice
 from napari_ssbtomo.controllers.thresholding import (
     Bars,
@@ -170,6 +176,7 @@ class SegmentDock(WorkDock):
             return
         axis, index = seen
         thresholds = self.histogram.thresholds
+        self._put()
 
         def plain(_hands: Hands) -> _Seen:
             return axis, index, thresholded_slice(pick, axis, index, thresholds), False
@@ -180,6 +187,11 @@ class SegmentDock(WorkDock):
         self._plain.ask(plain)
         if self.repair.value:
             self._fine.ask(fine)
+
+    def _put(self) -> None:
+        """Let the window's recipe have these thresholds."""
+        section = threshold_section(self.histogram.thresholds, repair=bool(self.repair.value))
+        put_segment(draft_of(self._viewer), section, self._names)
 
     def _show_slice(self, ended: Ended[_Seen]) -> None:
         if ended.value is None:

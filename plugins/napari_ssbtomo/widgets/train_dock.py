@@ -20,8 +20,9 @@ from napari_ssbtomo.controllers.annotating import Annotations, bind_phase_keys, 
 from napari_ssbtomo.controllers.applying import ApplyRequest
 from napari_ssbtomo.controllers.phases import colored, named
 from napari_ssbtomo.controllers.picking import paint_colors, parse_phases, phases_of, seen_slice
-from napari_ssbtomo.controllers.recording import Trained, record_training
-from napari_ssbtomo.controllers.segment_recipe import origin_of
+from napari_ssbtomo.controllers.recipe_draft import draft_of
+from napari_ssbtomo.controllers.recording import Recorded, Trained, record_training
+from napari_ssbtomo.controllers.segment_recipe import origin_of, put_segment
 from napari_ssbtomo.controllers.showing import drop_slice, show_slice
 from napari_ssbtomo.controllers.training import (
     Looked,
@@ -283,7 +284,7 @@ class TrainDock(WorkDock):
         return {"features": self.features.value, "trees": int(self.trees.value)}
 
     def take(self, value: Any) -> None:
-        """Take a model, a list of uncertain slices, or a message.
+        """Take a model, a list of uncertain slices, a recipe, or a message.
 
         Parameters
         ----------
@@ -295,6 +296,9 @@ class TrainDock(WorkDock):
                 self.say(value)
             case list():
                 self._go_to(value)
+            case Recorded():
+                put_segment(draft_of(self._viewer), value.section, value.phases)
+                self.say(f"recipe written to {value.recipe}")
             case (model, options):
                 self._take_model(model, options)
 
@@ -341,9 +345,7 @@ class TrainDock(WorkDock):
         return ApplyRequest(pick, model.phases, folder, model, box=box, roles=self._roles)
 
     def _pick_model(self) -> None:
-        file = show_file_dialog(
-            mode="r", caption="Load a model", filter="*.ssbmodel", parent=self.native
-        )
+        file = show_file_dialog("r", "Load a model", filter="*.ssbmodel", parent=self.native)
         if file:
             self.load_model(Path(str(file)))
 
@@ -358,17 +360,13 @@ class TrainDock(WorkDock):
         self.do(lambda _hands: (load_model(file), None))
 
     def _save_model(self) -> None:
-        file = show_file_dialog(
-            mode="w", caption="Save the model", filter="*.ssbmodel", parent=self.native
-        )
+        file = show_file_dialog("w", "Save the model", filter="*.ssbmodel", parent=self.native)
         if file and self._model is not None:
             model, place = self._model, Path(str(file)).with_suffix(".ssbmodel")
             self.do(lambda _hands: f"model written to {model.save(place)}")
 
     def _save_recipe(self) -> None:
-        file = show_file_dialog(
-            mode="w", caption="Save a recipe", filter="*.yaml", parent=self.native
-        )
+        file = show_file_dialog("w", "Save a recipe", filter="*.yaml", parent=self.native)
         if file:
             self.save_recipe(Path(str(file)).with_suffix(".yaml"))
 
