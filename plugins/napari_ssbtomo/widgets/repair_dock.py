@@ -132,14 +132,8 @@ class RepairDock(WorkDock):
         self._over = layer
         self.do(lambda hands: begin_repair(layer, box, hands))
 
-    def take(self, value: Any) -> None:
-        """Take a copy to paint in, what was saved, or a recipe.
-
-        Parameters
-        ----------
-        value : object
-            What came out of the work.
-        """
+    def _take(self, value: Any) -> None:
+        """Take a copy to paint in, what was saved, or a recipe."""
         match value:
             case Repair():
                 self._paint_in(value)
@@ -151,14 +145,8 @@ class RepairDock(WorkDock):
                 self.run_button.enabled = True
         self.save_button.enabled = self._layer is not None
 
-    def working_buttons(self) -> list[Any]:
-        """List the buttons that start work.
-
-        Returns
-        -------
-        list of magicgui.widgets.PushButton
-            They are off while there is some.
-        """
+    def _starters(self) -> list[Any]:
+        """List the buttons that start work: they are off while there is some."""
         return [self.start_button, *([self.save_button] if self._layer is not None else [])]
 
     def _paint_in(self, repair: Repair) -> None:
@@ -247,7 +235,7 @@ class RepairDock(WorkDock):
         if results:
             dock.out.value = Path(results)
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Let go of the viewer."""
         self.segmentation.leave()
 

@@ -90,7 +90,9 @@ class SegmentDock(WorkDock):
         self.repair.tooltip = (
             "Remove the film of a middle phase that blur leaves between a dark and a bright one"
         )
-        self.apply = ApplyBox(viewer, self._request, lambda: self.volume.picked, self.say)
+        self.apply = ApplyBox(
+            viewer, self._request, lambda: self._over or self.volume.picked, self.say
+        )
         self.recipe_button = PushButton(text="Save recipe …")
         holder: Container[Any] = Container(labels=False)
         holder.margins = (0, 0, 0, 0)
@@ -140,27 +142,15 @@ class SegmentDock(WorkDock):
         self._names, self._pick, self._over = names, pick, self.volume.picked
         self.do(lambda hands: find_bars(pick, len(names), hands))
 
-    def take(self, value: Bars) -> None:
-        """Show the histogram that was counted.
-
-        Parameters
-        ----------
-        value : Bars
-            The histogram.
-        """
+    def _take(self, value: Bars) -> None:
+        """Show the histogram that was counted."""
         self._bars = value
         colors = paint_colors(self._names, self._roles)
         self.histogram.fill(value, value.thresholds, [colors[name] for name in self._names])
         self._want_slice()
 
-    def working_buttons(self) -> list[Any]:
-        """List the buttons that start work.
-
-        Returns
-        -------
-        list of magicgui.widgets.PushButton
-            They are off while there is some.
-        """
+    def _starters(self) -> list[Any]:
+        """List the buttons that start work: they are off while there is some."""
         return [self.find_button]
 
     def _want_slice(self, _event: object = None) -> None:
@@ -240,7 +230,7 @@ class SegmentDock(WorkDock):
         except SsbtomoError as error:
             self.say(str(error))
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Stop the previews and what is applied, and let go of the viewer."""
         for live in (self._plain, self._fine):
             live.stop()

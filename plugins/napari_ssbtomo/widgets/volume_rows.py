@@ -140,5 +140,6 @@ def _nothing() -> None:
 
 
 def _passing(layer: Any) -> bool:
-    """Whether a layer only shows what a dock does, such as the preview of a slice."""
-    return layer.metadata.get("ssbtomo", {}).get("part") in ("slice", "growing")
+    """Whether a layer only shows what was said of a volume, such as the preview of a slice."""
+    part = str(layer.metadata.get("ssbtomo", {}).get("part", ""))
+    return part in ("slice", "growing", "entropy") or part.startswith("probability-")
