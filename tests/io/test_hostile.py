@@ -267,5 +267,7 @@ def test_nothing_is_fetched_from_a_network(tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     for path in ("http://127.0.0.1/a.ome.zarr", "https://example.org/a.tif", "s3://bucket/a.zarr"):
-        with pytest.raises(SsbtomoError):
-            open_volume(path)
+        (tmp_path / "recipe.yaml").write_text(
+            f"sample: {{path: '{path}'}}\nphases: [{{name: a}}, {{name: b}}]\n"
+        )
+        assert "there is no scan" in "\n".join(runner.check(tmp_path / "recipe.yaml"))

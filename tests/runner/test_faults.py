@@ -246,7 +246,7 @@ def test_a_disk_that_gets_full_stops_the_run_before_it_is(quick, fresh, tmp_path
             full = usage._replace(free=1000)
             monkeypatch.setattr(watching.shutil, "disk_usage", lambda _: full)
 
-    with pytest.raises(errors.ResourceError, match="nearly full") as caught:
+    with pytest.raises(errors.OutputError, match="nearly full") as caught:
         runner.run(quick, out, events=soon_full)
     assert "goes on where it stopped" in caught.value.hint
     monkeypatch.undo()
@@ -289,7 +289,7 @@ def test_a_full_disk_is_told_and_with_room_again_the_run_goes_on(
                         file.write(bytes(4096))
                         file.flush()
 
-        with pytest.raises((errors.OutputError, errors.ResourceError), match="full") as caught:
+        with pytest.raises(errors.OutputError, match="full") as caught:
             runner.run(quick, small / "out", events=fill)
         assert "free some space" in caught.value.hint
         assert (small / "out/work/scan/ingest.done.json").is_file()

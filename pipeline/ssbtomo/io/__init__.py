@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ssbtomo.io import ome_zarr
     from ssbtomo.io.projection_files import open_projections
     from ssbtomo.io.registry import Reader, formats, open_volume, register
+    from ssbtomo.io.remote import copy_store
     from ssbtomo.io.stack_check import Problem, StackReport, check_stack
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Reader",
     "StackReport",
     "check_stack",
+    "copy_store",
     "formats",
     "ome_zarr",
     "open_projections",
@@ -28,6 +30,7 @@ _HOME = {
     "Reader": "registry",
     "StackReport": "stack_check",
     "check_stack": "stack_check",
+    "copy_store": "remote",
     "formats": "registry",
     "open_projections": "projection_files",
     "open_volume": "registry",

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ssbtomo.errors import AxisError, FormatError, InputDataError, ProjectionsError, SsbtomoError
+from ssbtomo.errors import (
+    AxisError,
+    FormatError,
+    InputDataError,
+    ProjectionsError,
+    ResourceError,
+    SsbtomoError,
+)
 from ssbtomo.io.headers import length
 from ssbtomo.io.lazy import lazy_array, slab_chunks
 from ssbtomo.io.nexus import find_scan, read_scan
@@ -97,12 +104,19 @@ def read_box(path: str, dataset: str, window: tuple[Any, ...]) -> NDArray[Any]:
     ------
     InputDataError
         If they cannot be read.
+    ResourceError
+        If they do not fit the memory.
     """
     import h5py
 
     try:
         with _lock, h5py.File(path, "r") as file:
             return np.asarray(file[dataset][window])
+    except MemoryError as error:
+        raise ResourceError(
+            f"{path}: {dataset} at {window} does not fit the memory",
+            hint="crop or split the file, or read it on a machine with more memory",
+        ) from error
     except (OSError, KeyError, RuntimeError) as error:
         raise InputDataError(
             f"{path}: {dataset} cannot be read: {error}",
@@ -238,6 +252,11 @@ def check_storage(data: h5py.Dataset, path: Path) -> None:
     _check_places(data, path)
     size = Path(data.file.filename).stat().st_size
     stored = int(data.id.get_storage_size())
+    if not stored and data.size and not (data.external or data.is_virtual):
+        raise FormatError(
+            f"{path}: {data.name} was declared with {data.shape} voxels, and none was ever written",
+            hint="the program that wrote the file was stopped; write it again",
+        )
     chunk = prod(data.chunks) * data.dtype.itemsize if data.chunks else 0
     if not data.external and (stored > size or chunk > size * _MOST):
         raise FormatError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from ssbtomo.errors import FormatError, InputDataError, VoxelSizeError
+from ssbtomo.io.remote import is_address, open_remote
 from ssbtomo.io.sidecar import Sidecar, read_sidecar, user_voxel_size
 from ssbtomo.units import format_length
 
@@ -156,7 +157,8 @@ def open_volume(
     path : str or Path
         TIFF stack, folder of TIFF, PNG or DICOM slices, OME-Zarr, ``.txm``, HDF5, ``.mhd``,
         ``.mha``, ``.nrrd``, ``.am``, ``.mrc``, ``.vgi``, ``.xtekct``, a SkyScan ``.log``,
-        ``.npy``, ``.npz``, or a headerless raw file; `formats` lists all.
+        ``.npy``, ``.npz``, or a headerless raw file; `formats` lists all. Or the address of an
+        OME-Zarr image, such as ``s3://bucket/scan.ome.zarr`` (extra ``remote``).
     voxel_size : sequence of str, optional
         Voxel edges along (Z, Y, X), each with its unit: ``["18.4 nm"] * 3``. Only where
         the file tells none, or to overrule it (the volume's notes then say so).
@@ -189,11 +191,14 @@ def open_volume(
     VoxelSizeError
         If a voxel size is not positive, or has no unit.
     """
-    place = Path(path).expanduser()
     given = None if voxel_size is None else user_voxel_size(voxel_size)
-    volume = reader_for(place).open(place, dataset)
-    beside = read_sidecar(place)
-    volume = _with_sidecar(volume, beside) if beside else volume
+    if is_address(path):
+        volume, place = open_remote(str(path)), Path(str(path))
+    else:
+        place = Path(path).expanduser()
+        volume = reader_for(place).open(place, dataset)
+        beside = read_sidecar(place)
+        volume = _with_sidecar(volume, beside) if beside else volume
     if given is not None and slice_thickness is not None:
         raise VoxelSizeError(
             f"voxel_size {list(voxel_size or ())} and slice_thickness {slice_thickness!r} are both "
@@ -208,7 +213,7 @@ def open_volume(
         volume,
         name=name or volume.name or stem(place),
         modality=modality or volume.modality,
-        source=str(place),
+        source=str(path if is_address(path) else place),
     )
 
 

@@ -9,12 +9,14 @@ import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ssbtomo.errors import InputDataError, OutputError, SsbtomoError
+from ssbtomo.io.zarr_bombs import check_chunks
 from ssbtomo.io.zarr_opening import opened, settings, staged
 from ssbtomo.passing import persist
 
@@ -122,7 +124,7 @@ class ArrayFile:
 
     def __getitem__(self, window: Any) -> Any:
         try:
-            return persist(lambda: np.asarray(self._array()[window]))
+            return persist(lambda: self._read(window))
         except SsbtomoError:
             raise
         except Exception as error:  # damaged bytes provoke errors of every kind in the codecs
@@ -131,6 +133,11 @@ class ArrayFile:
                 hint="the store is damaged or was not written to its end; `ssbtomo run --verify` "
                 "finds what is damaged in a results folder and computes it again",
             ) from error
+
+    def _read(self, window: Any) -> NDArray[Any]:
+        array = self._array()
+        check_chunks(array, Path(self.path) / str(self.level), window)
+        return np.asarray(array[window])
 
     def __setitem__(self, window: Any, values: Any) -> None:
         array = self._array()
@@ -170,7 +177,7 @@ class ArrayFile:
                     # the compiled codecs leave out a shard of zeros: it would read as never written
                     staged(node, part, fast=False)[self._box(index)] = 0
                 goal.parent.mkdir(parents=True, exist_ok=True)
-                whole.replace(goal)
+                persist(partial(whole.replace, goal))
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -217,21 +224,21 @@ def create_array(
     from zarr.codecs import ZstdCodec
 
     size = tuple(min(s, n) for s, n in zip(shard, shape, strict=True))
+    make = partial(
+        zarr.create_array,
+        f"{path}/{level}",
+        shape=shape,
+        dtype=np.dtype(dtype).newbyteorder("="),
+        chunks=tuple(map(inner_chunk, size)),
+        shards=size,
+        compressors=ZstdCodec(level=1, checksum=True),  # a flipped bit: an error when it is read
+        fill_value=0,
+        zarr_format=3,
+        dimension_names=("z", "y", "x")[-len(shape) :],
+        overwrite=True,
+    )
     with disk_errors(path), settings(fast=True):
-        zarr.create_array(
-            f"{path}/{level}",
-            shape=shape,
-            dtype=np.dtype(dtype).newbyteorder("="),
-            chunks=tuple(map(inner_chunk, size)),
-            shards=size,
-            compressors=ZstdCodec(
-                level=1, checksum=True
-            ),  # a flipped bit is an error when it is read
-            fill_value=0,
-            zarr_format=3,
-            dimension_names=("z", "y", "x")[-len(shape) :],
-            overwrite=True,
-        )
+        persist(make)
     return ArrayFile(path, level)
 
 
