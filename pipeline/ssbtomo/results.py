@@ -212,7 +212,11 @@ class Results:
             raise OutputError(
                 f"{self.path} has no table {name!r}", hint=f"it has: {', '.join(known) or 'none'}"
             )
-        return pd.read_csv(file, converters={"sample": str})  # a sample may be called 001 or NA
+        frame = pd.read_csv(file)
+        if "sample" in frame:  # it may be called 001, or NA
+            names = pd.read_csv(file, usecols=["sample"], dtype=str, keep_default_na=False)
+            frame["sample"] = names["sample"]
+        return frame
 
     @property
     def report(self) -> Path:

@@ -13,6 +13,7 @@ from ssbtomo.testing.packing import pack
 SHARED = Path(__file__).parents[3] / "shared" / "volumes"
 REAL = SHARED / "soc_electrode" / "labels_128x256x256_u8.tif"
 DRAWN = SHARED / "electrodes_segmented" / "taufactor_electrode_256.tif"
+LARGEST = 512
 NAMES = ("blobs-0.5", "blobs-0.3", "packing", "electrode", "taufactor-electrode")
 
 
@@ -35,7 +36,11 @@ def blobs(size: int, porosity: float, seed: int = 1) -> NDArray[np.uint8]:
     """Return a random two-phase volume, features a fortieth of its edge but at most 6.4 voxels.
 
     That is what ``porespy.generators.blobs`` with a blobiness of 1 does, but for other noise.
+    Above 512 voxels it is one of 512, repeated: it is periodic, and a larger one takes long.
     """
+    if size > LARGEST:
+        part = blobs(LARGEST, porosity, seed)
+        return np.tile(part, (-(-size // LARGEST),) * 3)[:size, :size, :size]
     noise = np.random.default_rng(seed).standard_normal((size,) * 3, dtype=np.float32)
     gaussian_filter(noise, min(size / 40, 6.4), mode="wrap", truncate=3, output=noise)
     threshold = np.quantile(noise[::2, ::2, ::2], porosity)

@@ -22,7 +22,9 @@ def test_gaps_are_closed_and_planes_end_at_the_reach():
     seeds = crack_points(places, shape, (1.0, 1.0, 1.0))
     normals = np.tile(NORMAL.astype(np.float32), (places.size, 1))
     heights = above.ravel()[places].astype(np.float32)
-    trace = drawn_on(seeds, np.ones(places.size, dtype=bool), (normals, heights), 4.0)
+    trace = drawn_on(
+        seeds, np.ones(places.size, dtype=bool), (normals, heights), np.full(places.size, 4.0)
+    )
     found = np.zeros(shape, dtype=bool)
     found[tuple(trace.points.places.T)] = True
     # all of the plane within the reach of a seed, and nothing beyond half a step and a quarter edge
@@ -37,7 +39,7 @@ def test_gaps_are_closed_and_planes_end_at_the_reach():
 def test_no_seed_draws_nothing():
     seeds = crack_points(np.array([5, 6]), (4, 4, 4), (1.0, 1.0, 1.0))
     planes = np.tile([1.0, 0, 0], (2, 1)).astype(np.float32), np.zeros(2, dtype=np.float32)
-    trace = drawn_on(seeds, np.zeros(2, dtype=bool), planes, 3.0)
+    trace = drawn_on(seeds, np.zeros(2, dtype=bool), planes, np.full(2, 3.0))
     assert trace.points.places.shape == (0, 3)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +22,11 @@ PHASES = [
     {"name": "electrolyte", "role": "electrolyte", "color": "#56b4e9"},
     {"name": "active", "role": "active", "color": "#e69f00"},
 ]
+
+if sys.version_info < (3, 12):
+    # PySide6 6.12 takes a reference of None away at every call on Python 3.11, where None is
+    # counted: after some hundred thousand calls the interpreter ends ("deallocating None").
+    ctypes.c_ssize_t.from_address(id(None)).value += 2**40
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,8 +7,8 @@ import pytest
 from napari.layers import Labels
 
 from napari_ssbtomo.controllers.measuring import measure, request_for
-from napari_ssbtomo.controllers.opening import results_layers
 from napari_ssbtomo.controllers.phases import layer_phases
+from napari_ssbtomo.controllers.results_opening import results_layers
 from napari_ssbtomo.controllers.tabling import save_csv, shown
 from napari_ssbtomo.controllers.voxels import labels_spacing, parse_spacing
 from ssbtomo.errors import SsbtomoError

@@ -23,7 +23,7 @@ from ssbtomo.kernels.forest import Forest, Logistic, entropy_of, quantised
 from ssbtomo.kernels.settling import Settling, settled
 from ssbtomo.units import Spacing
 
-__all__ = ["Classifier", "classify", "features_at"]
+__all__ = ["Classifier", "classify", "features_at", "features_in"]
 
 Float = NDArray[np.float32]
 _SLAB = 2**18  # voxels whose features are held at once
@@ -194,6 +194,29 @@ def features_at(
     for group, values in zip(groups, engine.map(task, items), strict=True):
         out[group] = values
     return out
+
+
+def features_in(block: Block, sources: Sequence[Source], classifier: Classifier) -> Float:
+    """Compute the features of a box of voxels.
+
+    Parameters
+    ----------
+    block : Block
+        The box; only it and the features' halo are read.
+    sources : sequence of Source
+        The scan, then its companions.
+    classifier : Classifier
+        Its features; the rule is not used.
+
+    Returns
+    -------
+    ndarray of float32, shape (features, Z, Y, X)
+        The same bits that `classify` sees; 4 bytes for each feature of each voxel.
+    """
+    margins = feature_halo(classifier.features, classifier.spacing), (0, 0, 0)
+    bank = _bank(tuple(sources), block, margins, classifier, classifier.features)
+    parts = [bank.slab(first, last) for first, last in _slabs(block.shape)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _check_sources(sources: Sequence[Source], grid: Grid, classifier: Classifier) -> None:

@@ -113,4 +113,4 @@ class _Either:
     def __getitem__(self, window: Window) -> NDArray[np.uint8]:
         """Read a box."""
         either = (np.asarray(self.first[window]) > 0) | self.kept[np.asarray(self.second[window])]
-        return either.astype(np.uint8)
+        return np.asarray(either, dtype=np.uint8)

@@ -27,7 +27,6 @@ OnBlock = Callable[[Block], None]
 
 _SURE = 80  # score that a sheet must reach somewhere, or all of it together
 _CELL = 160.0  # voxels of a sheet whose noise is one draw
-_WEAK = 2.5  # how many times larger sheets must be that are nowhere as deep as asked
 _PLAIN = 0.5  # least share of a sheet's voxels that are no crossing
 _RIM = 3.0  # voxel edges around deep places within which shallow ones belong to a sheet
 
@@ -50,6 +49,8 @@ class CrackVoxels:
         See `ssbtomo.kernels.crack_ridges.Ridges`; 0 where labels said so.
     extreme : float
         Darkest (brightest, if that was looked for) smoothed value; ``nan`` for labels.
+    ways : ndarray of float32, shape (n, 4), optional
+        See `ssbtomo.kernels.crack_ridges.Ridges`; of ridge voxels alone.
     """
 
     points: Points
@@ -58,6 +59,7 @@ class CrackVoxels:
     bright: NDArray[np.bool_]
     strengths: NDArray[np.float32]
     extreme: float
+    ways: NDArray[np.float32] | None = None
 
 
 def voxels_of(
@@ -141,28 +143,27 @@ def ridge_voxels(
 
     Notes
     -----
-    Memory of a task: 60 bytes per voxel of a block with its halo; here 16 bytes for each voxel
+    Memory of a task: 80 bytes per voxel of a block with its halo; here 32 bytes for each voxel
     that may be one (some thousandths of the volume in noise alone).
     """
     parts = each(
         partial(_ridges, image=image, spacing=spacing, rules=rules), grid, engine, on_block
     )
-    columns = [np.concatenate([part[k] for part in parts]) for k in range(5)]
+    columns = [np.concatenate([part[k] for part in parts]) for k in range(6)]
     order = np.argsort(columns[0])
-    places, scores, strengths, plain, deep = (column[order] for column in columns)
+    places, scores, strengths, plain, deep, ways = (column[order] for column in columns)
     sure = np.zeros(places.size, dtype=np.float32)
     sure[deep] = _large(places[deep], (scores[deep], plain[deep]), grid, spacing, extent)
-    # WEAK
     points = crack_points(places, grid.shape, spacing)
     reach = _RIM * voxel_edge(spacing), 0.9999  # the largest
     task = partial(local_quantiles, points, sure, reach)
     keep = over_points(task, places.size, engine) > 0
-    places, scores, strengths = places[keep], scores[keep], strengths[keep]
+    places, scores, strengths, ways = places[keep], scores[keep], strengths[keep], ways[keep]
     points = crack_points(places, grid.shape, spacing)
-    extremes = [part[5] for part in parts]
+    extremes = [part[6] for part in parts]
     bright = np.full(places.size, rules.bright)
     extreme = max(extremes) if rules.bright else min(extremes)
-    return CrackVoxels(points, connected(points), scores, bright, strengths, extreme)
+    return CrackVoxels(points, connected(points), scores, bright, strengths, extreme, ways)
 
 
 def _gather(
@@ -188,7 +189,8 @@ def _ridges(block: Block, *, image: Source, spacing: Spacing, rules: RidgeRules)
     grey = np.asarray(image[block.window(halo, halo)])
     found = find_ridges(grey, spacing, rules, block.inner(halo))
     whole = _whole(found.places, block)
-    return whole, found.scores, found.strengths, found.plain, found.deep, found.extreme
+    told = found.scores, found.strengths, found.plain, found.deep, found.ways
+    return whole, *told, found.extreme
 
 
 def _large(

@@ -13,7 +13,7 @@ from ssbtomo.blocks.engine import SERIAL, Engine, Source
 from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.patterns import each
 from ssbtomo.kernels.crack_points import Points
-from ssbtomo.kernels.crack_ridges import profiles
+from ssbtomo.kernels.crack_profiles import profiles
 from ssbtomo.kernels.crack_traces import RESPONSE, responses
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.crack_points import CrackVoxels
-from ssbtomo.blocks.crack_sides import response_across
+from ssbtomo.blocks.crack_seeds import Seeds, ridge_seeds, sheet_seeds, subset
+from ssbtomo.blocks.crack_sides import across_grey, response_across
 from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.facets import over_points
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.kernels.crack_facets import connected
-from ssbtomo.kernels.crack_planes import local_quantiles, middle_areas, planes
+from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.crack_points import Points
 from ssbtomo.kernels.crack_traces import Trace, drawn_on
 from ssbtomo.kernels.facet_sums import disc_means
@@ -23,12 +24,10 @@ from ssbtomo.units import Spacing
 
 __all__ = ["traced"]
 
-_BALL = (5.5, 8.5)  # least and largest radius in voxel edges of the balls that give planes
-_CLEAR = 120.0  # score from which the least radius will do
-_ROUGH = 0.9  # second moment in squared voxel edges of ridge voxels across one plane, at most
-_MIDDLE = 3.0  # standard deviation in voxel edges of the weights that give a plane's height
-_SHEET = 2.0  # thickness in voxel edges of a plate of ridge voxels
-_FURTHER = 6.0  # voxel edges by which planes are drawn on: over gaps, and beyond rims
+_FURTHER = (
+    7.0  # voxel edges by which planes are drawn on, and their width: over gaps, and beyond rims
+)
+_FARTHEST = 16.0  # the same at most
 _DISC = 5.0  # radius in voxel edges of the discs over which responses are averaged
 _INSIDE = (9.0, 0.8)  # ball in voxel edges, and quantile in it, that tell the response inside
 _HALF = 0.475  # share of that at a rim; a little below a half, since rims are convex
@@ -39,6 +38,9 @@ _THIN = 1.7  # width in voxel edges of the first of them, up to which that is as
 _BROAD = 8.0  # radius in voxel edges of the discs over which it is
 _BLUR = 1.05  # standard deviation in voxel edges of the widest blur
 _LEAN = 1.5  # how much larger the variance of a void's profile may be than its width says
+_NONE = np.float32(1e-12)  # discs are not asked around points that stand for nothing
+_CROSS = 4.0  # voxel edges around a crossing in which seven of ten voxels must be on sheets
+_LONG = 6.5  # half length in voxel edges of the profiles that tell how wide a crack is
 _MOSTLY = 0.7  # quantile of a sheet's responses with which its parts are compared
 
 
@@ -49,7 +51,7 @@ def traced(
     grid: Grid,
     engine: Engine,
     *,
-    depth: float,
+    levels: tuple[float, float],
 ) -> CrackVoxels:
     """Turn ridge voxels into plates: without gaps, and ending where cracks do.
 
@@ -65,8 +67,8 @@ def traced(
         How the volume is cut. The result does not depend on it by a bit.
     engine : Engine
         Where the tasks run; threads share it.
-    depth : float
-        Grey values between the surroundings and a wide crack.
+    levels : tuple of float
+        Grey values of the surroundings, and of a wide crack.
 
     Returns
     -------
@@ -83,77 +85,119 @@ def traced(
     not fit (crossings, turns) ridge voxels stay if planes reach them.
     Memory: about 150 bytes for each voxel of a plate.
     """
-    edge = voxel_edge(spacing)
-    trace, crossing = _drawn(voxels, edge, engine)
-    sources, points = trace.sources, trace.points
-    least, most, share = _FILTER
-    thick = _thick(voxels, edge, depth, engine)[sources]
-    widths = np.clip(share * thick, least * edge, most * edge).astype(np.float32)
-    wider = np.where(widths < _THIN * edge, _WIDER * widths, 0).astype(np.float32)
-    near, far = (
-        response_across(
-            image, spacing, grid, engine, points=points, ways=(trace.normals, trace.heights, width)
-        )
-        for width in (widths, wider)
-    )
-    if voxels.bright.any():
-        near, far = -near, -far
-    near, far = np.nan_to_num(near), np.nan_to_num(far)
-    strengths, keep = _inside(points, trace.normals, near, edge, engine)
-    wide = _resolved(trace, (near, far, widths), depth, edge, engine)
-    keep &= ~(wide & _weak(points, strengths))
-    keep |= _among(points, crossing)
-    before = np.append(0, np.cumsum(keep))
-    left = points._replace(places=points.places[keep], rows=before[points.rows])
-    rows = sources[keep]
+    work = _Work(image, spacing, grid, engine, levels, bright=bool(voxels.bright.any()))
+    ridges = ridge_seeds(voxels, engine)
+    rough = subset(ridges.points, ~ridges.chosen)
+    found = _traced(ridges, rough, work)
+    found = _traced(sheet_seeds(found.points, found.scores, engine), rough, work)
+    bright = np.full(len(found.scores), work.bright)
     return replace(
-        voxels, points=left, groups=connected(left), scores=voxels.scores[rows],
-        bright=voxels.bright[rows], strengths=strengths[keep],
+        voxels, ways=None, points=found.points, groups=connected(found.points),
+        scores=found.scores, bright=bright, strengths=found.strengths,
     )  # fmt: skip
 
 
-def _drawn(voxels: CrackVoxels, edge: float, engine: Engine) -> tuple[Trace, Points]:
-    """Draw on the planes that fit; return the voxels around which none does, too."""
-    points, groups, count = voxels.points, voxels.groups, len(voxels.groups)
-    with np.errstate(divide="ignore"):
-        radii = np.clip(_BALL[0] * np.sqrt(_CLEAR / np.maximum(voxels.scores, 1.0)), *_BALL)
-    radii = (radii * edge).astype(np.float32)
-    normals, spreads = over_points(partial(planes, points, groups, radii), count, engine)
-    flat = spreads <= _ROUGH * edge**2
-    plate = np.full(count, _SHEET * edge, dtype=np.float32)
-    task = partial(middle_areas, points, (groups, flat), normals, (plate, _MIDDLE * edge))
-    heights, _ = over_points(task, count, engine)
-    trace = drawn_on(points, flat, (normals, heights), _FURTHER * edge)
-    before = np.append(0, np.cumsum(~flat))
-    rest = points._replace(places=points.places[~flat], rows=before[points.rows])
-    return trace, rest
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """An image, and how work on it is done."""
+
+    image: Source
+    spacing: Spacing
+    grid: Grid
+    engine: Engine
+    levels: tuple[float, float]
+    bright: bool
+
+    @property
+    def edge(self) -> float:
+        """Voxel edge in µm."""
+        return voxel_edge(self.spacing)
+
+    @property
+    def depth(self) -> float:
+        """Grey values between the surroundings and a wide crack."""
+        return max(abs(self.levels[0] - self.levels[1]), 1e-12)
+
+    def responses(
+        self, trace: Trace, widths: tuple[NDArray[np.float32], ...]
+    ) -> list[NDArray[np.float32]]:
+        """Filter the image across the sheets; what is not told is 0."""
+        own = self.image, self.spacing, self.grid, self.engine
+        sign = np.float32(-1 if self.bright else 1)
+        return [
+            sign * np.nan_to_num(
+                response_across(*own, points=trace.points, ways=(trace.normals, trace.heights, width))
+            )
+            for width in widths
+        ]  # fmt: skip
 
 
-def _thick(voxels: CrackVoxels, edge: float, depth: float, engine: Engine) -> NDArray[np.float32]:
-    """Return how wide in µm the crack is around each point, if it is void."""
-    thick = (voxels.strengths / max(depth, 1e-12)).astype(np.float32)
-    task = partial(local_quantiles, voxels.points, thick, (_INSIDE[0] * edge, 0.5))
-    return np.asarray(over_points(task, thick.size, engine))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheets:
+    """Voxels of sheets: scores, and grey value times µm that they lack."""
+
+    points: Points
+    scores: NDArray[np.uint8]
+    strengths: NDArray[np.float32]
+
+
+def _traced(seeds: Seeds, rough: Points, work: _Work) -> _Sheets:
+    """Draw planes on and cut them at rims; points of `rough` stay where sheets are around them."""
+    edge, engine = work.edge, work.engine
+    thick = _thickness(seeds, work)
+    reach = np.minimum(_FURTHER * edge + np.maximum(thick, 0), _FARTHEST * edge)
+    trace = drawn_on(seeds.points, seeds.chosen, (seeds.normals, seeds.heights), reach)
+    points, thick = trace.points, thick[trace.sources]
+    least, most, share = _FILTER
+    widths = np.clip(share * thick, least * edge, most * edge).astype(np.float32)
+    wider = np.where(widths < _THIN * edge, _WIDER * widths, 0).astype(np.float32)
+    near, far = work.responses(trace, (widths, wider))
+    inner, keep = _inside(points, trace.normals, near, edge, engine)
+    keep &= ~(_resolved(trace, (near, far, widths), work) & _weak(points, inner))
+    near_kept = partial(local_quantiles, points, keep.astype(np.float32), (_CROSS * edge, 0.3))
+    keep |= _among(points, rough) & (over_points(near_kept, len(keep), engine) > 0)
+    strengths = (thick[keep] * work.depth).astype(np.float32)
+    return _Sheets(subset(points, keep), seeds.scores[trace.sources[keep]], strengths)
+
+
+def _thickness(seeds: Seeds, work: _Work) -> NDArray[np.float32]:
+    """Return how wide in µm a void would be that lacks as much, by the median around."""
+    own = work.image, work.spacing, work.grid, work.engine
+    half = np.full(len(seeds.scores), _LONG * work.edge, dtype=np.float32)
+    ways = seeds.normals, seeds.heights, half
+    wide = across_grey(*own, points=seeds.points, ways=ways, level=work.levels[1])
+    return _usual(seeds.points, wide, seeds.chosen & np.isfinite(wide), work.edge, work.engine)
+
+
+def _usual(
+    points: Points,
+    values: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    edge: float,
+    engine: Engine,
+) -> NDArray[np.float32]:
+    """Return the median of known values around each point that has one; 0 elsewhere."""
+    some = subset(points, known)
+    task = partial(local_quantiles, some, values[known], (_INSIDE[0] * edge, 0.5))
+    found = np.zeros(known.size, dtype=np.float32)
+    found[known] = over_points(task, int(known.sum()), engine)
+    return found
 
 
 def _resolved(
     trace: Trace,
     sides: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    depth: float,
-    edge: float,
-    engine: Engine,
+    work: _Work,
 ) -> NDArray[np.bool_]:
     """Tell which sheets are wider than a void would be that lacks as much: shallow valleys.
 
     For a profile of variance v, a filter of width σ answers with (σ²/(σ² + v))^1.5 of what it
     lacks; two filters tell both.
     """
-    points, count = trace.points, len(trace.sources)
-    own = np.zeros(count, dtype=np.int32)
     near, far = (
-        over_points(
-            partial(disc_means, points, own, trace.normals, (side, _BROAD * edge)), count, engine
-        ).astype(np.float64)
+        _averaged(trace.points, trace.normals, side, _BROAD * work.edge, work.engine).astype(
+            np.float64
+        )
         for side in sides[:2]
     )
     first = sides[2].astype(np.float64) ** 2
@@ -162,8 +206,8 @@ def _resolved(
         ratio = np.maximum(near / far, 0) ** (2 / 3)
         below = ratio * second - first
         spread = np.where(below > 0, first * second * (1 - ratio) / below, np.inf)
-        lacks = far * ((second + spread) / second) ** 1.5 / max(depth, 1e-12)
-        most = (_BLUR * edge) ** 2 + _LEAN * lacks**2 / 12
+        lacks = far * ((second + spread) / second) ** 1.5 / work.depth
+        most = (_BLUR * work.edge) ** 2 + _LEAN * lacks**2 / 12
     return np.asarray((far > 0) & (spread > most))
 
 
@@ -186,19 +230,34 @@ def _inside(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the response over discs, and where it is more than half of that further inside."""
     count = len(found)
-    own = np.zeros(count, dtype=np.int32)
-    task = partial(disc_means, points, own, normals, (found, _DISC * edge))
-    smooth = over_points(task, count, engine)
+    smooth = _averaged(points, normals, found, _DISC * edge, engine)
     inner = over_points(
         partial(local_quantiles, points, smooth, (_INSIDE[0] * edge, _INSIDE[1])), count, engine
     )
     return inner, smooth >= np.maximum(_HALF * inner, _SOME * inner.max(initial=0))
 
 
+def _averaged(
+    points: Points,
+    normals: NDArray[np.float32],
+    values: NDArray[np.float32],
+    radius: float,
+    engine: Engine,
+) -> NDArray[np.float32]:
+    """Average values over the points on a disc around each."""
+    count = len(values)
+    own, ones = np.zeros(count, dtype=np.int32), np.ones(count, dtype=np.float32)
+    sums, number = (
+        over_points(partial(disc_means, points, own, normals, (part, radius)), count, engine)
+        for part in (np.where(values == 0, _NONE, values), ones)
+    )
+    return np.asarray(sums / number, dtype=np.float32)
+
+
 def _among(points: Points, others: Points) -> NDArray[np.bool_]:
     """Tell which points are in another list too."""
     names = []
-    for one in (points, others):
-        z, y, x = one.places.astype(np.int64).T
-        names.append((z * one.shape[1] + y) * one.shape[2] + x)
+    for places in (points.places, others.places):
+        z, y, x = places.astype(np.int64).T
+        names.append((z * points.shape[1] + y) * points.shape[2] + x)
     return np.isin(names[0], names[1], assume_unique=True)

@@ -190,11 +190,11 @@ class _Search:
         found = self._label()
         if not found.sums.size:
             return 0
-        keep = self.limits.closed(self._measure(found))
+        keep = self.limits.closed(self._measure(found), whole=False)
         self._grow(self.labels, np.append([False], keep), JOIN)
         found = self._label()
         sheets = self._measure(found)
-        keep = self.limits.closed(sheets)
+        keep = self.limits.closed(sheets, whole=True)
         # the class from which a place in each crack is a pore's: all of it where it is dropped
         bounds = np.where(keep, self.limits.pore_class(sheets.aperture_um), 0)
         self.each(

@@ -57,7 +57,8 @@ def join_classes(
         check_sink(sink, grid, engine)
     task = partial(_join, shares=tuple(shares), first=min(pair), sinks=tuple(sinks))
     counts = each(task, grid, engine, on_block, markers=markers)
-    return np.sum(np.asarray(counts, np.int64), axis=0)
+    total: NDArray[np.int64] = np.sum(np.asarray(counts, np.int64), axis=0)
+    return total
 
 
 def _join(

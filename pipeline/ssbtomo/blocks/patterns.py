@@ -189,7 +189,7 @@ def _same(source: Source, sink: Sink) -> bool:
     arrays = isinstance(source, np.ndarray), isinstance(sink, np.ndarray)
     if all(arrays):
         return np.shares_memory(source, sink)
-    return source is sink or (not any(arrays) and bool(source == sink))
+    return source is sink or (type(source) is type(sink) and bool(source == sink))
 
 
 def _count(

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from ssbtomo.kernels.crack_points import Points, crack_points, locate
-from ssbtomo.kernels.crack_ridges import value_at
+from ssbtomo.kernels.crack_profiles import value_at
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
@@ -48,7 +48,7 @@ def drawn_on(
     seeds: Points,
     chosen: NDArray[np.bool_],
     planes: tuple[NDArray[np.float32], NDArray[np.float32]],
-    reach: float,
+    reach: NDArray[np.floating[Any]],
 ) -> Trace:
     """Draw the planes of some points on, voxel by voxel, and keep all voxels that they pass.
 
@@ -60,7 +60,7 @@ def drawn_on(
         Those whose planes are drawn on.
     planes : tuple of ndarray of float32
         Normals (n, 3), and heights (n,) in µm above the planes.
-    reach : float
+    reach : ndarray of float, shape (n,)
         How far in µm.
 
     Returns
@@ -72,14 +72,19 @@ def drawn_on(
     normals, heights = planes
     edge = float(np.cbrt(seeds.steps.prod()))
     halves = 0.5 * np.abs(normals * seeds.steps).max(axis=1) + _THICK * edge
-    fields = np.asarray(normals, np.float64), np.asarray(heights, np.float64), halves
+    fields = (
+        normals.astype(np.float64),
+        heights.astype(np.float64),
+        halves,
+        reach.astype(np.float64),
+    )
     shape, spacing = _sizes(seeds)
     sources = np.flatnonzero(chosen & (np.abs(heights) <= halves))
     places = _linear(seeds.places[sources], shape)
     points = crack_points(places, shape, spacing)
     front = np.arange(sources.size)
     while front.size:
-        found = _asked(points, seeds, front, sources, (fields, reach))
+        found = _asked(points, seeds, front, sources, fields)
         fresh, origin = _nearest(found, seeds, shape)
         places = np.concatenate([places, fresh])
         order = np.argsort(places)
@@ -140,12 +145,12 @@ def _asked(
     seeds: Points,
     front: NDArray[np.int64],
     sources: NDArray[np.int64],
-    rules: tuple[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], float],
+    planes: tuple[NDArray[np.float64], ...],
 ) -> NDArray[np.int64]:
     """Return the places beside a front that its planes pass, with the seeds that they are of."""
-    count = _step(points, seeds, (front, sources), rules, np.empty((0, 2), np.int64))
+    count = _step(points, seeds, (front, sources), planes, np.empty((0, 2), np.int64))
     rows = np.empty((count, 2), np.int64)
-    _step(points, seeds, (front, sources), rules, rows)
+    _step(points, seeds, (front, sources), planes, rows)
     return rows
 
 
@@ -162,9 +167,9 @@ def _nearest(
 
 
 @njit(nogil=True, cache=True)
-def _step(points, seeds, fronts, rules, rows):  # type: ignore[no-untyped-def]
+def _step(points, seeds, fronts, planes, rows):  # type: ignore[no-untyped-def]
     front, sources = fronts
-    (normals, heights, halves), reach = rules
+    normals, heights, halves, reach = planes
     nz, ny, nx = points.shape
     count = 0
     for point in front:
@@ -183,7 +188,7 @@ def _step(points, seeds, fronts, rules, rows):  # type: ignore[no-untyped-def]
             for j in range(3):
                 up += away[j] * normals[seed, j]
                 gap += away[j] * away[j]
-            if abs(up) > halves[seed] or gap > reach * reach or locate(points, a, b, c) >= 0:
+            if abs(up) > halves[seed] or gap > reach[seed] ** 2 or locate(points, a, b, c) >= 0:
                 continue
             if rows.shape[0] > 0:
                 rows[count, 0] = (np.int64(a) * ny + b) * nx + c

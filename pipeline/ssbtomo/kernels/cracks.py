@@ -29,6 +29,8 @@ _WIDEST = 10.0  # default widest crack, in voxel edges
 _SMALLEST = 8.0  # default smallest second extent, in voxel edges
 _MARGIN = 1.5  # what a pore takes of its surroundings beyond its spheres, in voxel edges
 _FLAT = 130  # planarity (of 200) from which a voxel is part of a sheet
+_UNJOINED = 0.35  # the same while the places where cracks cross are still missing
+_LEVEL = 0.25  # least share of flat voxels in a piece: wide cracks that cross have few
 _OPEN = 0.2  # a sheet whose surface is open to the pores by more than this is their edge
 
 
@@ -171,15 +173,17 @@ class Limits:
         """
         values, _ = principal_axes(found, self.spacing)
         wide: NDArray[np.bool_] = np.sqrt(12 * values[:, 1]) >= self.extent
-        return wide & (flat >= found.sums[:, 0] / 2)
+        return wide & (flat >= _LEVEL * found.sums[:, 0])
 
-    def closed(self, sheets: Sheets) -> NDArray[np.bool_]:
+    def closed(self, sheets: Sheets, *, whole: bool) -> NDArray[np.bool_]:
         """Tell which pieces are wide for their aperture, and closed on their sides.
 
         Parameters
         ----------
         sheets : Sheets
             The pieces, measured.
+        whole : bool
+            Whether they have been joined where they cross; before that they may be open there.
 
         Returns
         -------
@@ -187,7 +191,8 @@ class Limits:
             One per piece.
         """
         keep: NDArray[np.bool_] = sheets.extents_um[:, 1] >= self.aspect * sheets.aperture_um
-        return keep & (sheets.aperture_um <= self.aperture) & (sheets.open_share <= _OPEN)
+        keep &= sheets.open_share <= (_OPEN if whole else _UNJOINED)
+        return keep & (sheets.aperture_um <= self.aperture)
 
 
 def void_classes(

@@ -18,17 +18,19 @@ from ssbtomo.kernels.facet_sums import bottlenecks, disc_means, local_apertures,
 from ssbtomo.kernels.facet_table import Surfels, facet_rows
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.measure.crack_profiles import (
-    LOCAL_DISC,
     Place,
     across,
+    discs,
     filled_up,
     inner_apertures,
+    inner_contents,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssbtomo.blocks.engine import Source
+    from ssbtomo.kernels.cracks import Limits
 
 __all__ = ["CLASSES", "Network", "classes", "measured", "with_grey"]
 
@@ -96,7 +98,12 @@ def measured(voxels: CrackVoxels, place: Place) -> Network:
 
 
 def with_grey(
-    voxels: CrackVoxels, image: Source, level: float, place: Place, *, rims: bool = True
+    voxels: CrackVoxels,
+    image: Source,
+    level: float,
+    place: Place,
+    *,
+    limits: tuple[Limits, float] | None = None,
 ) -> Network:
     """Cut cracks into facets and measure their apertures by what grey values lack.
 
@@ -110,8 +117,10 @@ def with_grey(
         Grey value of a crack so wide that its middle is not blurred.
     place : Place
         Where the work is done.
-    rims : bool
-        Whether rims are looked for: where the aperture falls to half of that further inside.
+    limits : tuple, optional
+        What is a crack, and the least aperture in µm: sheets that are too wide, too narrow, or too
+        small for their aperture, are dropped. Without it rims are looked for: where the aperture
+        falls to half of that further inside.
 
     Returns
     -------
@@ -122,25 +131,47 @@ def with_grey(
     lacking, smooth = across(voxels, found, image, level, place)
     edge, held = voxel_edge(place.spacing), np.isfinite(lacking)
     areas, keep = found.areas, np.ones(held.size, dtype=bool)
-    if rims:
+    if limits is None:
         inner = inner_apertures(voxels.points, smooth, held, edge, place.engine)
         keep = held & (smooth >= 0.5 * inner)
         areas = np.where(keep, areas, 0).astype(np.float32)
-    contents = filled_up(np.where(keep, lacking, np.nan), areas, found)
     told = np.where(held, areas, 0).astype(np.float32)
-    task = partial(
-        disc_means, voxels.points, voxels.groups, found.normals, (told, LOCAL_DISC * edge)
-    )
-    around = over_points(task, held.size, place.engine)
+    lacking = np.where(keep, lacking, np.nan)
+    around = discs(told, voxels, found, place)
     with np.errstate(divide="ignore", invalid="ignore"):
         local = np.where(told > 0, smooth / around, np.nan).astype(np.float32)
-    total = np.bincount(found.facets, areas, found.count)
-    depths = np.asarray(place.spacing)[np.asarray(place.grid.shape) == 1]
-    scrap = _SCRAP * edge**2 if not depths.size else _SCRAP_LINE * edge * float(depths.prod())
-    rows = (total >= scrap)[found.facets]
+    if limits is not None:
+        lacking = inner_contents(lacking, (told, around), voxels, found, place)
+    contents = filled_up(lacking, areas, found)
+    rows = _large(found, areas, contents, place, limits)[found.facets]
     fields = areas[rows], contents[rows], local[rows]
     less = replace(found, areas=areas)
     return _network(*_cut_down(voxels, less, rows), fields, place)
+
+
+def _large(
+    found: Facets,
+    areas: NDArray[np.float32],
+    contents: NDArray[np.float32],
+    place: Place,
+    limits: tuple[Limits, float] | None,
+) -> NDArray[np.bool_]:
+    """Tell which facets are no scrap, and of sheets that are wide for their aperture."""
+    edge, shape = voxel_edge(place.spacing), np.asarray(place.grid.shape)
+    depth = float(np.prod(np.asarray(place.spacing)[shape == 1]))  # of a slice; else 1
+    flat = bool((shape == 1).any())
+    total = np.bincount(found.facets, areas, found.count)
+    large: NDArray[np.bool_] = total >= (_SCRAP_LINE * edge * depth if flat else _SCRAP * edge**2)
+    if limits is None:
+        return large
+    own = found.sheets[found.facets]
+    area, volume = (np.bincount(own, part, found.count) for part in (areas, contents))
+    aperture = np.divide(volume, area, out=np.zeros(area.size), where=area > 0)
+    extent = area / depth if flat else np.sqrt(area)
+    rules, least = limits
+    kept = (aperture <= rules.aperture) & (extent >= rules.aspect * aperture)
+    kept &= aperture >= least
+    return np.asarray(large & kept[found.sheets])
 
 
 def classes(

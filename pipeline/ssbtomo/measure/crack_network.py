@@ -33,6 +33,7 @@ __all__ = ["cracks"]
 _BLOCK = 128
 _FEW = 64  # integer arrays with more values than this are images
 _SCALES = (1.5, 2.0, 3.0)  # voxel edges
+_LEAST = 3.0  # voxel edges by contrast: half the aperture of the shallowest sheet
 _PIECE = 27  # voxels of the smallest fragment
 
 
@@ -102,7 +103,8 @@ def cracks(  # noqa: PLR0913 - one verb for labels and images
     axis : {"z", "y", "x"}
         Stack axis, for dips and distances to the electrodes.
     max_aperture, min_extent, aspect : float, optional
-        What is a crack; see `ssbtomo.kernels.cracks.CrackRules`. Of an image `min_extent` only.
+        What is a crack; see `ssbtomo.kernels.cracks.CrackRules`. Of an image a sheet is as wide as the
+        square root of its area, and of a slice as long.
     workers : int, optional
         Threads; all cores if not given.
     block : int
@@ -149,7 +151,8 @@ def cracks(  # noqa: PLR0913 - one verb for labels and images
             search = scales, noise, bright, contrast, void_grey
             voxels = _of_image(values, place, search, limits.extent)
             level = voxels.extreme if void_grey is None else void_grey
-            network = with_grey(voxels, values, level, place, rims=False)
+            least = _LEAST * contrast * voxel_edge(edges)
+            network = with_grey(voxels, values, level, place, limits=(limits, least))
             said = None if phases is None else _beside(phases, shape)
             passed: tuple[int, ...] = _several(phase)
         else:
@@ -258,7 +261,7 @@ def _of_image(
     rules = RidgeRules(chosen, floor, bright, depth=contrast * abs(median - wide))
     own = place.spacing, place.grid, place.engine
     found = ridge_voxels(image, *own, rules=rules, extent=extent)
-    return traced(found, image, *own, depth=abs(median - wide))
+    return traced(found, image, *own, levels=(median, wide))
 
 
 def _by_both(

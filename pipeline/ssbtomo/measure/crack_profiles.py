@@ -22,11 +22,21 @@ if TYPE_CHECKING:
     from ssbtomo.blocks.engine import Engine, Source
     from ssbtomo.blocks.grid import Grid
 
-__all__ = ["LOCAL_DISC", "Place", "across", "filled_up", "grey_levels", "inner_apertures"]
+__all__ = [
+    "LOCAL_DISC",
+    "Place",
+    "across",
+    "discs",
+    "filled_up",
+    "grey_levels",
+    "inner_apertures",
+    "inner_contents",
+]
 
 LOCAL_DISC = 3.0  # radius in voxel edges of the discs over which grey values are averaged
 _INSIDE = 7.0  # voxel edges within which the inside of that sheet lies
 _BLUR = 3.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
+_RIM = 0.85  # share of what discs mostly hold, below which a point is at a rim
 _LONGEST = 16.0  # longest half profile, in voxel edges
 
 
@@ -77,7 +87,7 @@ def across(
     smooth : ndarray of float32
         Aperture in µm over a disc around the point.
     """
-    points, edge, count = voxels.points, voxel_edge(place.spacing), len(voxels.groups)
+    points, edge = voxels.points, voxel_edge(place.spacing)
     ground, _ = grey_levels(image, place)
     thick = voxels.strengths / max(abs(ground - level), 1e-12)
     halves = np.minimum(np.maximum(0.9 * thick, 0.5 * found.widths) + _BLUR * edge, _LONGEST * edge)
@@ -87,9 +97,73 @@ def across(
         points=points, ways=(found.normals, found.heights, halves), level=level,
     )  # fmt: skip
     lacking = (found.areas * apertures).astype(np.float32)
-    summed = np.nan_to_num(lacking, nan=0.0)
-    task = partial(disc_means, points, voxels.groups, found.normals, (summed, LOCAL_DISC * edge))
-    return lacking, over_points(task, count, place.engine)
+    return lacking, discs(np.nan_to_num(lacking, nan=0.0), voxels, found, place)
+
+
+def discs(
+    values: NDArray[np.float32], voxels: CrackVoxels, found: Facets, place: Place
+) -> NDArray[np.float32]:
+    """Average what points stand for over discs of 3 voxel edges.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+        What each point stands for, per area times its area.
+    voxels : CrackVoxels
+        The cracks.
+    found : Facets
+        Their planes.
+    place : Place
+        Where the work is done.
+
+    Returns
+    -------
+    ndarray of float32
+        See `ssbtomo.kernels.facet_sums.disc_means`.
+    """
+    fields = values, LOCAL_DISC * voxel_edge(place.spacing)
+    task = partial(disc_means, voxels.points, voxels.groups, found.normals, fields)
+    return np.asarray(over_points(task, len(values), place.engine), dtype=np.float32)
+
+
+def inner_contents(
+    lacking: NDArray[np.float32],
+    near: tuple[NDArray[np.float32], NDArray[np.float32]],
+    voxels: CrackVoxels,
+    found: Facets,
+    place: Place,
+) -> NDArray[np.float32]:
+    """Take the apertures at rims from further inside: there blur carries them out of the facet.
+
+    Parameters
+    ----------
+    lacking : ndarray of float32
+        Volume of each point in µm³; ``nan`` where it is not known.
+    near : tuple of ndarray of float32
+        Areas of the points in µm², and their averages over discs.
+    voxels : CrackVoxels
+        The cracks.
+    found : Facets
+        Their planes.
+    place : Place
+        Where the work is done.
+
+    Returns
+    -------
+    ndarray of float32
+        In µm³; where discs hold less than 0.85 of what they mostly hold, those of the points inside
+        that the discs hold, or ``nan``.
+    """
+    areas, around = near
+    known = (areas > 0) & np.isfinite(lacking)
+    usual = np.median(around[known]) if known.any() else 1.0
+    inside = known & (around >= _RIM * usual)
+    least = np.float32(1e-9 * voxel_edge(place.spacing) ** 3)  # so that discs around it are asked
+    volume = discs(np.where(inside, lacking, least).astype(np.float32), voxels, found, place)
+    area = discs(np.where(inside, areas, least).astype(np.float32), voxels, found, place)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        taken = np.where(area > 1e-3, areas * volume / area, np.nan)
+    return np.where(inside, lacking, taken).astype(np.float32)
 
 
 def grey_levels(image: Source, place: Place) -> tuple[float, tuple[float, float]]:

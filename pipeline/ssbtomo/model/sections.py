@@ -209,6 +209,11 @@ class Segment(Section):
     companions: tuple[str, ...] = Field(
         default=(), description="trained: further channels, registered to the scan."
     )
+    corrections: str | None = Field(
+        default=None,
+        description="Labels corrected by hand, from the napari plugin: they hold whatever the "
+        "method says, in every variant.",
+    )
     lithium: Lithium = Field(
         default=Lithium(),
         description="When lithium and void are told apart, where the recipe has both side by side.",

@@ -17,6 +17,7 @@ from ssbtomo.runner import predict
 from ssbtomo.runner.predict import Prediction, Way
 from ssbtomo.runner.samples import Broken, Job, found_jobs
 from ssbtomo.stages.chain import chain
+from ssbtomo.stages.corrected import check_corrections
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
 from ssbtomo.stages.quantify.lighter import ON_DISK, lighter
@@ -188,6 +189,8 @@ def _sample(job: Job, way: Way, limit: int) -> SamplePlan:
     volume.needed_spacing()
     denoised = job.sample.denoise.changes
     check_trained(job.sample.segment, job.sample.phases, volume, denoised=denoised)
+    if job.sample.reconstruct.method == "none":  # else the shape may change on the way
+        check_corrections(job.sample.segment, job.sample.phases, volume.shape)
     job = _stored(job, volume, way, limit)
     return SamplePlan(job, volume, _predicted(job, volume, way), _disk(job, volume))
 

@@ -141,15 +141,16 @@ def _missing(job: Job, folder: Path) -> FormatError | None:
 
 
 def _with_places(sample: Sample, folder: Path) -> Sample:
-    """Return the sample with the files of its classifier as absolute paths."""
+    """Return the sample with the files of its segmentation as absolute paths."""
     asked = sample.segment
 
     def place(path: str) -> str:
         return str((folder / Path(path).expanduser()).resolve())
 
     changes: dict[str, object] = {"companions": tuple(map(place, asked.companions))}
-    if asked.model is not None:
-        changes["model"] = place(asked.model)
+    for key in ("model", "corrections"):
+        if (path := getattr(asked, key)) is not None:
+            changes[key] = place(path)
     if asked.train is not None:
         changes["train"] = asked.train.model_copy(update={"labels": place(asked.train.labels)})
     return sample.model_copy(update={"segment": asked.model_copy(update=changes)})

@@ -59,6 +59,7 @@ def story_of(
             for phase in desk.phases
         ],
         "lithium": desk.facts["segment"].get("lithium"),
+        "corrections": desk.facts["segment"].get("corrections"),
         "transport_axis": sample.transport_axis,
         "stack_check": seen["stack_check"],
         "truth": {

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Corrections": "corrections",
     "Instances": "touching",
     "LithiumOrVoid": "told_apart",
     "Regular": "regular",
@@ -34,6 +35,7 @@ _HOME = {
     "train": "training",
 }
 __all__ = [
+    "Corrections",
     "Instances",
     "LithiumOrVoid",
     "Prediction",

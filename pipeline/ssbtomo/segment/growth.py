@@ -122,7 +122,7 @@ def grown_lessons(
     Returns
     -------
     Lessons
-        The voxels of these tiles that are not labelled and that a seed reaches.
+        The voxels of these tiles that are not labelled, not level, and reached by a seed.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _grown(
     seeds = np.where(marked > 0, marked, _sure(rule, looks[:, :-1], gradient <= level))
     heights = np.minimum(gradient * (_FINE / level), GRADIENT_LEVELS - 1).astype(np.uint16)
     grown = grown_labels(flood(heights, seeds.astype(np.uint8))) & 127
-    new = ((marked == 0) & (grown > 0)).reshape(-1)
+    new = ((marked == 0) & (grown > 0) & (gradient > level)).reshape(-1)
     group = ground.groups[np.flatnonzero(inside)[0]]
     return Lessons(
         looks[new, :-1],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.blocks import SERIAL, Engine, Grid, Source
+from ssbtomo.blocks import SERIAL, Engine, Grid, Sink, Source
 from ssbtomo.blocks.classify import Classifier, classify
 from ssbtomo.blocks.grid import Block, Shape
 from ssbtomo.errors import InputDataError
@@ -19,7 +19,7 @@ from ssbtomo.segment.inputs import check_source
 from ssbtomo.segment.voxel_model import VoxelModel
 from ssbtomo.units import Spacing
 
-__all__ = ["Prediction", "predict", "ready_for"]
+__all__ = ["Prediction", "WindowGrid", "WindowSink", "predict", "ready_for", "typical_grey"]
 
 _EDGE = 128
 
@@ -112,9 +112,9 @@ def predict(
             "volumes in memory are classified in threads, not in other processes",
             hint="run a recipe: its stages read and write stores",
         )
-    grid: Any = _Part(start, shape, whole, block)
+    grid: Any = WindowGrid(start, shape, whole, block)
     counts = classify(
-        sources, [_Shifted(store, start, whole) for store in stores], grid, engine, ready
+        sources, [WindowSink(store, start, whole) for store in stores], grid, engine, ready
     )
     total = float(np.prod(shape))
     return Prediction(
@@ -161,7 +161,7 @@ def ready_for(
         )
     ready, notes = model.classifier(spacing)
     dtype = np.dtype(sources[0].dtype).name
-    low, middle, high = _typical(sources[0])
+    low, middle, high = typical_grey(sources[0])
     centre, width = model.levels[0]
     said = (
         f"its typical grey values, {low:.5g} to {high:.5g}, are unlike those of the training, "
@@ -183,8 +183,25 @@ def ready_for(
     return ready, notes
 
 
-def _typical(source: Source) -> tuple[float, float, float]:
-    """Return quantiles of a fixed sample of a volume, as the training's levels were taken."""
+def typical_grey(source: Source) -> tuple[float, float, float]:
+    """Return quantiles of a fixed sample of a volume, as the training's levels were taken.
+
+    Parameters
+    ----------
+    source : Source
+        Grey values; at most 64 boxes of 32³ voxels are read.
+
+    Returns
+    -------
+    tuple of float
+        Half a per cent of the sample is below the first, half is below the second, and half a
+        per cent above the third.
+
+    Raises
+    ------
+    InputDataError
+        If there is no finite value.
+    """
     z, y, x = (int(n) for n in source.shape)
     parts = [np.asarray(source[box]).reshape(-1) for box in sample_windows((z, y, x))]
     values = np.concatenate(parts)[:: max(sum(map(len, parts)) // 2_000_000, 1)]
@@ -195,8 +212,20 @@ def _typical(source: Source) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
-class _Part:
-    """The blocks of a window of a volume, in the volume's coordinates."""
+class WindowGrid:
+    """The blocks of a window of a volume, in the volume's coordinates.
+
+    Parameters
+    ----------
+    start : tuple of int
+        First voxel of the window.
+    shape : tuple of int
+        Its voxels.
+    whole : tuple of int
+        Voxels of the volume.
+    block : int
+        Edge of a block.
+    """
 
     def __init__(self, start: Shape, shape: Shape, whole: Shape, block: int) -> None:
         self.shape, self._start = whole, start
@@ -213,10 +242,20 @@ class _Part:
         return len(self._grid)
 
 
-class _Shifted:
-    """An array that stands for a window of a volume: a sink in the volume's coordinates."""
+class WindowSink:
+    """A store that holds a window of a volume: a sink in the volume's coordinates.
 
-    def __init__(self, array: NDArray[np.uint8], start: Shape, whole: Shape) -> None:
+    Parameters
+    ----------
+    array : Sink
+        Of the window's shape; its shards begin with the window.
+    start : tuple of int
+        First voxel of the window.
+    whole : tuple of int
+        Voxels of the volume.
+    """
+
+    def __init__(self, array: Sink, start: Shape, whole: Shape) -> None:
         self._array, self._start = array, start
         self.shape, self.dtype = whole, array.dtype
         self.shards = whole

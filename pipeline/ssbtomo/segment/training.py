@@ -209,11 +209,11 @@ def _thick(samples: Sequence[TrainingSample]) -> Spacing:
     """Return the voxel edges that scales are chosen by: of micrographs, those in the plane alone."""
     first = check_spacing(samples[0].spacing)
     shapes = np.array([sample.sources[0].shape for sample in samples])
-    thick = (shapes > 1).any(0)
+    thick = np.asarray((shapes > 1).any(0))
     if not thick.any():
         return first
     typical = float(np.exp(np.log(np.asarray(first)[thick]).mean()))
-    z, y, x = (edge if many else typical for edge, many in zip(first, thick, strict=True))
+    z, y, x = (edge if many else typical for edge, many in zip(first, thick.tolist(), strict=True))
     return z, y, x
 
 

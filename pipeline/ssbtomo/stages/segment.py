@@ -25,6 +25,7 @@ from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.regular import Regular
 from ssbtomo.segment.segmentation import Segmentation
 from ssbtomo.segment.volumes import Method, Segmenter
+from ssbtomo.stages.corrected import corrected, correction_facts, correction_table
 from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.imaged_again import imaged_again
@@ -164,6 +165,13 @@ class Segment:
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
+        facts = self._segmented(desk)
+        told = correction_facts(self.section, desk)
+        if told:
+            facts["tables"]["corrections"] = correction_table(told["corrections"])
+        return facts | told
+
+    def _segmented(self, desk: Desk) -> Facts:
         image = io.ome_zarr.open_array(desk.grey)
         method = self.section.method
         try:
@@ -193,10 +201,13 @@ class Segment:
                 f"value {few(strange)}",
                 hint="give every value a phase: phases: [{name: void, value: 0}, ...]",
             )
-        self.all_present(desk, [counts.get(value, 0) for value in values])
+        if self.section.corrections is None:
+            self.all_present(desk, [counts.get(value, 0) for value in values])
         with self.store(desk, None) as (sink, markers):
             relabel = partial(relabelled, values=values)
             halo_map(relabel, image, sink, desk.grid, desk.engine, markers=markers)
+            if self.section.corrections is not None:
+                self.all_present(desk, self.count(desk, sink))
         table = {"grey": present, "count": [counts[value] for value in present]}
         return {
             "variants": [],
@@ -208,7 +219,11 @@ class Segment:
     def _trained(self, desk: Desk, image: Source) -> Facts:
         counts, facts = segment_trained(desk, image, self.section, self.phases)
         shown = tuple(Phase.model_validate(phase) for phase in facts.get("phases", []))
-        replace(self, phases=shown or self.phases).all_present(desk, counts)
+        stage = replace(self, phases=shown or self.phases)
+        if self.section.corrections is not None:  # the classifier counted what it said itself
+            counts = stage.count(desk, io.ome_zarr.open_array(desk.store("phases")))
+            facts["fractions"] = [count / float(np.prod(desk.shape)) for count in counts]
+        stage.all_present(desk, counts)
         return facts
 
     def _thresholded(self, desk: Desk, image: Source, method: Method) -> Facts:
@@ -322,7 +337,7 @@ class Segment:
             draft, desk.shape, np.uint8, desk.spacing, kind="labels", phases=names, colors=colors,
             attributes={"roles": {phase.name: phase.role for phase in self.phases}},
         )  # fmt: skip
-        yield sink, markers
+        yield corrected(sink, self.section, self.phases, desk), markers
         if variant is None:
             io.ome_zarr.finish(sink.path, engine=desk.engine)
         desk.publish(draft, None if variant is None else variant_store(desk, variant))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ssbtomo.model import Segment
+from ssbtomo.stages.corrected import correction_sentence
 from ssbtomo.stages.desk import Facts
 from ssbtomo.stages.low_absorbing import says
 from ssbtomo.stages.trained_lithium import said_of_classes
@@ -53,6 +54,10 @@ def said_of_segmentation(section: Segment, facts: Facts, phases: int) -> str:
     str
         The sentences.
     """
+    return _said(section, facts, phases) + correction_sentence(facts)
+
+
+def _said(section: Segment, facts: Facts, phases: int) -> str:
     if section.method == "labels":
         return "The phases were given as labels."
     if section.method == "trained":

@@ -23,6 +23,7 @@ from ssbtomo.segment.scribbles import read_scribbles
 from ssbtomo.segment.training import TrainingSample, train
 from ssbtomo.segment.voxel_model import VoxelModel
 from ssbtomo.stages.class_maps import ClassMaps
+from ssbtomo.stages.corrected import corrected, corrected_maps
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.low_absorbing import places_of
 from ssbtomo.stages.trained_lithium import asked_of_classes
@@ -69,6 +70,10 @@ def section_parameters(section: Segment) -> dict[str, Any]:
         Plain values that decide the result.
     """
     content = section.model_dump(mode="json")
+    if section.corrections is None:
+        del content["corrections"]
+    else:
+        content["corrections"] = _digest(section.corrections)
     if section.method != "trained":
         for key in ("model", "train", "companions"):
             content.pop(key)
@@ -218,16 +223,21 @@ def segment_trained(
     facts : dict
         Stores, notes, scores of the training.
     """
-    channels = open_companions(section.companions, desk.shape)
+    channels = _kept(desk, open_companions(section.companions, desk.shape))
     model = _model(desk, image, channels, section, phases)
     ready, notes = ready_for(model, (image, *channels), desk.spacing)
     made = ClassMaps.of(desk, phases)
     total, done = len(desk.grid), count(made.markers.count(desk.grid) + 1)
+    stores = (
+        corrected(made.labels, section, phases, desk),
+        *corrected_maps(made.shares, made.stores[-1], section, phases, desk),
+    )
     voxels = classify(
-        (image, *channels), made.stores, desk.grid, desk.engine, ready,
+        (image, *channels), stores, desk.grid, desk.engine, ready,
         on_block=lambda _: desk.tell(next(done), total), markers=made.markers,
     )  # fmt: skip
-    places, told = places_of(tuple(phases), section.lithium), {}
+    places = places_of(tuple(phases), section.lithium)
+    told: Facts = {}
     if places is not None:
         looked = {feature.channel for feature in model.features}
         seen = [channel for k, channel in enumerate(channels, start=1) if k in looked]
@@ -248,6 +258,18 @@ def segment_trained(
     if told:
         facts |= {"lithium": told, "phases": [p.model_dump(mode="json") for p in made.phases]}
     return counts, facts
+
+
+def _kept(desk: Desk, companions: Sequence[Source]) -> list[Source]:
+    """Copy the companions to stores that every task can read."""
+    kept: list[Source] = []
+    for number, companion in enumerate(companions, start=1):
+        sink = desk.allocate(f"companion-{number}", np.dtype(companion.dtype))
+        for block in desk.grid:
+            desk.check_cancelled()
+            sink[block.core] = np.asarray(companion[block.core])
+        kept.append(sink)
+    return kept
 
 
 def _model(

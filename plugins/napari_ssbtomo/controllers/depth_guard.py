@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from napari_ssbtomo.controllers.layer_data import LayerData
-from napari_ssbtomo.controllers.voxels import levels_of_layer
+from napari_ssbtomo.controllers.voxels import kind_of, levels_of_layer
 from ssbtomo.errors import InputDataError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DepthGuard:
     """
 
     def __init__(self, viewer: ViewerModel, most: int, tell: Callable[[str], None]) -> None:
-        self._viewer = viewer
+        self._watched = ref(viewer)  # the guards are kept by their viewers
         self._most = most
         self._tell = tell
         self._locked: list[Any] = []
@@ -82,25 +82,27 @@ class DepthGuard:
         """
         key = getattr(viewer, "__wrapped__", viewer)
         if key not in _GUARDS:
-            _GUARDS[key] = cls(viewer, most, tell)
+            _GUARDS[key] = cls(key, most, tell)
         _GUARDS[key]._most = most
         return _GUARDS[key]
 
     def _switch(self, _event: object = None) -> None:
-        if self._viewer.dims.ndisplay == 3:
+        viewer = self._watched()
+        if viewer is not None and viewer.dims.ndisplay == 3:
             self._look()
         else:
             self._put_back()
 
     def _look(self, _event: object = None) -> None:
-        if self._viewer.dims.ndisplay != 3:
+        viewer = self._watched()
+        if viewer is None or viewer.dims.ndisplay != 3:
             return
-        said = [self._fit(layer) for layer in self._viewer.layers]
+        said = [self._fit(layer) for layer in viewer.layers]
         if any(said):
             self._tell("; ".join(text for text in said if text))
 
     def _fit(self, layer: Any) -> str:
-        if layer._type_string not in ("image", "labels") or layer.ndim < 3:
+        if kind_of(layer) not in ("image", "labels") or layer.ndim < 3:
             return ""
         if layer in self._locked or layer in self._hidden:
             return ""
@@ -180,7 +182,7 @@ def box_layer(layer: Any, box: Box, most: int, *, step: int = 0) -> LayerData:
         "colormap": layer.colormap,
         "opacity": layer.opacity,
     }
-    kind = str(layer._type_string)
+    kind = str(kind_of(layer))
     if kind == "image":
         meta |= {"contrast_limits": tuple(layer.contrast_limits), "blending": layer.blending}
     else:

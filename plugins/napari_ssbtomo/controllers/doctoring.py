@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssbtomo.controllers.layer_data import LayerData, image_data
 from napari_ssbtomo.controllers.preferences import preferences
-from napari_ssbtomo.controllers.voxels import labels_spacing, levels_of_layer
+from napari_ssbtomo.controllers.voxels import kind_of, labels_spacing, levels_of_layer
 from ssbtomo.errors import AxisError, CancelledError, InputDataError, SsbtomoError
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def stack_of(layer: Any) -> Any:
         raise InputDataError(
             "there is no grey volume to examine", hint="open a stack, and pick it here"
         )
-    if layer._type_string != "image":
+    if kind_of(layer) != "image":
         raise InputDataError(
-            f"{layer.name!r} holds {layer._type_string}, not grey values",
+            f"{layer.name!r} holds {kind_of(layer)}, not grey values",
             hint="pick the layer with the slices as they were recorded",
         )
     if getattr(layer, "rgb", False):

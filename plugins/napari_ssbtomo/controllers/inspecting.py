@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssbtomo.controllers.object_tables import number_columns
 from napari_ssbtomo.controllers.phases import colored_by, one_color
 from napari_ssbtomo.controllers.preferences import preferences
-from napari_ssbtomo.controllers.voxels import levels_of_layer
+from napari_ssbtomo.controllers.voxels import kind_of, levels_of_layer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def has_rows(layer: Any) -> bool:
     bool
         Whether its features name labels, and tell more of them than their names.
     """
-    if layer is None or layer._type_string != "labels":
+    if layer is None or kind_of(layer) != "labels":
         return False
     columns = set(layer.features)
     return "index" in columns and bool(columns - {"index", "phase"})
@@ -227,12 +227,12 @@ def tell_voxel(layers: Iterable[Any], position: Sequence[float]) -> list[str]:
     """
     found = []
     for layer in layers:
-        if layer._type_string not in ("image", "labels"):
+        if kind_of(layer) not in ("image", "labels"):
             continue
         value = voxel_at(layer, position)
         if value is None:
             continue
-        line = _label_line(layer, value) if layer._type_string == "labels" else _line(layer, value)
+        line = _label_line(layer, value) if kind_of(layer) == "labels" else _line(layer, value)
         if line:
             found.append(line)
     return found

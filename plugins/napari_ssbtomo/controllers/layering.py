@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_ssbtomo.controllers.voxels import kind_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -73,7 +75,7 @@ def layers_of(viewer: ViewerModel, kind: str) -> list[Any]:
     list of napari.layers.Layer
         In the order of the list of layers.
     """
-    return [layer for layer in viewer.layers if layer._type_string == kind]
+    return [layer for layer in viewer.layers if kind_of(layer) == kind]
 
 
 def scan_of(layers: Iterable[Any]) -> Path | None:
@@ -91,7 +93,7 @@ def scan_of(layers: Iterable[Any]) -> Path | None:
     """
     for layer in reversed(list(layers)):
         about = _about(layer)
-        if layer._type_string == "image" and about.get("source") and not about.get("results"):
+        if kind_of(layer) == "image" and about.get("source") and not about.get("results"):
             return Path(about["source"])
     return None
 

@@ -12,7 +12,12 @@ from napari_ssbtomo.controllers.phases import layer_phases
 from napari_ssbtomo.controllers.quantities import MeasureRequest, check_memory, steps_of
 from napari_ssbtomo.controllers.ranging import with_ranges
 from napari_ssbtomo.controllers.regions import Box, whole_box
-from napari_ssbtomo.controllers.voxels import labels_spacing, levels_of_layer, parse_spacing
+from napari_ssbtomo.controllers.voxels import (
+    kind_of,
+    labels_spacing,
+    levels_of_layer,
+    parse_spacing,
+)
 from ssbtomo.errors import (
     AxisError,
     CancelledError,
@@ -95,9 +100,9 @@ def request_for(
             "there is no labels layer to measure",
             hint="open a results folder or a labelled volume, or convert an image to labels",
         )
-    if layer._type_string != "labels":
+    if kind_of(layer) != "labels":
         raise InputDataError(
-            f"{layer.name!r} is a layer of {layer._type_string}, not of labels",
+            f"{layer.name!r} is a layer of {kind_of(layer)}, not of labels",
             hint="segment it first, or pick a labels layer",
         )
     spacing = labels_spacing(layer)

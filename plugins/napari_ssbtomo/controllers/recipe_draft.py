@@ -6,9 +6,10 @@ import copy
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from inspect import ismethod
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakMethod
 
 from ssbtomo.errors import OutputError, RecipeError
 
@@ -38,7 +39,7 @@ class RecipeDraft:
         self.data: dict[str, Any] = copy.deepcopy(dict(data or {}))
         self.home = home or Path.cwd()
         self.path: Path | None = None
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], Callable[[], None] | None]] = []
         if not data:
             self.data = {"sample": {"path": ""}, "phases": copy.deepcopy(_PHASES)}
 
@@ -55,8 +56,9 @@ class RecipeDraft:
         callable
             Ends it.
         """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+        kept: Any = WeakMethod(listener) if ismethod(listener) else lambda: listener
+        self._listeners.append(kept)
+        return lambda: self._listeners.remove(kept) if kept in self._listeners else None
 
     def get(self, key: Key, default: Any = None) -> Any:
         """Return what the recipe says.
@@ -275,8 +277,12 @@ class RecipeDraft:
         return self.path.resolve()
 
     def _changed(self) -> None:
-        for listener in list(self._listeners):
-            listener()
+        for kept in list(self._listeners):
+            listener = kept()  # a dock that is gone hears nothing
+            if listener is None:
+                self._listeners.remove(kept)
+            else:
+                listener()
 
 
 def draft_of(viewer: Any) -> RecipeDraft:

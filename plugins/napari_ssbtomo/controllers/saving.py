@@ -127,10 +127,11 @@ def save_labels(path: str | Path, labels: SavedLabels) -> list[Path]:
 
 
 def _spacing(attributes: Mapping[str, Any]) -> Spacing | None:
-    from napari.utils.transforms.units import get_units_from_name
+    import pint
 
-    units = get_units_from_name(attributes.get("units") or "pixel")
-    listed = units if isinstance(units, tuple) else (units,) * 3
+    units = attributes.get("units") or ("pixel",) * 3
+    registry: Any = pint.get_application_registry()  # type: ignore[no-untyped-call]
+    listed = [registry.Unit(unit) if isinstance(unit, str) else unit for unit in units]
     if not all(unit.is_compatible_with("um") for unit in listed):
         return None
     pairs = zip(attributes["scale"], listed, strict=True)

@@ -10,12 +10,31 @@ from ssbtomo.units import AXES, Spacing, check_spacing, micrometres
 
 __all__ = [
     "give_voxel_size",
+    "kind_of",
     "labels_spacing",
     "levels_of_layer",
     "parse_spacing",
     "placement",
     "without_voxel_size",
 ]
+
+
+def kind_of(layer: Any) -> str:
+    """Return what a layer is.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        A layer, also as napari hands it to plugins: behind a proxy.
+
+    Returns
+    -------
+    str
+        ``"image"``, ``"labels"``, ``"shapes"``, ...
+    """
+    kinds = [kind.__name__.lower() for kind in layer.__class__.__mro__]
+    known = ("image", "labels", "shapes", "points", "surface", "tracks", "vectors")
+    return next((kind for kind in kinds if kind in known), "layer")
 
 
 def placement(spacing: Spacing | None) -> dict[str, Any]:
@@ -148,7 +167,7 @@ def without_voxel_size(layers: Iterable[Any]) -> list[Any]:
     return [
         layer
         for layer in layers
-        if layer._type_string in ("image", "labels")
+        if kind_of(layer) in ("image", "labels")
         and layer.ndim in (3, 4)
         and not layer.metadata.get("ssbtomo", {}).get("projections")
         and labels_spacing(layer) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import Any
+from weakref import ref
 
 __all__ = ["Background"]
 
@@ -34,7 +35,7 @@ class Background:
         self._on_end = on_end
         self._on_gone = on_gone
         self._native: Any = None
-        self._root: Any = None
+        self._root: Any = lambda: None
         self._worker: Any = None
         self._stopped = False
 
@@ -61,7 +62,7 @@ class Background:
         from napari.qt.threading import create_worker
 
         self._native = native if native.parent() is not None else None
-        self._root = _root(native)
+        self._root = ref(_root(native))
 
         def work() -> Generator[Any, None, Any]:
             return (yield from steps())
@@ -81,7 +82,7 @@ class Background:
     def _news(self, news: Any) -> None:
         if self._stopped:
             return
-        if self._native is not None and _root(self._native) is not self._root:
+        if self._native is not None and _root(self._native) is not self._root():
             self._on_gone()
         else:
             self._on_news(news)

@@ -121,6 +121,8 @@ class DoctorDock(Container[Any]):
 
     def _offer(self, _event: object = None) -> None:
         self.layer.reset_choices()
+        if self.layer.value is None and self.layer.choices:
+            self.layer.value = self.layer.choices[-1]
 
     def _other_stack(self, _layer: object = None) -> None:
         self.traces = None

@@ -20,6 +20,7 @@ from napari_ssbtomo.controllers.layering import layers_of
 from napari_ssbtomo.controllers.object_tables import number_columns
 from napari_ssbtomo.controllers.preferences import preferences
 from napari_ssbtomo.controllers.regions import box_of_shapes, box_of_view
+from napari_ssbtomo.controllers.voxels import kind_of
 from napari_ssbtomo.widgets.background import Background
 from napari_ssbtomo.widgets.object_table import ObjectTable
 from napari_ssbtomo.widgets.opened import prepare
@@ -115,7 +116,7 @@ class InspectDock(Container[Any]):
 
     def _follow_selection(self, _event: object = None) -> None:
         active = self._viewer.layers.selection.active
-        if has_rows(active) and self.layer.value is not active and active in self.layer.choices:
+        if has_rows(active) and self.layer.value != active and active in self.layer.choices:
             self.layer.value = active
 
     def _show_layer(self, layer: Any) -> None:
@@ -231,11 +232,7 @@ class InspectDock(Container[Any]):
         if self._boxes.busy:
             return
         layer = self._viewer.layers.selection.active
-        if (
-            layer is None
-            or layer._type_string not in ("image", "labels")
-            or layer.ndim not in (3, 4)
-        ):
+        if layer is None or kind_of(layer) not in ("image", "labels") or layer.ndim not in (3, 4):
             self.answer.value = "select the volume to be shown, in the list of layers"
             return
         most = preferences().voxels_in_3d * 10**6

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QAbstractTableModel, QSortFilterProxyModel, Qt
+from qtpy.QtWidgets import QAbstractItemView, QTableView
+
 from napari_ssbtomo.controllers.inspecting import column_titles
 
 if TYPE_CHECKING:
@@ -23,12 +26,9 @@ class ObjectTable:
     """
 
     def __init__(self, on_pick: Callable[[int], None]) -> None:
-        from qtpy.QtCore import QSortFilterProxyModel, Qt
-        from qtpy.QtWidgets import QAbstractItemView, QTableView
-
         self._on_pick = on_pick
         self._showing = False
-        self._model = _model()
+        self._model = _Rows()
         self._sorted = QSortFilterProxyModel()
         self._sorted.setSourceModel(self._model)
         self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
@@ -88,40 +88,35 @@ class ObjectTable:
             self._on_pick(int(self._sorted.mapToSource(current).row()))
 
 
-def _model() -> Any:
-    from qtpy.QtCore import QAbstractTableModel, Qt
+class _Rows(QAbstractTableModel):
+    """A data frame as Qt asks for it, cell by cell."""
 
-    class Rows(QAbstractTableModel):
-        """A data frame as Qt asks for it, cell by cell."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns: list[Any] = []
+        self.titles: list[str] = []
+        self.count = 0
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.columns: list[Any] = []
-            self.titles: list[str] = []
-            self.count = 0
+    def fill(self, frame: Any, titles: list[str]) -> None:
+        self.beginResetModel()
+        self.titles = titles
+        self.columns = [] if frame is None else [frame[name].to_numpy() for name in frame]
+        self.count = 0 if frame is None else len(frame)
+        self.endResetModel()
 
-        def fill(self, frame: Any, titles: list[str]) -> None:
-            self.beginResetModel()
-            self.titles = titles
-            self.columns = [] if frame is None else [frame[name].to_numpy() for name in frame]
-            self.count = 0 if frame is None else len(frame)
-            self.endResetModel()
+    def rowCount(self, parent: Any = None) -> int:  # noqa: N802 - Qt's name
+        return 0 if _inside(parent) else self.count
 
-        def rowCount(self, parent: Any = None) -> int:  # noqa: N802 - Qt's name
-            return 0 if _inside(parent) else self.count
+    def columnCount(self, parent: Any = None) -> int:  # noqa: N802 - Qt's name
+        return 0 if _inside(parent) else len(self.columns)
 
-        def columnCount(self, parent: Any = None) -> int:  # noqa: N802 - Qt's name
-            return 0 if _inside(parent) else len(self.columns)
+    def data(self, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        return _cell(self.columns[index.column()][index.row()], role)
 
-        def data(self, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-            return _cell(self.columns[index.column()][index.row()], role)
-
-        def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # noqa: N802
-            across = orientation == Qt.Orientation.Horizontal
-            shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
-            return self.titles[section] if shown and across else None
-
-    return Rows()
+    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # noqa: N802
+        across = orientation == Qt.Orientation.Horizontal
+        shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
+        return self.titles[section] if shown and across else None
 
 
 def _inside(parent: Any) -> bool:
@@ -131,8 +126,6 @@ def _inside(parent: Any) -> bool:
 
 def _cell(value: Any, role: int) -> Any:
     """Return a value in four digits, or as it is for sorting."""
-    from qtpy.QtCore import Qt
-
     if role == Qt.ItemDataRole.DisplayRole:
         return f"{value:.4g}" if hasattr(value, "is_integer") and value % 1 else str(value)
     if role == Qt.ItemDataRole.UserRole:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from napari_ssbtomo.widgets.events import EventFilter
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +20,6 @@ class RangePlot:
     """Dots with bars from low to high; a list above says of which quantity."""
 
     def __init__(self) -> None:
-        from qtpy.QtCore import QObject
         from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
         self._rows: list[tuple[str, float, float, float]] = []
@@ -31,16 +32,7 @@ class RangePlot:
         self.canvas = QWidget()
         column.addWidget(self.quantity)
         column.addWidget(self.canvas)
-        plot = self
-
-        class _Events(QObject):
-            """Draws."""
-
-            def eventFilter(self, _watched: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
-                return plot._event(event)
-
-        self._events = _Events()
-        self.canvas.installEventFilter(self._events)
+        self._events = EventFilter(self.canvas, self._event)
         self.native.setVisible(False)
 
     def fill(self, frame: pd.DataFrame) -> None:

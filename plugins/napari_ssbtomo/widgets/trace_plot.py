@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from napari_ssbtomo.widgets.events import EventFilter
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -26,7 +28,6 @@ class TracePlot:
     """
 
     def __init__(self, on_pick: Callable[[int], None]) -> None:
-        from qtpy.QtCore import QObject
         from qtpy.QtWidgets import QSizePolicy, QWidget
 
         self._values: NDArray[np.float64] | None = None
@@ -37,16 +38,7 @@ class TracePlot:
         self.native = QWidget()
         self.native.setMinimumHeight(120)
         self.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        plot = self
-
-        class _Events(QObject):
-            """Draws, and listens to the mouse."""
-
-            def eventFilter(self, _watched: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
-                return plot._event(event)
-
-        self._events = _Events()
-        self.native.installEventFilter(self._events)
+        self._events = EventFilter(self.native, self._event)
 
     def show_trace(self, values: NDArray[np.float64], title: str, marked: Iterable[int]) -> None:
         """Show numbers.

@@ -13,7 +13,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, MASK, OPEN, Operator
+from ssbtomo.kernels.transport.operator import (
+    DEVICE,
+    FACES,
+    INLINE,
+    KERNEL,
+    MASK,
+    OPEN,
+    Operator,
+)
 
 __all__ = [
     "BOX",
@@ -88,7 +96,7 @@ def ranks(op: Operator) -> NDArray[np.uint8]:
         return np.zeros(256, np.uint8)
     with np.errstate(divide="ignore", invalid="ignore"):
         table = np.asarray(op.table, float)
-        worth = table if op.mode == OPEN else 1 / table
+        worth = table if op.mode in (OPEN, FACES) else 1 / table
         steps = np.floor(-np.log(worth / worth.max()) / np.log(4) + 1e-9)
     classes = np.clip(np.nan_to_num(steps, nan=0, posinf=_CLASSES), 0, _CLASSES)
     return np.asarray(classes, np.uint8)

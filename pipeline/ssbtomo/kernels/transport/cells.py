@@ -228,7 +228,7 @@ def from_fractions(
     InputDataError
         If a fraction is not a number from 0 to 1.
     """
-    full = 255.0 if fractions.dtype == np.uint8 else 1.0
+    full = np.float64(255 if fractions.dtype == np.uint8 else 1)
     codes = storage.zeros(fractions.shape, np.uint8)
     counts = np.zeros(256, np.int64)
     sums = np.zeros(256)

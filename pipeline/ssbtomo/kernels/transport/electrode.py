@@ -111,9 +111,10 @@ def electrode(  # noqa: PLR0913 - all but a few are options
         (2n + 1) / 2n² times the resistance of the straight pore, at low frequency. For its test
         pores of 10 voxels' width in 100 layers, 75 deep and through, that is 0.5925 and 0.9870
         (0.5926 and 0.9870 at its lowest frequency, a quarter of its ``freq_0``), which its tests
-        of 2026 round to 0.593 and 0.987. Those of 2023 had 0.594 and 0.986: no frequency gives
-        both, and over-relaxation that stops early is the likely cause (not proven). TauFactor
-        1's ``ElectrodeSolver`` had 0.601 and 1.046, with the potential held a whole voxel
+        of 2026 round to 0.593 and 0.987. Those of 2023 had 0.594 and 0.986: values that its
+        over-relaxation passes on the way, after 800 sweeps of the one and 900 to 1000 of the
+        other, before both settle at 0.5926 and 0.9870 by 1500. The ``ElectrodeSolver`` of
+        version 1.2.1 gives 0.6013 and 1.0463, with the potential held a whole voxel
         before the first centre, resistances from centre to surface, and charge on the outer
         sides of the box.
     periodic : bool

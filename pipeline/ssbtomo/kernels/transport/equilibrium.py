@@ -24,10 +24,19 @@ from ssbtomo.kernels.transport.boxes import (
     Strip,
     box_of,
     load,
+    place,
     reach,
     spot_of,
 )
-from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, Operator, across, join
+from ssbtomo.kernels.transport.operator import (
+    DEVICE,
+    FACES,
+    INLINE,
+    KERNEL,
+    Operator,
+    across,
+    join,
+)
 from ssbtomo.kernels.transport.stencil import add_drive, stencil
 
 __all__ = ["leftover", "route", "survey"]
@@ -146,10 +155,23 @@ def _touch(
                 spots[count, 1] = side if index != other else side - 6
                 pairs[count, 0] = one
                 pairs[count, 1] = two
-                beyond = across(table, contact, axis, here, there)
-                values[count] = weight * join(mode, table[here], beyond)
+                if mode == FACES:
+                    area = _area(op, axis, side & 1, (k, at))
+                else:
+                    area = join(mode, table[here], across(table, contact, axis, here, there))
+                values[count] = weight * area
                 count += 1
     return count
+
+
+@njit(**DEVICE)
+def _area(op: Operator, axis: int, ahead: int, where: tuple[int, int]) -> float:
+    """Return the open area of the face before or after a voxel."""
+    k, at = where
+    if not ahead:
+        k -= int(axis == 0)
+        at -= op.pitch if axis == 1 else int(axis == 2)
+    return float(op.opening[axis, op.faces[axis, k, at]])
 
 
 @njit(**INLINE)
@@ -297,7 +319,7 @@ def route(
             seed = (start + SPOTS // 2) % SPOTS
             if 0 < kind[seed] < OUTSIDE and level[seed] == 0:
                 tail = reach(kind, seed, level, queue, np.int64(0))
-                own += _carry(op, (kind, level, code), heap, queue[1:tail])
+                own += _carry(op, box, (kind, level, code), (heap, queue[1:tail]))
     return own, arrived
 
 
@@ -331,12 +353,12 @@ def _exchange(
 @njit(**INLINE)
 def _carry(
     op: Operator,
+    box: tuple[int, ...],
     local: tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8]],
-    heap: NDArray[np.float64],
-    queue: NDArray[np.uint16],
+    carried: tuple[NDArray[np.float64], NDArray[np.uint16]],
 ) -> float:
     """Carry what a piece has left to its seed, the farthest first; return the dissipation."""
-    kind, level, code = local
+    (kind, level, code), (heap, queue) = local, carried
     mode, table, contact, weights = op.mode, op.table, op.contact, op.weights
     room, whom = np.empty(6), np.empty(6, np.int64)
     own = 0.0
@@ -344,11 +366,16 @@ def _carry(
         spot = int(queue[entry])
         here, lower = code[spot], level[spot] - 1
         total, count = 0.0, 0
+        k, j, i = place(box, spot)
         for side in range(6):
             beside = spot + STEPS[side]
             if level[beside] == lower and kind[beside] == kind[spot]:
-                far = across(table, contact, side >> 1, here, code[beside])
-                room[count] = weights[side >> 1] * join(mode, table[here], far)
+                if mode == FACES:
+                    area = _area(op, side >> 1, side & 1, (k, j * op.pitch + i))
+                else:
+                    far = across(table, contact, side >> 1, here, code[beside])
+                    area = join(mode, table[here], far)
+                room[count] = weights[side >> 1] * area
                 whom[count] = beside
                 total += room[count]
                 count += 1

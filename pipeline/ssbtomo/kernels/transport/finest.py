@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.currents import count_faces
-from ssbtomo.kernels.transport.operator import MASK, OPEN, Operator, inside, pitch_of, room, wrap
+from ssbtomo.kernels.transport.openings import openings
+from ssbtomo.kernels.transport.operator import (
+    FACES,
+    MASK,
+    OPEN,
+    Operator,
+    inside,
+    pitch_of,
+    room,
+    wrap,
+)
 from ssbtomo.kernels.transport.team import Team
 from ssbtomo.units import Spacing
 
@@ -89,6 +99,8 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
         contact,
         np.zeros((1, 1), np.uint8),
         np.zeros(256),
+        np.zeros((3, 1, 1), np.uint8),
+        np.zeros((3, 1)),
     )
     held = inside(op, op.codes)
     for k in range(size[0]):
@@ -100,7 +112,13 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
             mask[k] = op.codes[k]
         team.run(count_faces, op.codes, op, mask)
         _fill_ghosts(op, codes)
-    return op
+    return _opened(op, medium, team) if medium.mode == OPEN else op
+
+
+def _opened(op: Operator, medium: Medium, team: Team) -> Operator:
+    """Return an operator whose faces conduct over their open areas."""
+    found = openings(op, medium.fraction, team)
+    return op._replace(mode=FACES, faces=found.faces, opening=found.table)
 
 
 def driven(op: Operator) -> float:

@@ -165,7 +165,7 @@ class Gradients:
         self.z = zeros(x.shape, grid.kind)
         self.p = zeros(x.shape, np.int16 if grid.kind is np.float32 else np.int32)
         self._curved = plane_sums(x, 2)
-        arrays = (x, self.r, self.z, self.p, op.codes, op.source)
+        arrays = (x, self.r, self.z, self.p, op.codes, op.source, op.faces)
         self.nbytes = sum(a.nbytes for a in arrays) + grid.nbytes
         self.count = 0 if steering.start is None else steering.start.iterations
         self.product = 0.0

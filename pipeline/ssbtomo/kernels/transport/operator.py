@@ -23,6 +23,7 @@ from ssbtomo.kernels.transport.halves import widen
 __all__ = [
     "CONTACT",
     "DEVICE",
+    "FACES",
     "INLINE",
     "KERNEL",
     "MASK",
@@ -42,13 +43,16 @@ __all__ = [
 MASK = 0
 """One conducting phase: the code counts the open faces of each axis, two bits each."""
 OPEN = 1
-"""Open area: conductance is the mean of the conducting fractions of the two voxels."""
+"""Conductance is the sum of the table values of the two voxels."""
 SERIES = 2
 """Several phases: conductance is that of two half voxels in series (harmonic mean)."""
 STORED = 3
 """Coarse grid: conductances of the far faces of every cell are stored."""
 CONTACT = 4
 """Several phases with a resistance of its own at the contact of some of them, in series."""
+
+FACES = 5
+"""Open area: conductance is the open area of the face, stored as a code."""
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Floating-point freedom: sums may be reordered; inf and nan stay what they are."""
@@ -73,7 +77,8 @@ class Operator(NamedTuple):
     Parameters
     ----------
     mode : int
-        How face conductances are made: `MASK`, `OPEN`, `SERIES`, `CONTACT` or `STORED`.
+        How face conductances are made: `MASK`, `OPEN`, `SERIES`, `CONTACT`, `FACES` or
+        `STORED`.
     axis : int
         The transport axis, whose two outer faces are held at fixed potentials.
     size : tuple of int
@@ -83,7 +88,7 @@ class Operator(NamedTuple):
     codes : ndarray of uint8, shape (Z + 2, area)
         One code per voxel, 0 where nothing conducts; a dummy on coarse grids.
     table : ndarray of float64, shape (256,)
-        Half the conducting fraction (`MASK`, `OPEN`) or the resistance of half a voxel
+        Half the conducting fraction (`MASK`, `OPEN`, `FACES`) or the resistance of half a voxel
         (`SERIES`, `CONTACT`) of each code.
     weights : ndarray of float64, shape (3,)
         Face area over distance for each axis, relative to the largest.
@@ -105,6 +110,10 @@ class Operator(NamedTuple):
         dummy without sources.
     charge : ndarray of float64, shape (256,)
         Current of each kind of source; a dummy without.
+    faces : ndarray of uint8, shape (3, Z + 2, area)
+        For each axis a code of the face after each voxel (`FACES`); else a dummy.
+    opening : ndarray of float64, shape (3, 256)
+        The open area of each code of a face, by axis; else a dummy.
     """
 
     mode: int
@@ -122,6 +131,8 @@ class Operator(NamedTuple):
     contact: NDArray[np.float64] | None
     source: NDArray[np.uint8]
     charge: NDArray[np.float64]
+    faces: NDArray[np.uint8]
+    opening: NDArray[np.float64]
 
 
 def pitch_of(size: tuple[int, int, int]) -> int:
@@ -326,9 +337,14 @@ def face_row(op: Operator, axis: int, k: int, j: int, out: NDArray[np.float64]) 
     weight = op.weights[axis]
     if axis < 2:
         weight *= edge(op, axis, k if axis == 0 else j)
-    for i in range(size):
-        far = across(table, contact, axis, here[i], there[i])
-        out[i] = weight * join(mode, table[here[i]], far)
+    if mode == FACES:
+        faces, opening = op.faces[axis, k, at : at + size], op.opening[axis]
+        for i in range(size):
+            out[i] = weight * opening[faces[i]]
+    else:
+        for i in range(size):
+            far = across(table, contact, axis, here[i], there[i])
+            out[i] = weight * join(mode, table[here[i]], far)
     if axis == 2 and op.axis == 2:
         out[0] *= op.edges[0]
         out[size - 1] *= op.edges[1]

@@ -63,9 +63,9 @@ def solve(  # noqa: PLR0913 - all but four are options
     at fixed potentials (a full block has a tortuosity factor of exactly 1), the sides are
     insulating or joined. Two voxels of different conductivity conduct like two half voxels
     in series, which is exact for laminates. With `fractions` a face conducts over its open
-    area, the mean of the two voxels' fractions: that removes most of the first-order error
-    of the voxel staircase, which makes binary images read about 4 % too low an effective
-    conductivity at 13 to 20 voxels across a feature.
+    area, as planes through its two voxels leave it (`ssbtomo.kernels.transport.openings`): that
+    removes the first-order error of the voxel staircase, which makes binary images read about
+    4 % too low an effective conductivity at 13 to 20 voxels across a feature.
 
     Conjugate gradients with a multigrid preconditioner [2]_. Sums are made plane by plane
     in a fixed order, so that the result does not depend on the number of threads. About 20

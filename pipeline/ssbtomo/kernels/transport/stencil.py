@@ -16,6 +16,7 @@ from ssbtomo.kernels.transport.halves import widen
 from ssbtomo.kernels.transport.operator import (
     CONTACT,
     DEVICE,
+    FACES,
     INLINE,
     MASK,
     OPEN,
@@ -93,8 +94,61 @@ def _add_faces(
             diagonal[i] += g
 
 
+@njit(**DEVICE)
+def _sums_faces(
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
+) -> None:
+    """Do `stencil` from the open areas of the faces."""
+    k, first, last = run
+    total, diagonal = sums
+    total[:] = 0
+    diagonal[:] = 0
+    zero, size = total.dtype.type(0), last - first
+    areas = work[0, :size]
+    for side in range(6):
+        axis, ahead = side // 2, side % 2
+        step = 0 if axis == 0 else (op.pitch if axis == 1 else 1)
+        plane = k + (2 * ahead - 1) * int(axis == 0)
+        start = first + (2 * ahead - 1) * step
+        codes = op.faces[axis, k if ahead else plane, (first if ahead else start) :]
+        opening, weight = op.opening[axis], op.weights[axis]
+        for i in range(size):
+            areas[i] = weight * opening[codes[i]]
+        neighbours = x[plane, start : start + size]
+        for i in range(size):
+            total[i] += areas[i] * neighbours[i]
+            diagonal[i] += areas[i]
+        if axis == op.axis and op.edges[ahead] == 2.0:
+            for i in range(size):
+                at = (
+                    k
+                    if axis == 0
+                    else ((first + i) // op.pitch if axis == 1 else (first + i) % op.pitch)
+                )
+                diagonal[i] += areas[i] if at == (op.size[axis] if ahead else 1) else zero
+
+
 @in_cells
 def _sums_cells(
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
+) -> None:
+    """Do `stencil` where conductances are made from codes."""
+    if op.mode == FACES:
+        _sums_faces(op, x, run, sums, work)
+    else:
+        _sums_tables(op, x, run, sums, work)
+
+
+@njit(**DEVICE)
+def _sums_tables(
     op: Operator,
     x: NDArray[Any],
     run: Run,
@@ -275,6 +329,12 @@ def add_drive(op: Operator, run: Run, net: NDArray[np.float64]) -> None:
             net[i] += weight * (np.int8(before[i] > 0) - np.int8(after[i] > 0))
         return
     table, contact, mode, axis = op.table, op.contact, op.mode, op.axis
+    if mode == FACES:
+        near, far = op.faces[axis, k - layer, first - step :], op.faces[axis, k, first:]
+        opening = op.opening[axis]
+        for i in range(net.size):
+            net[i] += weight * (opening[near[i]] - opening[far[i]])
+        return
     for i in range(net.size):
         near = table[here[i]]
         one = join(mode, near, across(table, contact, axis, here[i], before[i]))

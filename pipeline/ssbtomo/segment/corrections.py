@@ -1,0 +1,419 @@
+"""Labels corrected by hand: which voxels, to which phase, by whom and when; and their file.
+
+The file is a zip of JSON and plain arrays. Nothing in it is executed, everything is checked.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssbtomo.blocks import SERIAL, Block, Engine, Grid, Source
+from ssbtomo.errors import FormatError, InputDataError, OutputError
+
+__all__ = ["Corrections", "Record", "changed_voxels"]
+
+Shape = tuple[int, int, int]
+Places = NDArray[np.int32]
+_KIND = "ssbtomo corrections"
+_FORMAT = 1
+_HEADER = "corrections.json"
+_ARRAYS = {"places": "<i4", "labels": "|u1"}
+_MOST = 50_000_000  # corrected voxels
+_LARGEST = _MOST * 13 + 2**24  # bytes of what a file unpacks to
+_PHASES = 64  # names that one file may hold
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One session of corrections.
+
+    Parameters
+    ----------
+    who : str
+        Who made them.
+    when : str
+        Date and time, ISO 8601, in UTC.
+    moved : tuple of (str, str, int)
+        From which phase to which, and how many voxels.
+    box : tuple of tuple of int
+        First voxel (z, y, x), and the one after the last.
+    """
+
+    who: str
+    when: str
+    moved: tuple[tuple[str, str, int], ...]
+    box: tuple[Shape, Shape]
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels that were changed."""
+        return sum(count for _, _, count in self.moved)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corrections:
+    """Voxels whose phase was set by hand.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Voxels of the volume along (Z, Y, X).
+    phases : tuple of str
+        Names that the labels stand for.
+    places : ndarray of int32, shape (n, 3)
+        Voxels (z, y, x) in the order of the volume, each once.
+    labels : ndarray of uint8, shape (n,)
+        Phase of each, an index into `phases`.
+    records : tuple of Record
+        The sessions, oldest first. Where two met the same voxel, the later one counts.
+    """
+
+    shape: Shape
+    phases: tuple[str, ...] = ()
+    places: Places = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    labels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    records: tuple[Record, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def added(
+        self,
+        places: NDArray[Any],
+        moved: tuple[NDArray[Any], NDArray[Any]],
+        phases: Mapping[str, int],
+        *,
+        who: str,
+        when: str,
+    ) -> Corrections:
+        """Return these corrections and those of one more session.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape (n, 3)
+            Voxels (z, y, x), each once.
+        moved : tuple of ndarray of int, shape (n,)
+            Their labels before, and after.
+        phases : mapping of str to int
+            Names of the labels.
+        who : str
+            Who made them.
+        when : str
+            Date and time, ISO 8601, in UTC.
+
+        Returns
+        -------
+        Corrections
+            The same object if there is no voxel.
+
+        Raises
+        ------
+        InputDataError
+            If a voxel lies outside of the volume, a label has no name, or they are too many.
+        """
+        if not len(places):
+            return self
+        new = np.asarray(places, np.int32)
+        _check_places(new, self.shape)
+        before, after = moved
+        names = tuple(dict.fromkeys((*self.phases, *_named(after, phases))))
+        numbers = {phases[name]: names.index(name) for name in phases if name in names}
+        labels = np.array([numbers[int(value)] for value in np.asarray(after)], np.uint8)
+        record = Record(who, when, _moves(before, after, phases), _box(new))
+        everything = np.concatenate([self.places, new]), np.concatenate([self.labels, labels])
+        kept, values = _latest(*everything, self.shape)
+        return replace(
+            self, phases=names, places=kept, labels=values, records=(*self.records, record)
+        )
+
+    def numbered(
+        self, phases: Sequence[str], same: Mapping[str, str] | None = None
+    ) -> NDArray[np.uint8]:
+        """Return the label that each of the own phases has among others.
+
+        Parameters
+        ----------
+        phases : sequence of str
+            The phases of the labels that are corrected.
+        same : mapping of str to str, optional
+            Own phases that go by another name there.
+
+        Returns
+        -------
+        ndarray of uint8
+            One per own phase.
+
+        Raises
+        ------
+        InputDataError
+            If one is not among them.
+        """
+        wanted = [name if name in phases else (same or {}).get(name, name) for name in self.phases]
+        strange = [name for name in wanted if name not in phases]
+        if strange:
+            raise InputDataError(
+                f"the corrections name the phase {strange[0]!r}; the phases are {', '.join(phases)}",
+                hint="correct labels of this recipe, or leave segment.corrections out",
+            )
+        return np.array([list(phases).index(name) for name in wanted], np.uint8)
+
+    def check(self, shape: Sequence[int], phases: Sequence[str] | None = None) -> None:
+        """Refuse a volume that these corrections were not made on.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Its voxels along (Z, Y, X).
+        phases : sequence of str, optional
+            Its phases.
+
+        Raises
+        ------
+        InputDataError
+            If it has another shape, or lacks a phase.
+        """
+        if tuple(shape) != self.shape:
+            raise InputDataError(
+                f"the corrections were made on {self.shape} voxels, the labels have {tuple(shape)}",
+                hint="correct the labels of this very scan, without cropping or binning",
+            )
+        if phases is not None:
+            self.numbered(phases)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file in one go; the same corrections give the same bytes.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Such as ``cathode.corrections.zip``.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        place = Path(path)
+        header = {
+            "kind": _KIND, "format": _FORMAT, "shape": list(self.shape),
+            "phases": list(self.phases), "records": [asdict(record) for record in self.records],
+        }  # fmt: skip
+        draft = place.with_name(f".{place.name}.tmp")
+        try:
+            with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+                text = json.dumps(header, indent=1, ensure_ascii=False)
+                archive.writestr(_entry(_HEADER), text.encode())
+                for name, kind in _ARRAYS.items():
+                    buffer = io.BytesIO()
+                    array = np.ascontiguousarray(getattr(self, name), dtype=kind)
+                    np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
+                    archive.writestr(_entry(f"{name}.npy"), buffer.getvalue())
+            draft.replace(place)
+        except OSError as error:
+            raise OutputError(
+                f"the corrections cannot be written to {place}: {error.strerror or error}",
+                hint="choose a folder that you may write to",
+            ) from error
+        return place
+
+    @classmethod
+    def load(cls, path: str | Path) -> Corrections:
+        """Read a file of corrections; everything in it is checked.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file.
+
+        Returns
+        -------
+        Corrections
+            As they were saved.
+
+        Raises
+        ------
+        FormatError
+            If it is no such file, or a damaged one.
+        """
+        place = Path(path)
+        try:
+            with zipfile.ZipFile(place) as archive:
+                return _corrections(*_unpacked(archive))
+        except OSError as error:
+            raise FormatError(
+                f"{place} cannot be read: {error.strerror or error}",
+                hint="check the path; those in a recipe start from its folder",
+            ) from None
+        except (
+            zipfile.BadZipFile, InputDataError, LookupError, TypeError, ValueError, AttributeError,
+            OverflowError, RecursionError, NotImplementedError,
+        ) as error:  # fmt: skip
+            raise FormatError(
+                f"{place} is no file of corrections, or a damaged one: {type(error).__name__}: "
+                f"{str(error)[:300]}",
+                hint="save the corrections again",
+            ) from None
+
+
+def changed_voxels(
+    before: Source, after: Source, grid: Grid, engine: Engine = SERIAL
+) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any]]:
+    """Find the voxels in which two label volumes differ.
+
+    Parameters
+    ----------
+    before, after : Source, shape (Z, Y, X)
+        Labels; read in blocks.
+    grid : Grid
+        How the volume is cut.
+    engine : Engine
+        Where the blocks are read.
+
+    Returns
+    -------
+    places : ndarray of int, shape (n, 3)
+        Voxels (z, y, x), block by block.
+    old, new : ndarray of int, shape (n,)
+        Their labels.
+
+    Raises
+    ------
+    InputDataError
+        If the shapes differ, or too many voxels do.
+    """
+    if not tuple(before.shape) == tuple(after.shape) == tuple(grid.shape):
+        raise InputDataError(
+            f"the labels have the shapes {tuple(before.shape)} and {tuple(after.shape)}",
+            hint="correct a copy of the labels themselves",
+        )
+    parts, total = [], 0
+    for part in engine.map(partial(_differing, before=before, after=after), grid):
+        total += len(part[0])
+        if total > _MOST:
+            raise InputDataError(
+                f"more than {_MOST} voxels were changed by hand",
+                hint="segment anew instead: corrections are for what a segmentation missed",
+            )
+        parts.append(part)
+    places, old, new = (np.concatenate(found) for found in zip(*parts, strict=True))
+    return places, old, new
+
+
+def _differing(block: Block, *, before: Source, after: Source) -> tuple[Any, Any, Any]:
+    old, new = np.asarray(before[block.core]), np.asarray(after[block.core])
+    here = np.argwhere(old != new)
+    index = tuple(here.T)
+    return here + np.asarray(block.start), old[index], new[index]
+
+
+def _named(labels: NDArray[Any], phases: Mapping[str, int]) -> list[str]:
+    """Return the phases that occur in some labels, in the order of the names."""
+    present = set(np.unique(np.asarray(labels)).tolist())
+    strange = sorted(present - set(phases.values()))
+    if strange:
+        raise InputDataError(
+            f"the label {strange[0]} was painted, and no phase has it",
+            hint="paint with " + ", ".join(f"{label} ({name})" for name, label in phases.items()),
+        )
+    return [name for name, label in phases.items() if label in present]
+
+
+def _moves(
+    before: NDArray[Any], after: NDArray[Any], phases: Mapping[str, int]
+) -> tuple[tuple[str, str, int], ...]:
+    names = {label: name for name, label in phases.items()}
+    pairs = np.stack([np.asarray(before, np.int64), np.asarray(after, np.int64)], 1)
+    kinds, counts = np.unique(pairs, axis=0, return_counts=True)
+    return tuple(
+        (names.get(old, f"label {old}"), names[new], int(count))
+        for (old, new), count in zip(kinds.tolist(), counts.tolist(), strict=True)
+    )
+
+
+def _box(places: Places) -> tuple[Shape, Shape]:
+    (z0, y0, x0), (z1, y1, x1) = places.min(0).tolist(), (places.max(0) + 1).tolist()
+    return (z0, y0, x0), (z1, y1, x1)
+
+
+def _latest(
+    places: Places, labels: NDArray[np.uint8], shape: Shape
+) -> tuple[Places, NDArray[np.uint8]]:
+    """Keep each voxel once, as it was given last, in the order of the volume."""
+    flat = np.ravel_multi_index(tuple(places.T), shape)
+    _, first = np.unique(flat[::-1], return_index=True)
+    kept = len(flat) - 1 - first
+    return np.ascontiguousarray(places[kept]), np.ascontiguousarray(labels[kept])
+
+
+def _check_places(places: NDArray[Any], shape: Shape) -> None:
+    if len(places) > _MOST:
+        raise InputDataError(f"{len(places)} corrected voxels are too many; {_MOST} at most")
+    if len(places) and ((places < 0).any() or (places >= np.asarray(shape)).any()):
+        raise InputDataError(f"a corrected voxel lies outside of the volume of {shape} voxels")
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)  # with a fixed date
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _unpacked(archive: zipfile.ZipFile) -> tuple[Any, dict[str, NDArray[Any]]]:
+    if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
+        raise ValueError("it unpacks to more than corrections can hold")
+    header = json.loads(archive.read(_HEADER))
+    return header, {name: _array(archive.read(f"{name}.npy"), name) for name in _ARRAYS}
+
+
+def _array(data: bytes, name: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    if array.dtype.str != _ARRAYS[name]:
+        raise ValueError(f"{name} holds {array.dtype}")
+    return array
+
+
+def _corrections(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Corrections:
+    if header["kind"] != _KIND or header["format"] != _FORMAT:
+        raise ValueError(f"it says {str(header['kind'])[:80]!r}, format {header['format']!r}")
+    shape, places, labels = _size(header["shape"]), arrays["places"], arrays["labels"]
+    phases = tuple(header["phases"])
+    if len(phases) > _PHASES or not all(isinstance(p, str) and 0 < len(p) <= 80 for p in phases):
+        raise ValueError(f"its phases are {str(phases)[:200]}")
+    if places.shape != (len(labels), 3) or labels.ndim != 1:
+        raise ValueError(f"its arrays have the shapes {places.shape} and {labels.shape}")
+    _check_places(places, shape)
+    if len(labels) and int(labels.max()) >= len(phases):
+        raise ValueError("a label stands for no phase")
+    if (np.diff(np.ravel_multi_index(tuple(places.T), shape)) <= 0).any():
+        raise ValueError("its voxels are not in order")
+    records = tuple(_record(entry) for entry in header["records"])
+    native = places.astype(np.int32)
+    return Corrections(shape, phases, native, labels, records)
+
+
+def _record(entry: Mapping[str, Any]) -> Record:
+    moved = tuple((str(old), str(new), int(count)) for old, new, count in entry["moved"])
+    low, high = (_size(corner, least=0) for corner in entry["box"])
+    return Record(str(entry["who"])[:200], str(entry["when"])[:40], moved, (low, high))
+
+
+def _size(values: Sequence[int], *, least: int = 1) -> Shape:
+    z, y, x = (int(value) for value in values)
+    if min(z, y, x) < least:
+        raise ValueError(f"{values} are no voxels")
+    return z, y, x

@@ -1,0 +1,239 @@
+"""The dock that segments by thresholds: drag them in the histogram, see the slice follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import (
+    CheckBox,
+    Container,
+    LineEdit,
+    PushButton,
+    show_file_dialog,
+)
+
+from napari_ssbtomo.controllers.applying import ApplyRequest
+from napari_ssbtomo.controllers.phases import colored, named
+from napari_ssbtomo.controllers.picking import (
+    Pick,
+    paint_colors,
+    parse_phases,
+    phases_of,
+    seen_slice,
+)
+from napari_ssbtomo.controllers.segment_recipe import origin_of, save_recipe, threshold_section
+from napari_ssbtomo.controllers.showing import drop_slice, show_slice
+from napari_ssbtomo.controllers.thresholding import (
+    Bars,
+    check_thresholds,
+    find_bars,
+    repaired_slice,
+    thresholded_slice,
+)
+from napari_ssbtomo.controllers.working import Ended, Hands
+from napari_ssbtomo.widgets.apply_box import ApplyBox
+from napari_ssbtomo.widgets.histogram_view import HistogramView
+from napari_ssbtomo.widgets.live import Live
+from napari_ssbtomo.widgets.rows import field_row, plain_row
+from napari_ssbtomo.widgets.volume_rows import VolumeRows
+from napari_ssbtomo.widgets.work_dock import WorkDock
+from ssbtomo.errors import InputDataError, SsbtomoError
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["SegmentDock"]
+
+_PREVIEW = "thresholds"
+_MOST = 5  # phases of a histogram
+_Seen = tuple[int, int, Any, bool]
+
+
+class SegmentDock(WorkDock):
+    """Histogram, thresholds, partial-volume repair, apply.
+
+    Parameters
+    ----------
+    napari_viewer : napari.components.ViewerModel
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        self._bars: Bars | None = None
+        self._pick: Pick | None = None
+        self._over: Any = None
+        self._names: tuple[str, ...] = ()
+        self._roles: dict[str, str] = {}
+        self._plain = Live(self._show_slice)
+        self._fine = Live(self._show_slice)
+        super().__init__(napari_viewer, self._rows)
+        self.apply.root = self.native
+        self._connect()
+        self._follow_volume()
+
+    def _rows(self) -> list[Any]:
+        viewer = self._viewer
+        self.volume = VolumeRows(viewer, "image", self._follow_volume)
+        self.phases = LineEdit()
+        self.phases.tooltip = "Names from dark to bright, two to five"
+        self.find_button = PushButton(text="Find thresholds")
+        self.histogram = HistogramView(self._want_slice)
+        self.live = CheckBox(value=True, text="Live on the slice")
+        self.repair = CheckBox(value=True, text="Repair partial volume")
+        self.repair.tooltip = (
+            "Remove the film of a middle phase that blur leaves between a dark and a bright one"
+        )
+        self.apply = ApplyBox(viewer, self._request, lambda: self.volume.picked, self.say)
+        self.recipe_button = PushButton(text="Save recipe …")
+        holder: Container[Any] = Container(labels=False)
+        holder.margins = (0, 0, 0, 0)
+        holder.native.layout().addWidget(self.histogram)
+        return [
+            self.volume,
+            field_row("Phases", self.phases),
+            plain_row(self.find_button, self.cancel_button),
+            holder,
+            plain_row(self.live, self.repair),
+            self.told,
+            self.bar,
+            self.messages,
+            self.apply,
+            self.recipe_button,
+        ]
+
+    def _connect(self) -> None:
+        self.find_button.changed.connect(self._find)
+        self.live.changed.connect(self._want_slice)
+        self.repair.changed.connect(self._want_slice)
+        self.recipe_button.changed.connect(self._save_recipe)
+        for event in self._views():
+            event.connect(self._want_slice)
+
+    def _views(self) -> list[Any]:
+        dims = self._viewer.dims.events
+        return [dims.current_step, dims.ndisplay, dims.order]
+
+    def _follow_volume(self) -> None:
+        layer = self.volume.picked
+        if layer is not None and layer is not self._over and self._bars is None:
+            self.phases.value, self._roles = phases_of(layer)
+
+    def _find(self) -> None:
+        try:
+            names = parse_phases(self.phases.value)
+            if len(names) > _MOST:
+                raise InputDataError(
+                    f"{len(names)} phases are named; a histogram is split into at most {_MOST}",
+                    hint="train a classifier for more",
+                )
+            pick = self.volume.pick()
+        except SsbtomoError as error:
+            self.say(str(error))
+            return
+        self._names, self._pick, self._over = names, pick, self.volume.picked
+        self.do(lambda hands: find_bars(pick, len(names), hands))
+
+    def take(self, value: Bars) -> None:
+        """Show the histogram that was counted.
+
+        Parameters
+        ----------
+        value : Bars
+            The histogram.
+        """
+        self._bars = value
+        colors = paint_colors(self._names, self._roles)
+        self.histogram.fill(value, value.thresholds, [colors[name] for name in self._names])
+        self._want_slice()
+
+    def working_buttons(self) -> list[Any]:
+        """List the buttons that start work.
+
+        Returns
+        -------
+        list of magicgui.widgets.PushButton
+            They are off while there is some.
+        """
+        return [self.find_button]
+
+    def _want_slice(self, _event: object = None) -> None:
+        """Ask for the slice in view: plain at once, repaired a little later."""
+        self._plain.forget()
+        self._fine.forget()
+        pick, over = self._pick, self._over
+        if not self.live.value or pick is None or over not in self._viewer.layers:
+            drop_slice(self._viewer, _PREVIEW)
+            return
+        seen = seen_slice(self._viewer.dims, over)
+        if seen is None or self._bars is None:
+            return
+        axis, index = seen
+        thresholds = self.histogram.thresholds
+
+        def plain(_hands: Hands) -> _Seen:
+            return axis, index, thresholded_slice(pick, axis, index, thresholds), False
+
+        def fine(hands: Hands) -> _Seen:
+            return axis, index, repaired_slice(pick, axis, index, thresholds, hands), True
+
+        self._plain.ask(plain)
+        if self.repair.value:
+            self._fine.ask(fine)
+
+    def _show_slice(self, ended: Ended[_Seen]) -> None:
+        if ended.value is None:
+            self.told.value = ended.problem.partition("\n")[0]
+            return
+        axis, index, labels, repaired = ended.value
+        if seen_slice(self._viewer.dims, self._over) != (axis, index):
+            return
+        numbers = {name: number for number, name in enumerate(self._names, start=1)}
+        show_slice(
+            self._viewer, self._over, (axis, index), labels, kind="labels", name=_PREVIEW,
+            opacity=0.5, features=named(numbers),
+            colormap=colored(numbers, paint_colors(self._names, self._roles)),
+        )  # fmt: skip
+        self.told.value = f"slice {index}, {'repaired' if repaired else 'thresholds alone'}"
+
+    def _request(self, box: Any, folder: Path) -> ApplyRequest:
+        if self._pick is None or self._bars is None:
+            raise SsbtomoError("there are no thresholds", hint="press Find thresholds first")
+        return ApplyRequest(
+            self._pick, self._names, folder,
+            thresholds=check_thresholds(self.histogram.thresholds, len(self._names)),
+            repair=bool(self.repair.value), box=box, roles=self._roles,
+        )  # fmt: skip
+
+    def _save_recipe(self) -> None:
+        file = show_file_dialog(
+            mode="w", caption="Save a recipe", filter="*.yaml", parent=self.native
+        )
+        if file:
+            self.save_recipe(Path(str(file)).with_suffix(".yaml"))
+
+    def save_recipe(self, target: Path) -> None:
+        """Write a recipe with these thresholds.
+
+        Parameters
+        ----------
+        target : pathlib.Path
+            The recipe.
+        """
+        try:
+            request = self._request(None, target.parent)
+            section = threshold_section(request.thresholds, repair=request.repair)
+            origin = origin_of(self._over, request.pick.spacing)
+            self.say(f"recipe written to {save_recipe(origin, target, section, self._names)}")
+        except SsbtomoError as error:
+            self.say(str(error))
+
+    def let_go(self) -> None:
+        """Stop the previews and what is applied, and let go of the viewer."""
+        for live in (self._plain, self._fine):
+            live.stop()
+        drop_slice(self._viewer, _PREVIEW)
+        self.apply.leave()
+        self.volume.leave()
+        for event in self._views():
+            event.disconnect(self._want_slice)
