@@ -1,6 +1,6 @@
-"""Accuracy of cracks of known size: ``python tests/benchmarks/accuracy_cracks.py WHAT [DRAWS] [FILE]``.
+"""Accuracy of cracks: ``python tests/benchmarks/accuracy_cracks.py WHAT [DRAWS] [FILE] [LARGEST]``.
 
-``pennies``: pennies of radius 16 to 48 voxel edges in random directions and places beside round
+``pennies``: pennies of radius 16 to 48 (or to the LARGEST) voxel edges in random directions and places beside round
 pores, in a bed of grains of two grey values; read as labels and as images (blurred by 0.8 voxel
 edges, noise by contrast-to-noise). For each width, spacing and reading: recall of the area, false area
 by true area, error of area, normal and aperture (mean, 95 % of the draws, worst), and how often
@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ GREYS = [500.0, 2500.0, 2900.0]
 SPACINGS = ((1.0, 1.0, 1.0), (2.0, 1.0, 1.0))
 WIDTHS = (0.5, 1.0, 2.0, 3.0, 6.0)
 READINGS = ("labels", "cnr 6", "cnr 3")
-RADII = (16.0, 48.0)
+SMALLEST, LARGEST = 16.0, 48.0
 ANGLES = (30, 45, 60, 75, 90)
 PSF = 0.8
 
@@ -96,7 +97,9 @@ def judged(penny: Penny, found: measure.Cracks) -> dict[str, float]:
     return {**told, "area": area[own].sum() / true, "normal": angle, "aperture": aperture}
 
 
-def pennies(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+def pennies(
+    draws: int, largest: float = LARGEST
+) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
     """Yield the name of each case, and what works it out."""
     for number in range(draws):
         for which, spacing in enumerate(SPACINGS):
@@ -104,17 +107,20 @@ def pennies(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
                 seed = [number, which, int(10 * width)]
                 for reading in READINGS[width < 1 :]:
                     name = f"{spacing[0]:.0f}:1 width {width:3.1f} {reading:6s} draw {number}"
-                    yield name, lambda s=seed, r=reading, w=width, g=spacing: _penny(s, r, w, g)
+                    size = SMALLEST, largest
+                    yield name, partial(_penny, seed, reading, width, spacing, size)
 
 
 _LAST: dict[str, Penny] = {}
 
 
-def _penny(seed: list[int], reading: str, width: float, spacing: tuple) -> dict[str, float]:
+def _penny(
+    seed: list[int], reading: str, width: float, spacing: tuple, radii: tuple = (SMALLEST, LARGEST)
+) -> dict[str, float]:
     if str(seed) not in _LAST:
         rng = np.random.default_rng(seed)
         _LAST.clear()
-        _LAST[str(seed)] = draw(rng.uniform(*RADII), width, spacing, rng)
+        _LAST[str(seed)] = draw(rng.uniform(*radii), width, spacing, rng)
     penny = _LAST[str(seed)]
     if reading == "labels":
         return judged(penny, measure.cracks(penny.labels, spacing, phase=VOID))
@@ -230,4 +236,5 @@ if __name__ == "__main__":
     what = sys.argv[1] if len(sys.argv) > 1 else "pennies"
     number = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     kept = Path(sys.argv[3]) if len(sys.argv) > 3 else None
-    table(done(kinds[what](number), kept))
+    sizes = [float(value) for value in sys.argv[4:5]]
+    table(done(kinds[what](number, *sizes), kept))

@@ -66,7 +66,9 @@ class Storm:
     rng : random.Random
         Decides who is killed, how, and when.
     kinds : tuple of str
-        Whom to kill.
+        Whom to kill: chosen from, each as often as it is named.
+    start : tuple of str
+        How Python starts the command.
     """
 
     recipe: Path
@@ -74,6 +76,7 @@ class Storm:
     rng: random.Random
     kinds: tuple[str, ...] = KINDS
     schedulers: tuple[str, ...] = ("synchronous", "threads", "processes")
+    start: tuple[str, ...] = ("-m", "ssbtomo.cli")
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     slowest_stop: float = 0.0
@@ -92,7 +95,7 @@ class Storm:
         self.peace = kept(self.folder / "peace")
 
     def _started(self, out: Path, scheduler: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "ssbtomo.cli", "run", str(self.recipe), "-o", str(out)]
+        command = [sys.executable, *self.start, "run", str(self.recipe), "-o", str(out)]
         command += ["--scheduler", scheduler, "--workers", "2"]
         return subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -145,7 +148,7 @@ class Storm:
             if kind != "main":
                 self.slowest_stop = max(self.slowest_stop, time.monotonic() - begin)
             code = process.returncode
-        started = "ssbtomo" in told or ": " in told  # before that, Python itself is ended
+        started = "stopping" in told  # before it listens, Python itself is ended
         if code == 0:
             return False
         if code != CODES[kind] and started:
@@ -218,15 +221,12 @@ class Cluster:
         self._folder.cleanup()
 
 
-def storm(
-    kills: int, seed: int, recipe: Path, folder: Path, *, warm: bool = True, rounds: int = PER_ROUND
-) -> Storm:
+def storm(kills: int, found: Storm, *, warm: bool = True) -> Storm:
     """Kill until enough is killed."""
-    found = Storm(recipe, folder, random.Random(seed))
     found.begin(warm=warm)
     done = number = 0
     while done < kills and len(found.wrong) < 10:
-        done += found.round(number, min(rounds, kills - done))
+        done += found.round(number, min(PER_ROUND, kills - done))
         number += 1
         sys.stderr.write(f"{done} kills in {number} rounds, wrong: {len(found.wrong)}\n")
     return found
@@ -238,7 +238,7 @@ def main() -> int:
     kills, seed, edge = (*numbers, *(200, 0, 32)[len(numbers) :])
     with tempfile.TemporaryDirectory() as place:
         recipe = write_scan(Path(place) / "scan", edge)
-        found = storm(kills, seed, recipe, Path(place))
+        found = storm(kills, Storm(recipe, Path(place), random.Random(seed)))
     lines = [f"{kind:14}{found.counts[kind]:6}" for kind in (*KINDS, "ended before")]
     lines.append(
         f"{kills} kills, seed {seed}, a run takes {found.seconds:.1f} s; {len(found.peace)} files "

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssbtomo.errors import RecipeError
-from ssbtomo.model import load_recipe, problems
+from ssbtomo.model import load_recipe, problems, problems_by_key
 from ssbtomo.model.schema import recipe_schema
 
 GOOD = """\
@@ -138,3 +138,13 @@ def test_no_bytes_break_the_reader(content):
         path = Path(folder) / "recipe.yaml"
         path.write_bytes(content)
         assert problems(path)
+
+
+def test_problems_are_told_by_key_for_a_form():
+    assert problems_by_key(textwrap.dedent(GOOD)) == []
+    text = textwrap.dedent(GOOD) + "denoise: {radius: 9, raduis: 1}\n"
+    assert problems_by_key(text) == [
+        ("denoise.radius", "input should be less than or equal to 5, got 9"),
+        ("denoise.raduis", "unknown key -> did you mean 'radius'?"),
+    ]
+    assert problems_by_key("a: [")[0][0] == "recipe"

@@ -7,6 +7,7 @@ Run it under Xvfb; it runs the recipe from the dock, and then opens what the run
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,10 @@ from npe2 import PluginManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+if sys.version_info < (3, 12):  # PySide6 6.12 takes references of None away: see conftest.py
+    ctypes.c_ssize_t.from_address(id(None)).value += 2**40
 
 
 def settle(until: Callable[[], bool] = lambda: False, seconds: float = 1.5) -> None:
@@ -124,15 +129,94 @@ def shoot_question(results: Path, out: Path) -> None:
     viewer.close()
 
 
+def shoot_doctor(out: Path) -> None:
+    """Examine raw slices, and preview them aligned and cleaned."""
+    viewer = window()
+    viewer.open_sample("ssbtomo", "raw_sections")
+    doctor = dock(viewer, "Stack doctor")
+    doctor.examine_button.native.click()
+    settle(lambda: doctor.examine_button.enabled, 200)
+    doctor.leave_odd_button.native.click()
+    doctor.trace.value = "drift x"
+    doctor.go_to(50)
+    shoot(viewer, out / "doctor.png")
+    doctor.go_to(20)
+    doctor.trace.value = "curtains"
+    doctor.preview_button.native.click()
+    settle(lambda: doctor.preview_button.enabled, 300)
+    viewer.dims.order = (2, 0, 1)
+    viewer.dims.set_point(2, float(viewer.layers.extent.world[1][2]) / 2)
+    viewer.reset_view()
+    shoot(viewer, out / "doctor-preview.png")
+    viewer.close()
+
+
+def shoot_inspect(results: Path, out: Path) -> None:
+    """Pick a particle, coloured by its coverage; then a box in 3-D."""
+    viewer = window()
+    viewer.open(str(results), plugin="ssbtomo")
+    for layer in viewer.layers:
+        layer.visible = layer.name in ("grey", "particles")
+    viewer.layers.selection.active = viewer.layers["particles"]
+    inspect = dock(viewer, "Inspect")
+    inspect.color.value = next(name for name in inspect.color.choices if "electrolyte" in name)
+    inspect.table.native.selectRow(3)
+    inspect.hover(tuple(viewer.dims.point))
+    shoot(viewer, out / "inspect.png", seconds=4)
+    inspect.box_button.native.click()
+    settle(lambda: viewer.dims.ndisplay == 3, 60)
+    viewer.scene.camera.angles = (0, -30, 130)
+    shoot(viewer, out / "inspect-box-3d.png", seconds=4)
+    viewer.close()
+
+
+def shoot_recipe(out: Path) -> None:
+    """Write a recipe in its forms: each long page, and a problem."""
+    viewer = window()
+    viewer.open_sample("ssbtomo", "cathode_fibsem")
+    recipe = dock(viewer, "Recipe")
+    for title in ("Sample", "Phases", "Quantify", "Reconstruct: fib sem"):
+        recipe.section.value = title
+        name = title.lower().replace(": ", "-").replace(" ", "-")
+        shoot(viewer, out / f"recipe-{name}.png", seconds=1)
+    recipe.draft.set(("denoise", "sigma"), "25")
+    recipe.section.value = "Denoise"
+    shoot(viewer, out / "recipe-problem.png", seconds=1)
+    viewer.close()
+
+
+def shoot_small_docks(out: Path) -> None:
+    """Ask for a voxel size, show the series and the keys."""
+    viewer = window()
+    viewer.open_sample("ssbtomo", "crack_series")
+    dock(viewer, "Keys and help")
+    shoot(viewer, out / "series-help.png")
+    viewer.layers.clear()
+    viewer.close()
+    viewer = window()
+    import numpy as np
+
+    noise = np.random.default_rng(1).normal(100, 20, (32, 64, 64)).astype(np.float32)
+    np.save(out / "unknown.npy", noise)
+    viewer.open(str(out / "unknown.npy"), plugin="ssbtomo")
+    shoot(viewer, out / "voxel-size.png")
+    viewer.close()
+
+
 def main(recipe: Path, out: Path) -> None:
-    """Make all pictures."""
+    """Make all pictures; results that are there already are shown, not made again."""
     out.mkdir(parents=True, exist_ok=True)
     PluginManager.instance().discover()
     results = out / "results"
-    shoot_run(recipe, results, out)
+    if not (results / "run.json").is_file():
+        shoot_run(recipe, results, out)
     shoot_results(results, out)
     shoot_map(results, out)
     shoot_question(results, out)
+    shoot_inspect(results, out)
+    shoot_recipe(out)
+    shoot_doctor(out)
+    shoot_small_docks(out)
 
 
 if __name__ == "__main__":

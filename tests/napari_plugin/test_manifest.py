@@ -24,7 +24,7 @@ def test_npe2_validates_the_manifest():
 def test_every_contribution_names_a_command(manifest):
     offered = manifest.contributions
     known = {command.id for command in offered.commands}
-    used = [*offered.readers, *offered.widgets, *offered.sample_data]
+    used = [*offered.readers, *offered.writers, *offered.widgets, *offered.sample_data]
     used += [item for items in offered.menus.values() for item in items]
     assert {item.command for item in used} == known
 
@@ -37,7 +37,12 @@ def test_menus_are_those_that_napari_offers(manifest):
 
 @pytest.mark.parametrize(
     "modules",
-    ["readers, samples", "controllers.opening, controllers.running, controllers.measuring"],
+    [
+        "readers, samples, writers",
+        "controllers.opening, controllers.running, controllers.measuring, controllers.saving",
+        "controllers.recipe_draft, controllers.recipe_forms, controllers.doctoring",
+        "controllers.inspecting, controllers.results_opening, controllers.sampling",
+    ],
 )
 def test_the_plugin_imports_nothing_heavy_until_used(modules):
     names = ", ".join(f"napari_ssbtomo.{name.strip()}" for name in modules.split(","))
@@ -48,7 +53,8 @@ def test_the_plugin_imports_nothing_heavy_until_used(modules):
 
 
 def test_the_docks_import_nothing_heavy_until_used():
-    docks = "napari_ssbtomo.widgets.run_dock, napari_ssbtomo.widgets.measure_dock"
+    names = ("run", "measure", "doctor", "inspect", "recipe", "voxel_size", "help")
+    docks = ", ".join(f"napari_ssbtomo.widgets.{name}_dock" for name in names)
     heavy = "{'distributed', 'numba', 'skimage', 'sklearn', 'porespy', 'zarr'}"
     # napari and magicgui load what they like; only what the docks add counts
     code = (
@@ -57,3 +63,27 @@ def test_the_docks_import_nothing_heavy_until_used():
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not run.stdout.split()
+
+
+def test_starting_napari_imports_nothing_of_the_plugin():
+    code = (
+        "import sys, napari; from npe2 import PluginManager; PluginManager.instance().discover();"
+        "found = [name for name in sys.modules if name.partition('.')[0] in"
+        " ('napari_ssbtomo', 'ssbtomo', 'sklearn', 'distributed', 'porespy', 'numba')];"
+        "print(*found)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not [name for name in run.stdout.split() if "." in name]  # the package itself, no more
+
+
+def test_preferences_are_those_of_the_manifest(manifest):
+    from dataclasses import asdict
+
+    from napari_ssbtomo.controllers.preferences import Preferences
+
+    told = {
+        name: one.default
+        for group in manifest.contributions.configurations.values()
+        for name, one in group.properties.items()
+    }
+    assert told == asdict(Preferences())

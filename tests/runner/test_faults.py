@@ -89,6 +89,27 @@ def test_a_flipped_bit_is_found_and_only_its_shard_computed_again(quick, tmp_pat
     assert verify(out).damaged == ()
 
 
+def test_the_command_verify_names_what_is_damaged(fresh, tmp_path):
+    from typer.testing import CliRunner
+
+    from ssbtomo.cli import app
+
+    out = tmp_path / "out"
+    shutil.copytree(fresh, out)
+    sound = CliRunner().invoke(app, ["verify", str(out)])
+    assert sound.exit_code == 0
+    assert "files are as the run wrote them" in sound.output
+    flip(out / "volumes/scan/phases.ome.zarr/0/c/0/0/0", 0.5)
+    (out / "tables/histogram.csv").unlink()
+    damaged = CliRunner().invoke(app, ["verify", str(out), "--json"])
+    assert damaged.exit_code == 1
+    assert json.loads(damaged.output)["damaged"] == [
+        "volumes/scan/phases.ome.zarr/0/c/0/0/0 was changed", "tables/histogram.csv is missing",
+    ]  # fmt: skip
+    with pytest.raises(errors.InputDataError, match="no results folder"):
+        verify(tmp_path)
+
+
 @pytest.mark.parametrize("store", ["image", "phases"])
 def test_a_lost_shard_and_lost_metadata_are_made_again(quick, tmp_path, store):
     out = tmp_path / "out"

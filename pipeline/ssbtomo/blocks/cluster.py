@@ -295,6 +295,7 @@ def connect(address: str) -> tuple[ClusterPool, int]:
     """
     from distributed import Client
 
+    _hush()
     loop = Loop()
     try:
         client = Client(address, timeout="10s", set_as_default=False, loop=loop.tornado)
@@ -323,6 +324,15 @@ def connect(address: str) -> tuple[ClusterPool, int]:
             hint="install the same version everywhere",
         )
     return pool, max(sum(client.nthreads().values()), 1)
+
+
+def _hush() -> None:
+    """Let Dask say nothing of a scheduler that went away: that is told as ours, see `Engine.map`."""
+    import logging
+
+    for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
+        for handler in logging.getLogger(name).handlers:
+            handler.setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from ssbtomo.kernels.crack_planes import local_quantiles
 from ssbtomo.kernels.crack_points import Points
 from ssbtomo.kernels.crack_traces import Trace, drawn_on
 from ssbtomo.kernels.facet_sums import disc_means
+from ssbtomo.kernels.ridge_planes import ridge_planes
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
 
@@ -39,6 +40,7 @@ _BROAD = 8.0  # radius in voxel edges of the discs over which it is
 _BLUR = 1.05  # standard deviation in voxel edges of the widest blur
 _LEAN = 1.5  # how much larger the variance of a void's profile may be than its width says
 _NONE = np.float32(1e-12)  # discs are not asked around points that stand for nothing
+_SHIFT = 1.5  # voxel edges by which planes are moved at most
 _CROSS = 4.0  # voxel edges around a crossing in which seven of ten voxels must be on sheets
 _LONG = 6.5  # half length in voxel edges of the profiles that tell how wide a crack is
 _MOSTLY = 0.7  # quantile of a sheet's responses with which its parts are compared
@@ -89,7 +91,8 @@ def traced(
     ridges = ridge_seeds(voxels, engine)
     rough = subset(ridges.points, ~ridges.chosen)
     found = _traced(ridges, rough, work)
-    found = _traced(sheet_seeds(found.points, found.scores, engine), rough, work)
+    seeds = sheet_seeds(found.points, found.scores, engine)
+    found = _traced(_centred(seeds, work), rough, work)
     bright = np.full(len(found.scores), work.bright)
     return replace(
         voxels, ways=None, points=found.points, groups=connected(found.points),
@@ -148,8 +151,7 @@ def _traced(seeds: Seeds, rough: Points, work: _Work) -> _Sheets:
     reach = np.minimum(_FURTHER * edge + np.maximum(thick, 0), _FARTHEST * edge)
     trace = drawn_on(seeds.points, seeds.chosen, (seeds.normals, seeds.heights), reach)
     points, thick = trace.points, thick[trace.sources]
-    least, most, share = _FILTER
-    widths = np.clip(share * thick, least * edge, most * edge).astype(np.float32)
+    widths = _filter_widths(thick, edge)
     wider = np.where(widths < _THIN * edge, _WIDER * widths, 0).astype(np.float32)
     near, far = work.responses(trace, (widths, wider))
     inner, keep = _inside(points, trace.normals, near, edge, engine)
@@ -158,6 +160,35 @@ def _traced(seeds: Seeds, rough: Points, work: _Work) -> _Sheets:
     keep |= _among(points, rough) & (over_points(near_kept, len(keep), engine) > 0)
     strengths = (thick[keep] * work.depth).astype(np.float32)
     return _Sheets(subset(points, keep), seeds.scores[trace.sources[keep]], strengths)
+
+
+def _centred(seeds: Seeds, work: _Work) -> Seeds:
+    """Move planes to where a narrow filter answers most: a wide one leans to the darker side."""
+    edge, engine = work.edge, work.engine
+    widths = _filter_widths(_thickness(seeds, work), edge)
+    answers = []
+    for step in (-1, 0, 1):
+        heights = (seeds.heights - step * edge).astype(np.float32)
+        own = work.image, work.spacing, work.grid, work.engine
+        found = response_across(*own, points=seeds.points, ways=(seeds.normals, heights, widths))
+        found = np.nan_to_num(-found if work.bright else found)
+        answers.append(_averaged(seeds.points, seeds.normals, found, _DISC * edge, engine))
+    low, middle, high = answers
+    bend = 2 * middle - low - high
+    shift = np.divide(high - low, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
+    floors = np.clip(shift, -_SHIFT, _SHIFT) * edge - seeds.heights
+    ways = np.column_stack([seeds.normals, floors]).astype(np.float32)
+    ones = np.ones(len(floors), dtype=np.float32)
+    radii, groups = seeds.radii(edge), connected(seeds.points)
+    task = partial(ridge_planes, seeds.points, groups, (ways, ones), radii)
+    normals, heights, _ = over_points(task, len(floors), engine)
+    return replace(seeds, normals=normals, heights=heights)
+
+
+def _filter_widths(thick: NDArray[np.float32], edge: float) -> NDArray[np.float32]:
+    """Return the standard deviation in µm of the filter across cracks so wide."""
+    least, most, share = _FILTER
+    return np.clip(share * thick, least * edge, most * edge).astype(np.float32)
 
 
 def _thickness(seeds: Seeds, work: _Work) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LazyFile", "MappedFile", "SliceStack", "check_type", "lazy_array", "slab_chunks"]
 
+_MOST = 2**60  # bytes of a volume
 _SLAB = 32 * 2**20  # bytes that one task reads at once
 
 
@@ -170,7 +171,17 @@ def lazy_array(source: LazyFile, chunks: tuple[int, ...] | None = None) -> da.Ar
             "a volume has three, (Z, Y, X)",
             hint="save one channel and one time point as a volume of its own",
         )
+    if min(source.shape) < 1:
+        raise AxisError(
+            f"{source.path} holds no voxel: its shape is {tuple(source.shape)}",
+            hint="the file is empty or damaged; export it again",
+        )
     check_type(source.dtype, source.path)
+    if prod(source.shape) * source.dtype.itemsize > _MOST:
+        raise AxisError(
+            f"{source.path} declares {tuple(source.shape)} voxels, more than any disk holds",
+            hint="its header is damaged, or made to do harm; export it again",
+        )
     make: Any = da.from_array  # has no types in some of Dask's versions
     array = make(
         source,

@@ -88,10 +88,10 @@ def opened(node: Path, *, fast: bool) -> zarr.Array[Any]:
 
 def _metadata(node: Path) -> tuple[Path, tuple[int, int]]:
     """Return the file that describes an array, and what tells whether it was replaced."""
-    meta = node / "zarr.json"
-    if not meta.is_file():
-        meta = node / ".zarray"
     try:
+        meta = node / "zarr.json"
+        if not meta.is_file():
+            meta = node / ".zarray"
         state = meta.stat()
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
         if passes(error):

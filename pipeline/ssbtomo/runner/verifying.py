@@ -177,6 +177,6 @@ def sum_results(folder: Path) -> None:
         The results folder.
     """
     sums = {}
-    for pattern in ("results.*", "recipe.yaml", "tables/*"):
+    for pattern in ("results.*", "summary.csv", "recipe.yaml", "tables/*"):
         sums.update(checksums(folder, pattern))
     write_json(folder / "work" / _SUMS, sums)

@@ -67,12 +67,15 @@ class Page:
         What it is for.
     fields : tuple of Field
         Its keys.
+    optional : bool
+        Whether it may be absent as a whole, or lies in one that may.
     """
 
     key: Key
     title: str
     help: str
     fields: tuple[Field, ...] = field(default=(), repr=False)
+    optional: bool = False
 
 
 @cache
@@ -105,7 +108,9 @@ def pages() -> tuple[Page, ...]:
     return tuple(page for page in found if page.key not in {("samples",)})
 
 
-def _pages(key: Key, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Page]:
+def _pages(
+    key: Key, schema: Mapping[str, Any], root: Mapping[str, Any], *, optional: bool = False
+) -> Iterator[Page]:
     """Yield the page of each section, before those inside it."""
     loose = []
     for name, entry in schema["properties"].items():
@@ -120,8 +125,9 @@ def _pages(key: Key, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iter
             if _section(sub, root) is None
         )
         about = str(entry.get("description") or inner.get("description", ""))
-        yield Page(place, _title(place), about, fields)
-        yield from _pages(place, _only_sections(inner, root), root)
+        loosely = optional or _plain(entry, root)[1]
+        yield Page(place, _title(place), about, fields, loosely)
+        yield from _pages(place, _only_sections(inner, root), root, optional=loosely)
     if not key:
         general = tuple(_field((name,), entry, root) for name, entry in loose if name not in _OWN)
         if general:

@@ -216,6 +216,8 @@ class DoctorDock(Container[Any]):
 
         for layer in self._previews():
             self._viewer.layers.remove(layer)
+        if self.layer.value is not None:
+            self.layer.value.visible = False  # it would stand out around the preview
         for data, meta, kind in end.layers:
             self._viewer.add_layer(Layer.create(data, meta, kind))
         self.swap_button.enabled = True

@@ -197,7 +197,8 @@ class RecipeDock(Container[Any]):
             self.section.value = chosen
         self._say("\n".join(f"{key}: {what}" for key, what in self._problems.items()))
         place = "not saved yet" if self.draft.path is None else str(self.draft.path)
-        several = len(self.draft.data.get("samples") or ())
+        listed = self.draft.data.get("samples")
+        several = len(listed) if isinstance(listed, list) else 0
         more = f"; {several} samples, the form shows the first" if several > 1 else ""
         self.file.value = f"{place}{more}"
 

@@ -12,7 +12,7 @@ from ssbtomo.errors import RecipeError
 __all__ = ["PageForm"]
 
 _ABSENT = "(absent)"
-_PROBLEM = "color: #d55e00;"  # Okabe-Ito vermillion: told apart from text by all eyes
+_PROBLEM = "color: #e69f00;"  # Okabe-Ito orange: told apart from text by all eyes
 _INTEGERS = 2**31 - 1
 
 

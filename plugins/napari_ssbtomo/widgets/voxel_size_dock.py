@@ -42,6 +42,8 @@ class VoxelSizeDock(Container[Any]):
             labels=False,
         )
         self.min_width = _WIDTH
+        self.layers.max_height = 140
+        self.native.layout().addStretch(1)
         self.button.changed.connect(self._give)
         for event in (napari_viewer.layers.events.inserted, napari_viewer.layers.events.removed):
             event.connect(self._refresh)
