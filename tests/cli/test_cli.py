@@ -11,7 +11,9 @@ from typer.main import get_command
 
 from ssbtomo.cli import app
 
-COMMANDS = ["demo", "init", "info", "check", "run", "status", "train", "report", "score", "explain"]
+COMMANDS = [
+    "demo", "init", "info", "check", "run", "status", "verify", "train", "report", "score", "explain",
+]  # fmt: skip
 
 
 def ssbtomo(*words, **options):

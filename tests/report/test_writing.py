@@ -104,6 +104,7 @@ def test_names_cannot_inject_html(results_folder: Build):
     sample["stages"][0]["parameters"] = {NASTY: NASTY}
     about["command"] = NASTY
     about["warnings"] = [{"sample": "", "text": NASTY}]
+    about["failures"] = [{"sample": NASTY, "stage": NASTY, "problem": NASTY, "hint": NASTY}]
     (folder / "run.json").write_text(json.dumps(about), "utf-8")
     path = write_report(folder)
     page = _parsed(path)
@@ -160,6 +161,16 @@ def test_an_empty_table_still_gives_a_page(results_folder: Build):
     header = (folder / "results.csv").read_text("utf-8").splitlines()[0]
     (folder / "results.csv").write_text(header + "\n", "utf-8")
     assert "The results table holds nothing" in _words(_parsed(write_report(folder)))
+
+
+def test_samples_that_failed_are_named(results_folder: Build):
+    folder = results_folder()
+    about = json.loads((folder / "run.json").read_text("utf-8"))
+    told = {"sample": "s9", "stage": "ingest", "problem": "it is constant", "hint": "look at it"}
+    (folder / "run.json").write_text(json.dumps({**about, "failures": [told]}), "utf-8")
+    words = _words(_parsed(write_report(folder, formats=["svg"])))
+    assert "Samples that failed" in words
+    assert "s9 (ingest): it is constant → look at it" in words
 
 
 def test_values_ranges_and_reasons_are_shown(written: Path):

@@ -3,6 +3,7 @@
 from ssbtomo.model.fib_sem import FibSem
 from ssbtomo.model.reading import load_recipe, problems, problems_by_key, read_recipe
 from ssbtomo.model.recipe import Recipe, Sample, SampleRecipe
+from ssbtomo.model.reporting import Report
 from ssbtomo.model.sections import (
     MEASURES,
     Denoise,
@@ -11,7 +12,6 @@ from ssbtomo.model.sections import (
     Quantify,
     Range,
     Reconstruct,
-    Report,
     Section,
     Segment,
 )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from ssbtomo.model.networks import Network
+from ssbtomo.model.reporting import Report
 from ssbtomo.model.sections import (
     Axis,
     Denoise,
@@ -16,7 +17,6 @@ from ssbtomo.model.sections import (
     Quantify,
     Range,
     Reconstruct,
-    Report,
     Section,
     Segment,
 )

@@ -25,7 +25,6 @@ __all__ = [
     "Quantify",
     "Range",
     "Reconstruct",
-    "Report",
     "Section",
     "Segment",
 ]
@@ -390,14 +389,3 @@ class Quantify(Section):
         if not 0 <= transition <= stable <= 1:
             raise ValueError("contact_states: give two shares that fall, such as [0.9, 0.5]")
         return self
-
-
-class Report(Section):
-    """What the report shows."""
-
-    title: str = Field(
-        default="", max_length=200, description="Title; made from the samples if empty."
-    )
-    figures: tuple[Literal["svg", "png"], ...] = Field(
-        default=("svg", "png"), description="Formats of the figure files."
-    )

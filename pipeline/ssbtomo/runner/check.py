@@ -102,7 +102,15 @@ def plan_told(plan: Plan) -> str:
         whole = sum(sample.seconds for sample in plan.samples)
         lines.append(f"all {len(plan.samples)} samples: about {_duration(whole)}")
     told = "calibrated on this machine" if plan.way.speed else _UNKNOWN
-    return "\n".join([*lines, f"with {how}; times {told}"])
+    return "\n".join([*lines, f"with {how}; times {told}", *_busy(plan)])
+
+
+def _busy(plan: Plan) -> list[str]:
+    """Say that other work takes part of this machine, on which times do not count."""
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    if not plan.way.here or load < cores / 2:
+        return []
+    return [f"this machine is busy (load {load:.0f} on {cores} cores): it will take longer"]
 
 
 def plan_as_plain(plan: Plan) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from ssbtomo.stages.desk import resumable, write_json
 __all__ = ["explained", "occupied"]
 
 _OWNER = "owner.json"
+_PAUSES = (0.0, 0.02, 0.05, 0.1)  # seconds before a lock is tried again
 _UNUSABLE = (InputDataError, PhaseMissingError, FormatError, VoxelSizeError, AxisError)
 
 
@@ -161,10 +163,20 @@ def _identity(jobs: Sequence[Job]) -> list[list[str]]:
     return [[job.name, str(job.source)] for job in jobs]
 
 
+def _flock(lock: IO[str]) -> None:
+    """Lock a file; whoever only asks whether it is locked holds it for an instant."""
+    for pause in _PAUSES:
+        time.sleep(pause)
+        with suppress(BlockingIOError):
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+    fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _take(lock: IO[str], folder: Path) -> None:
     """Lock the folder. The system holds the lock, and lets it go when the process ends anyhow."""
     try:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _flock(lock)
     except BlockingIOError:
         other = _holder(lock)
         who = (

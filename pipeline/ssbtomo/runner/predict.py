@@ -21,7 +21,10 @@ Shape = tuple[int, int, int]
 _HALO = 16  # voxels around a block, as `Stage.in_flight` means it
 _BASE = 300 * 10**6  # bytes: the interpreter with its libraries, and what no block size changes
 _KERNELS = {"segment": 100 * 10**6, "quantify": 230 * 10**6}  # what is loaded later than that
-_WORKER = 250 * 10**6  # bytes of an idle worker process
+_ELSEWHERE = 0.6  # share of it that this process does not load where tasks run in others
+_WORKER = 300 * 10**6  # bytes of an idle worker process
+#: Seconds in which each worker process loads what a stage needs.
+_LOADING = {"ingest": 1.0, "segment": 3.0, "quantify": 3.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,14 @@ def predict(stage: Stage, shape: Shape, itemsize: int, way: Way) -> Prediction:
     blocks = prod(-(-n // b) for n, b in zip(shape, way.block, strict=True))
     at_once = min(way.workers, blocks)
     found = [_held(need, shape, way, at_once) for need in _needs(stage, itemsize)]
-    here, worker, total = (
-        base(stage.name) * (kind != 1) + max(item[kind] for item in found) for kind in range(3)
-    )
+    most = [max(item[kind] for item in found) for kind in range(3)]
+    always = base(stage.name) - _ELSEWHERE * _KERNELS.get(stage.name, 0) * way.apart
+    here, worker, total = always + most[0], most[1], always + most[2]
     cores = (os.cpu_count() or 1) if way.here else way.workers
+    loading = _LOADING.get(stage.name, 0.0) if way.apart and works else 0.0
     return Prediction(
-        stage.name, wall_seconds(works, min(at_once, cores), way.speed),
-        cpu_seconds(works, way.speed), int(here), int(worker), int(total),
+        stage.name, loading + wall_seconds(works, min(at_once, cores), way.speed),
+        way.workers * loading + cpu_seconds(works, way.speed), int(here), int(worker), int(total),
     )  # fmt: skip
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
+from ssbtomo.model import Segment
 from ssbtomo.stages.costs import Work, cpu_seconds
 from ssbtomo.stages.desk import Tell
 
-__all__ = ["Laps"]
+__all__ = ["Laps", "steps_of"]
+
+Shape = tuple[int, int, int]
 
 
 class Laps:
@@ -56,3 +60,33 @@ class Laps:
         self.costs.append({"part": part, "seconds": wall, "cpu_seconds": cpu})
         whole = sum(self._expected) or 1.0
         self._tell(done + 1, len(self._works), sum(self._expected[: done + 1]) / whole)
+
+
+def steps_of(
+    section: Segment, shape: Shape, moved: int, repeats: int, *, asked: bool
+) -> list[Work]:
+    """Return the steps of a segmentation by thresholds.
+
+    Parameters
+    ----------
+    section : ssbtomo.model.Segment
+        The recipe's section.
+    shape : tuple of int
+        Voxels along (Z, Y, X).
+    moved : int
+        Variants beside those that are imaged again.
+    repeats : int
+        Variants that are imaged again.
+    asked : bool
+        Whether it is asked if lithium and void can be told apart.
+
+    Returns
+    -------
+    list of Work
+        In their order.
+    """
+    way = ".asked" if asked else ".repaired" if section.repair else ".plain"
+    if section.regularise != "none":
+        way = f".{section.regularise}"
+    kinds = ["base", *["variant"] * moved, *["again"] * repeats]
+    return [Work(f"segment.{kind}{way}", prod(shape)) for kind in kinds]

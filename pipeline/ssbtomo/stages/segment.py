@@ -30,7 +30,7 @@ from ssbtomo.stages.costs import Work
 from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.imaged_again import imaged_again
 from ssbtomo.stages.label_values import count_values, few, relabelled
-from ssbtomo.stages.laps import Laps
+from ssbtomo.stages.laps import Laps, steps_of
 from ssbtomo.stages.low_absorbing import answer, places_of
 from ssbtomo.stages.segment_words import cited_of_segmentation, said_of_segmentation
 from ssbtomo.stages.trained import classifying_bytes, section_parameters, segment_trained
@@ -142,26 +142,9 @@ class Segment:
         return self.steps(shape, self.variants - self.repeats)
 
     def steps(self, shape: Shape, moved: int) -> list[Work]:
-        """Return the steps of a segmentation by thresholds.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Voxels along (Z, Y, X).
-        moved : int
-            Variants beside those that are imaged again.
-
-        Returns
-        -------
-        list of Work
-            In their order.
-        """
+        """Return the steps of a segmentation by thresholds; see `ssbtomo.stages.laps.steps_of`."""
         asked = places_of(self.phases, self.section.lithium) is not None
-        way = ".asked" if asked else ".repaired" if self.section.repair else ".plain"
-        if self.section.regularise != "none":
-            way = f".{self.section.regularise}"
-        kinds = ["base", *["variant"] * moved, *["again"] * self.repeats]
-        return [Work(f"segment.{kind}{way}", float(np.prod(shape))) for kind in kinds]
+        return steps_of(self.section, shape, moved, self.repeats, asked=asked)
 
     def __call__(self, desk: Desk) -> Facts:
         """Write ``phases.ome.zarr`` and the variants; return thresholds and tables."""
