@@ -49,10 +49,7 @@ __all__ = ["RepairDock"]
 class RepairDock(WorkDock):
     """Paint in a copy of the labels; what changed goes to a file that a recipe names.
 
-    Parameters
-    ----------
-    napari_viewer : napari.components.ViewerModel
-        The viewer.
+    Made with ``napari_viewer``: the viewer.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

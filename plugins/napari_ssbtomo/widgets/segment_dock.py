@@ -59,10 +59,7 @@ _Seen = tuple[int, int, Any, bool]
 class SegmentDock(WorkDock):
     """Histogram, thresholds, partial-volume repair, apply.
 
-    Parameters
-    ----------
-    napari_viewer : napari.components.ViewerModel
-        The viewer.
+    Made with ``napari_viewer``: the viewer.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

@@ -63,10 +63,7 @@ _PREVIEW, _DOUBT = "preview", "uncertainty of the slice"
 class TrainDock(WorkDock):
     """Paint a few strokes of each phase, see what they mean, train, apply.
 
-    Parameters
-    ----------
-    napari_viewer : napari.components.ViewerModel
-        The viewer.
+    Made with ``napari_viewer``: the viewer.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

@@ -22,16 +22,9 @@ __all__ = ["VolumeRows"]
 class VolumeRows(Container[Any]):
     """The grey volume, and a form that asks for its voxel size where nothing tells it.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        Whose image layers are offered.
-    kind : str
-        Type of the layers: ``image`` or ``labels``.
-    changed : callable
-        Called when another layer is picked, not while this is made.
-    wanted : callable, optional
-        Tells whether a layer is offered.
+    Made with ``viewer``: whose image layers are offered; ``kind``: type of the layers:
+    ``image`` or ``labels``; ``changed``: called when another layer is picked, not while this is
+    made; ``wanted``: tells whether a layer is offered.
     """
 
     def __init__(

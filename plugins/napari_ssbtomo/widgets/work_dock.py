@@ -21,12 +21,8 @@ _WIDTH = 340  # pixels
 class WorkDock(Container[Any]):
     """What the docks share.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        The viewer.
-    rows : callable
-        Makes the rows of the dock, once `told`, `bar`, `cancel_button` and `messages` are there.
+    Made with ``viewer``: the viewer; ``rows``: makes the rows of the dock, once `told`, `bar`,
+    `cancel_button` and `messages` are there.
     """
 
     def __init__(self, viewer: ViewerModel, rows: Callable[[], list[Any]]) -> None:
