@@ -26,6 +26,8 @@ from ssbtomo.testing.lattices import (
 
 Soft = NDArray[np.float64]
 NEAREST = {"sc": 1.0, "bcc": np.sqrt(0.75), "fcc": np.sqrt(0.5)}
+_BEYOND = 4
+"""Voxels of its surroundings with which a cell is sharpened."""
 CASES = [(lattice, solid) for lattice in CENTERS for solid in (0.05, 0.1, 0.3, 0.45, 0.5)]
 
 
@@ -35,12 +37,18 @@ def noisy(share: Soft) -> Soft:
     return gaussian_filter(share, 0.7, mode="wrap") + rng.normal(0, 0.05, share.shape)
 
 
+def sharpened(image: Soft) -> Soft:
+    """Return what sharpening makes of an image that goes on beyond the cell."""
+    wide = sharpened_fractions(np.pad(image, _BEYOND, mode="wrap"))
+    return wide[(slice(_BEYOND, -_BEYOND),) * 3].astype(np.float64)
+
+
 WAYS: dict[str, Callable[[Soft], Soft]] = {
     "labels": lambda share: (share > 0.5).astype(np.float64),
     "exact fractions": lambda share: share,
     "image, cut off": lambda share: np.clip(noisy(share), 0, 1),
-    "image, cut off, sharpened": lambda share: sharpened_fractions(np.clip(noisy(share), 0, 1)),
-    "image, sharpened": lambda share: sharpened_fractions(noisy(share)),
+    "image, cut off, sharpened": lambda share: sharpened(np.clip(noisy(share), 0, 1)),
+    "image, sharpened": lambda share: sharpened(noisy(share)),
 }
 
 
