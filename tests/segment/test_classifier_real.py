@@ -43,6 +43,6 @@ def test_a_micrograph_is_one_slice(real_volumes):
     truth = np.searchsorted(values, tifffile.imread(folder / "0_ground_truth.tif"))[None]
     model = train(TrainingSample(grey, marks, (0.01,) * 3), ("matrix", "dark", "specks"))
     found = predict(grey, model, (0.01,) * 3)
-    # 0.62 here, 0.66 with the features "sheets": the scribbles call the wide grey rims matrix,
-    # the truth calls them dark. Another tool's bar on this image is 0.55.
-    assert np.mean(overlaps(found.labels, truth)) > 0.58
+    # 0.742 here, 0.63 if strokes do not grow to the edges they avoid; other versions of
+    # scikit-learn draw other trees. Another tool's bar on this image is 0.55.
+    assert np.mean(overlaps(found.labels, truth)) > 0.70

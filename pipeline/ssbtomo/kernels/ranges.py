@@ -20,6 +20,8 @@ _EVENLY = 0.95  # of a length: what is anywhere along it lies within, 95 times o
 _AGAIN = 1 / (math.sqrt(2) - 1)
 # An error in proportion to the voxel edge is what it grows by when the edge is doubled.
 _HALVED = 1.0
+# A classifier rounds edges at about a voxel edge: it loses once more what voxels do.
+_ROUNDED = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def nominal_range(
     (corners, ends of wedges), the change is multiplied by 1 / (sqrt(2) - 1) = 2.4: so much
     larger is a loss in proportion to the blur than what a second, equal blur adds.
     *Scatter*: between such images, Student's t. *Resolution*: the change when every other
-    voxel is left out, as for errors in proportion to the voxel edge [2]_. *Classes*: Student's t times the root mean square
+    voxel is left out, as for errors in proportion to the voxel edge [2]_; twice that for labels of a classifier. *Classes*: Student's t times the root mean square
     deviation of draws. The error of one number may well be of one sign; the range is symmetric.
 
     The range is about the volume that was scanned. What it does not hold: how far this volume
@@ -140,7 +142,8 @@ def nominal_range(
         thresholds=_of_thresholds(value, evidence, shift),
         imaging=_AGAIN * abs(_mean_change(value, evidence.again)),
         scatter=_scatter(evidence.again),
-        resolution=_HALVED * abs(_mean_change(value, evidence.halved)),
+        resolution=(_ROUNDED if evidence.draws else _HALVED)
+        * abs(_mean_change(value, evidence.halved)),
         classes=_of_draws(value, evidence.draws),
     )
     if not math.isfinite(value):

@@ -31,8 +31,8 @@ class Train(Section):
     depth: int = Field(default=12, ge=1, le=24, description="Most levels of a tree.")
     grow: bool = Field(
         default=True,
-        description="forest: it learns once more from what the scribbles grow to, up to the edges "
-        "around them.",
+        description="forest: where scribbles keep away from edges, it learns once more from what "
+        "they grow to.",
     )
     settle: bool = Field(
         default=True,
