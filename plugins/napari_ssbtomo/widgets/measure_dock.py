@@ -36,7 +36,7 @@ __all__ = ["MeasureDock"]
 
 _NO_PHASE = "none"
 _ALL = "all of it"
-_WIDTH = 360  # pixels
+_WIDTH = 400  # pixels
 _QUANTITIES = {
     "fractions": ("Volume fractions", True),
     "areas": ("Contact areas", True),

@@ -97,7 +97,7 @@ class RangePlot:
                 painter.drawLine(QPointF(across(least), middle), QPointF(across(most), middle))
             painter.setPen(QPen(QColor(_DOT), 1))
             painter.setBrush(QColor(_DOT))
-            painter.drawEllipse(QPointF(across(value), middle), 4, 4)
+            painter.drawEllipse(QPointF(across(value), middle), 2.5, 2.5)
         painter.setPen(ink)
         base = self.canvas.height() - 5
         painter.drawText(_NAMES, base, f"{low:.3g}")
