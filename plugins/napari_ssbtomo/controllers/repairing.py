@@ -28,7 +28,6 @@ __all__ = [
     "label_colors",
     "painter_name",
     "phase_layer",
-    "rebased",
     "repair_layer",
     "save_repair",
 ]
@@ -267,7 +266,7 @@ def default_file(layer: Any) -> Path | None:
     return None
 
 
-def save_repair(repair: Repair, file: Path, who: str, hands: Hands) -> Saved:
+def save_repair(repair: Repair, file: Path, who: str, hands: Hands) -> tuple[Saved, Repair]:
     """Find what was painted, and add it to a file of corrections.
 
     Parameters
@@ -283,8 +282,11 @@ def save_repair(repair: Repair, file: Path, who: str, hands: Hands) -> Saved:
 
     Returns
     -------
-    Saved
+    saved : Saved
         What was written.
+    next : Repair
+        The same copy: what is painted from now on, and was while this was saved, is another
+        session.
 
     Raises
     ------
@@ -295,7 +297,8 @@ def save_repair(repair: Repair, file: Path, who: str, hands: Hands) -> Saved:
         raise InputDataError("the corrections have no author", hint="type your name")
     hands.tell("looking for what was painted", 0, 0)
     known = _known(file, repair)
-    places, old, new = _painted(repair, hands)
+    painted = repair.labels.copy()  # the brush may go on meanwhile
+    places, old, new = _painted(repair, painted, hands)
     if not len(places):
         raise InputDataError(
             "nothing was painted in the labels",
@@ -305,24 +308,9 @@ def save_repair(repair: Repair, file: Path, who: str, hands: Hands) -> Saved:
     added = known.added(places, (old, new), repair.phases, who=who.strip(), when=when)
     added.save(file)
     record = added.records[-1]
-    return Saved(file, record.voxels, len(added), record.moved)
-
-
-def rebased(repair: Repair) -> Repair:
-    """Return a repair that goes on from what was painted and saved.
-
-    Parameters
-    ----------
-    repair : Repair
-        The copy, after it was saved.
-
-    Returns
-    -------
-    Repair
-        What is painted from now on is another session.
-    """
     z, y, x = (a + b for a, b in zip(repair.start, repair.offset, strict=True))
-    return replace(repair, source=repair.labels.copy(), start=(0, 0, 0), offset=(z, y, x))
+    after = replace(repair, source=painted, start=(0, 0, 0), offset=(z, y, x))
+    return Saved(file, record.voxels, len(added), record.moved), after
 
 
 def _known(file: Path, repair: Repair) -> Corrections:
@@ -335,7 +323,7 @@ def _known(file: Path, repair: Repair) -> Corrections:
     return found
 
 
-def _painted(repair: Repair, hands: Hands) -> tuple[Any, Any, Any]:
+def _painted(repair: Repair, painted: Any, hands: Hands) -> tuple[Any, Any, Any]:
     import numpy as np
 
     from ssbtomo.blocks import Engine, Grid
@@ -345,7 +333,7 @@ def _painted(repair: Repair, hands: Hands) -> tuple[Any, Any, Any]:
     z, y, x = (min(n, 128) for n in shape)
     before = _Window(repair.source, repair.start, shape)
     engine = Engine(cancel=hands.cancel)
-    places, old, new = changed_voxels(before, repair.labels, Grid(shape, (z, y, x)), engine)
+    places, old, new = changed_voxels(before, painted, Grid(shape, (z, y, x)), engine)
     return places + np.add(repair.start, repair.offset), old, new
 
 

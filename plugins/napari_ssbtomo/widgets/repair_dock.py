@@ -24,7 +24,6 @@ from napari_ssbtomo.controllers.repairing import (
     label_colors,
     painter_name,
     phase_layer,
-    rebased,
     repair_layer,
     save_repair,
 )
@@ -134,8 +133,9 @@ class RepairDock(WorkDock):
         match value:
             case Repair():
                 self._paint_in(value)
-            case Saved():
-                self._tell_saved(value)
+            case (saved, after):
+                self._repair = after
+                self._tell_saved(saved)
             case Path():
                 self._recipe = value
                 self.say(f"recipe written to {value}")
@@ -174,8 +174,6 @@ class RepairDock(WorkDock):
         self.do(lambda hands: save_repair(repair, file, who, hands))
 
     def _tell_saved(self, saved: Saved) -> None:
-        if self._repair is not None:
-            self._repair = rebased(self._repair)
         lines = [f"{old} to {new}: {count} voxels" for old, new, count in saved.moved]
         lines.append(f"{saved.total} corrected voxels in {saved.file.name}")
         self.say("\n".join(lines))
