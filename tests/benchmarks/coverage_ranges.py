@@ -1,10 +1,15 @@
 """How often the nominal 95 % range holds the truth: seeded phantoms of several kinds.
 
     python tests/benchmarks/coverage_ranges.py --seeds 40 41 42 --kinds balls blobs cathode
+    python tests/benchmarks/coverage_ranges.py --trained --seeds 200 201 202 --shape 48 72 72
+
+With ``--trained`` a classifier learns from 1 % of the voxels of three slices, and the ranges come
+from draws out of its probabilities; else from thresholds that are varied.
 
 Prints, for each phantom, value, range and truth of the void fraction and of the area over which
 electrolyte and active material touch; then the share of ranges that hold the truth, and their
-mean relative half width. Seeds 0 to 99 were looked at while the ranges were made, later ones not.
+mean relative half width. Seeds 0 to 99 were looked at while the ranges were made, later ones not; for
+``--trained`` those were seeds 0 to 99 as well.
 """
 
 from __future__ import annotations
@@ -35,9 +40,10 @@ OPTICS: dict[str, Callable[[], Any]] = {
 
 
 class Case(NamedTuple):
-    """An image and what is true about it."""
+    """An image and what is true about it; the label of most of each voxel."""
 
     image: Any
+    labels: Any
     spacing: tuple[float, float, float]
     phases: int
     truth: dict[str, float]
@@ -81,7 +87,7 @@ def balls(seed: int, optics: Any, shape: tuple[int, int, int]) -> Case:
         "void fraction": float(raster.shares[0]),
         "AM-SE area": fine_area(fine.rasterise([0, 1, 2], samples=1).labels, 3),
     }
-    return Case(optics.render(raster.grey, rng), SPACING, 3, truth)
+    return Case(optics.render(raster.grey, rng), raster.labels, SPACING, 3, truth)
 
 
 def blobs(seed: int, optics: Any, shape: tuple[int, int, int]) -> Case:
@@ -106,7 +112,7 @@ def blobs(seed: int, optics: Any, shape: tuple[int, int, int]) -> Case:
         greys[labels[3 * k : 3 * k + 3]].reshape(3, y, 3, x, 3).mean((0, 2, 4)) for k in range(z)
     ])  # fmt: skip
     truth = {"void fraction": float(np.mean(labels == 0)), "AM-SE area": fine_area(labels, 3)}
-    return Case(optics.render(grey, rng), SPACING, 3, truth)
+    return Case(optics.render(grey, rng), labels[1::3, 1::3, 1::3], SPACING, 3, truth)
 
 
 def cathode(seed: int, optics: Any, shape: tuple[int, int, int], *, anode: bool = False) -> Case:
@@ -117,7 +123,9 @@ def cathode(seed: int, optics: Any, shape: tuple[int, int, int], *, anode: bool 
         "void fraction": found.value("volume_fraction", "void"),
         "AM-SE area": found.value("contact_area_per_volume", "electrolyte|active"),
     }
-    return Case(found.image, SPACING, len(found.phases), truth)
+    order = np.sort(list(found.phases.values()))
+    labels = np.searchsorted(order, found.labels)
+    return Case(found.image, labels, SPACING, len(found.phases), truth)
 
 
 KINDS: dict[str, Callable[..., Case]] = {
@@ -128,12 +136,34 @@ KINDS: dict[str, Callable[..., Case]] = {
 }
 
 
+def trained(case: Case, seed: int) -> Any:
+    """Ranges from the probabilities of a classifier."""
+    depth = len(case.image)
+    marks = np.zeros(case.image.shape, np.uint8)
+    rng = np.random.default_rng(seed)
+    for z in (depth // 6, depth // 2, 5 * depth // 6):
+        here = rng.random(case.image.shape[1:]) < 0.01
+        for phase in range(case.phases):  # a rare phase still has some
+            own = np.flatnonzero(case.labels[z] == phase)
+            here.flat[rng.permutation(own)[:5]] = True
+        marks[z][here] = case.labels[z][here] + 1
+    model = st.segment.train(
+        st.segment.TrainingSample(case.image, marks, case.spacing),
+        [f"phase {k}" for k in range(case.phases)], scores=False,
+    )  # fmt: skip
+    shares = st.segment.predict(case.image, model, case.spacing).probabilities
+    return st.segment.probability_ranges(case.image, list(shares), case.spacing, measured)
+
+
 def rows(
-    kind: str, seed: int, optics: str, shape: tuple[int, int, int]
+    kind: str, seed: int, optics: str, shape: tuple[int, int, int], *, learn: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Measure one phantom; yield a row for each number."""
     case = KINDS[kind](seed, OPTICS[optics](), shape)
-    table = st.segment.number_ranges(case.image, case.spacing, case.phases, measured)
+    if learn:
+        table = trained(case, seed)
+    else:
+        table = st.segment.number_ranges(case.image, case.spacing, case.phases, measured)
     for item in table.to_dict("records"):
         true, value = case.truth[item["quantity"]], item["value"]
         yield {
@@ -147,7 +177,7 @@ def line(row: dict[str, Any]) -> str:
     """One row as text."""
     parts = "  ".join(
         f"{name} {100 * row[name] / row['value']:.1f}"
-        for name in ("thresholds", "imaging", "scatter", "resolution")
+        for name in ("thresholds", "imaging", "scatter", "resolution", "classes")
     )
     return (
         f"{row['kind']:8} {row['seed']:4} {row['optics']:8} {row['quantity']:14}"
@@ -178,12 +208,13 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--optics", nargs="+", default=["ct"], choices=OPTICS)
     parser.add_argument("--shape", type=int, nargs=3, default=(72, 96, 96))
+    parser.add_argument("--trained", action="store_true")
     args = parser.parse_args()
     found = []
     for kind in args.kinds:
         for seed in args.seeds:
             for optics in args.optics:
-                for row in rows(kind, seed, optics, tuple(args.shape)):
+                for row in rows(kind, seed, optics, tuple(args.shape), learn=args.trained):
                     found.append(row)
                     sys.stdout.write(line(row) + "\n")
                     sys.stdout.flush()

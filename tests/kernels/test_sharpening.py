@@ -44,22 +44,48 @@ def test_a_flat_wall_keeps_its_place(axis, share):
     assert np.moveaxis(mixed, axis, 0).any(axis=(1, 2)).sum() <= 2  # one voxel, or two that share
 
 
-# Measured: within 0.8 % with the image as it is, within 1 % cut off at 0 and 1 (1.7 % with a blur of
-# one voxel, which is therefore left out). Not sharpened, the same conduct up to 5 % too well.
+# Measured: within 0.7 %, cut off at 0 and 1 or not. Not sharpened, the same conduct up to 10 % too well.
 @pytest.mark.parametrize(("blur", "noise"), [(0.5, 0.05), (0.7, 0.05), (1.0, 0.05), (0.7, 0.02)])
 @pytest.mark.parametrize(
     ("lattice", "solid", "side"),
-    [("sc", 0.1, 16), ("sc", 0.3, 16), ("bcc", 0.3, 17), ("fcc", 0.1, 20), ("fcc", 0.3, 24)],
+    [("sc", 0.3, 16), ("sc", 0.45, 20), ("bcc", 0.3, 17), ("fcc", 0.1, 20), ("fcc", 0.3, 24)],
 )
 def test_blurred_noisy_spheres_conduct_within_a_hundredth(lattice, solid, side, blur, noise):
     truth = lattice_conductivity(lattice, solid)
     image = gaussian_filter(lattice_fractions(lattice, solid, side), blur, mode="wrap")
     image += np.random.default_rng(side).normal(0, noise, image.shape)
     ones = np.ones(image.shape, np.uint8)
-    for soft in (image,) if blur == 1 else (image, np.clip(image, 0, 1)):
+    for soft in (image, np.clip(image, 0, 1)):
         share = sharpened_fractions(soft)
         found = solve(ones, CUBE, 0, {1: 1.0}, fractions=share).effective
         assert found == pytest.approx(truth, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "solid", "side"),
+    [("sc", 0.45, 16), ("sc", 0.5, 17), ("bcc", 0.5, 16), ("fcc", 0.45, 16), ("fcc", 0.5, 19)],
+)
+def test_narrow_gaps_in_noisy_images_conduct_within_a_hundredth(lattice, solid, side):
+    # Gaps of 0.26 to 2 voxels, of which one plane for each voxel closed the first. Of 0.24 voxels, at 16,
+    # the error is 1.1 %.
+    truth = lattice_conductivity(lattice, solid)
+    image = gaussian_filter(lattice_fractions(lattice, solid, side), 0.7, mode="wrap")
+    image += np.random.default_rng(side).normal(0, 0.05, image.shape)
+    ones = np.ones(image.shape, np.uint8)
+    for blur in (None, 0.7):
+        share = sharpened_fractions(image, blur)
+        found = solve(ones, CUBE, 0, {1: 1.0}, fractions=share).effective
+        assert found == pytest.approx(truth, rel=1e-2)
+
+
+@pytest.mark.parametrize("blur", [0.4, 0.7, 1.3])
+def test_sharp_fractions_blurred_again_are_the_image(blur):
+    share = lattice_fractions("bcc", 0.3, 17)
+    clean = gaussian_filter(share, blur, mode="wrap")
+    image = clean + np.random.default_rng(0).normal(0, 0.05, share.shape)
+    again = gaussian_filter(sharpened_fractions(image), blur, mode="wrap")
+    inner = (slice(2, -2),) * 3  # the image is joined at its sides, what sharpens it mirrors
+    assert np.sqrt(np.square(again - clean)[inner].mean()) < 0.025  # of noise of 0.05
 
 
 def test_uint8_and_float_images_agree():
@@ -79,3 +105,5 @@ def test_impossible_images_are_refused():
         sharpened_fractions(np.zeros((3, 3)))
     with pytest.raises(InputDataError, match="finite"):
         sharpened_fractions(np.full((3, 3, 3), np.nan))
+    with pytest.raises(InputDataError, match="blur"):
+        sharpened_fractions(np.zeros((3, 3, 3)), 0.0)

@@ -82,37 +82,30 @@ def test_labels_of_spheres_converge_with_the_voxels(lattice, solid):
         assert -2.5 / side < error < 0.3 / side
 
 
-@pytest.mark.parametrize("side", [16, 17, 20, 24])
-@pytest.mark.parametrize(
-    ("lattice", "solid"),
-    [
-        ("sc", 0.1),
-        ("sc", 0.3),
-        ("sc", 0.45),
-        ("bcc", 0.1),
-        ("bcc", 0.3),
-        ("fcc", 0.1),
-        ("fcc", 0.3),
-    ],
-)
+@pytest.mark.parametrize("side", [16, 17, 19, 24])
+@pytest.mark.parametrize("solid", [0.05, 0.3, 0.45, 0.5])
+@pytest.mark.parametrize("lattice", LATTICES)
 def test_fractions_of_spheres_are_within_six_thousandths(lattice, solid, side):
+    # Of one half, gaps at 16 are 0.24 (sc) and 1.4 voxels (bcc, fcc).
     share = lattice_fractions(lattice, solid, side)
     found = solve(np.ones(share.shape, np.uint8), CUBE, 0, {1: 1.0}, fractions=share)
     truth = lattice_conductivity(lattice, solid)
-    assert found.effective == pytest.approx(truth, rel=6e-3)  # measured: 0.51 % at most
-    series = analytic.spheres_series(lattice, solid)
-    assert found.effective == pytest.approx(series, rel=6e-3)
+    assert found.effective == pytest.approx(truth, rel=6e-3)  # measured: 0.53 % at most
+    if solid < 0.5:
+        series = analytic.spheres_series(lattice, solid)
+        assert found.effective == pytest.approx(series, rel=8e-3)
 
 
-@pytest.mark.parametrize(("lattice", "gap"), [("bcc", 1.4), ("fcc", 1.4)])
-def test_fractions_of_spheres_with_narrow_gaps_are_within_a_hundredth(lattice, gap):
-    # Half of the cell: gaps of `gap` voxels. The cut-cell rule knows no walls inside a voxel.
-    share = lattice_fractions(lattice, 0.5, 16)
-    nearest = {"bcc": math.sqrt(3) / 2, "fcc": math.sqrt(0.5)}[lattice]
-    radius = (3 * 0.5 / (4 * math.pi * {"bcc": 2, "fcc": 4}[lattice])) ** (1 / 3)
-    assert 16 * (nearest - 2 * radius) == pytest.approx(gap, abs=0.05)
-    found = solve(np.ones(share.shape, np.uint8), CUBE, 0, {1: 1.0}, fractions=share)
-    assert found.effective == pytest.approx(lattice_conductivity(lattice, 0.5), rel=1e-2)
+@pytest.mark.parametrize(
+    ("lattice", "solid", "side"), [("sc", 0.5, 16), ("bcc", 0.45, 17), ("fcc", 0.5, 16)]
+)
+def test_fractions_of_spheres_that_lie_anywhere_are_within_six_thousandths(lattice, solid, side):
+    """Moved along the joined sides; along the axis the cell must begin at a plane of symmetry."""
+    truth, ones = lattice_conductivity(lattice, solid), np.ones((side,) * 3, np.uint8)
+    for y, x in np.random.default_rng(side).random((3, 2)):
+        share = lattice_fractions(lattice, solid, side, offset=(0.0, y, x))
+        found = solve(ones, CUBE, 0, {1: 1.0}, fractions=share, periodic=True)
+        assert found.effective == pytest.approx(truth, rel=6e-3)
 
 
 @pytest.mark.parametrize("lattice", LATTICES)

@@ -159,7 +159,7 @@ def shoot_inspect(results: Path, out: Path) -> None:
         layer.visible = layer.name in ("grey", "particles")
     viewer.layers.selection.active = viewer.layers["particles"]
     inspect = dock(viewer, "Inspect")
-    inspect.color.value = next(name for name in inspect.color.choices if "electrolyte" in name)
+    inspect.color.value = "contact_electrolyte_um2"
     inspect.table.native.selectRow(3)
     inspect.hover(tuple(viewer.dims.point))
     shoot(viewer, out / "inspect.png", seconds=4)

@@ -115,6 +115,26 @@ def test_the_doctor_stops_within_two_seconds(window, qtbot):
     assert 0 < found.traces.done < 400
 
 
+def test_a_stack_that_cannot_be_read_is_a_message_and_the_window_lives_on(window, qtbot):
+    import dask.array as da
+
+    def torn(block_id):
+        if block_id[0] > 2:
+            raise OSError("the disk is gone")
+        return np.zeros((4, 32, 32), np.uint8)
+
+    lazy = da.map_blocks(torn, chunks=((4,) * 8, (32,), (32,)), dtype=np.uint8)
+    window.add_image(lazy, contrast_limits=(0, 255), name="torn")
+    window.dims.set_current_step(0, 0)
+    found = dock(window, "Stack doctor")
+    click(found.examine_button)
+    qtbot.waitUntil(lambda: found.examine_button.enabled, timeout=LONG)
+    assert "the disk is gone" in found.messages.value
+    click(found.preview_button)
+    qtbot.waitUntil(lambda: found.preview_button.enabled, timeout=LONG)
+    assert "the disk is gone" in found.messages.value
+
+
 def test_the_doctor_explains_what_it_cannot_examine(window):
     found = dock(window, "Stack doctor")
     click(found.examine_button)

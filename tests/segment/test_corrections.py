@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from ssbtomo.blocks import Engine, Grid, halo_map
 from ssbtomo.errors import FormatError, InputDataError, OutputError
 from ssbtomo.segment import Corrections
-from ssbtomo.segment.corrections import changed_voxels
+from ssbtomo.segment.changes import changed_voxels
 from ssbtomo.segment.overlay import Corrected
 
 PHASES = {"void": 0, "electrolyte": 1, "active": 2}

@@ -31,7 +31,7 @@ _FURTHER = (
 _FARTHEST = 16.0  # the same at most
 _DISC = 5.0  # radius in voxel edges of the discs over which responses are averaged
 _INSIDE = (9.0, 0.8)  # ball in voxel edges, and quantile in it, that tell the response inside
-_HALF = 0.475  # share of that at a rim; a little below a half, since rims are convex
+_HALF = 0.5  # share of that at a rim
 _FILTER = (1.2, 5.0, 0.55)  # σ of the filter in voxel edges: least, largest; and by aperture
 _SOME = 0.02  # share of the response inside from which it is one at all
 _WIDER = 2.5  # ratio of the two filters that tell how wide a profile is
@@ -188,7 +188,7 @@ def _centred(seeds: Seeds, work: _Work) -> Seeds:
 def _filter_widths(thick: NDArray[np.float32], edge: float) -> NDArray[np.float32]:
     """Return the standard deviation in µm of the filter across cracks so wide."""
     least, most, share = _FILTER
-    return np.clip(share * thick, least * edge, most * edge).astype(np.float32)
+    return np.asarray(np.clip(share * thick, least * edge, most * edge), dtype=np.float32)
 
 
 def _thickness(seeds: Seeds, work: _Work) -> NDArray[np.float32]:

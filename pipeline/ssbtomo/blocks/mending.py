@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ from ssbtomo.errors import TaskError
 __all__ = ["Mender"]
 
 _SLOW = 30.0  # seconds that a dead worker has to come back by itself
-_TIMES = 6  # replacements in a row that may fail
+_TIMES = 20  # replacements in a row that may fail: ten minutes
 
 
 class Mender:
@@ -18,7 +19,7 @@ class Mender:
 
     Dask restarts a worker that died, and gives up for good if that takes longer than its
     limit of 15 s or the new process ends early, as happens on a machine that is busy or out of
-    memory. What it gave up is started here again, a few times in a row.
+    memory. What it gave up is started here again, for ten minutes at most.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class Mender:
         self._count = count
         self._whole = time.monotonic()
         self._failed = 0
+        self._ending: set[asyncio.Future[Any]] = set()
 
     def look(self, present: int) -> None:
         """Replace workers that have been missing for too long.
@@ -65,11 +67,17 @@ class Mender:
         self._replace()
 
     def _replace(self) -> None:
-        """Forget the nannies that have ended, and start what is missing."""
+        """Let go of nannies without a worker process, and start what is missing."""
         self._cluster.loop.add_callback(self._forget)
         self._cluster.scale(self._count)  # on the cluster's loop, after what stands before it
 
     async def _forget(self) -> None:
         for name, nanny in list(self._cluster.workers.items()):
-            if nanny.status.name in ("closed", "closing", "failed") and not nanny.is_alive():
+            if not nanny.is_alive():
                 del self._cluster.workers[name]
+                self._ending.add(ending := asyncio.ensure_future(nanny.close(timeout=1)))
+                ending.add_done_callback(self._ended)
+
+    def _ended(self, ending: asyncio.Future[Any]) -> None:
+        self._ending.discard(ending)
+        ending.cancelled() or ending.exception()  # looked at: it is nobody's business any more

@@ -27,7 +27,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     phase: int = 1,
     conductivities: Mapping[int, float] | None = None,
     fractions: Any = None,
-    blurred: bool = False,
+    blurred: bool | float = False,
     contact_resistances: Mapping[tuple[int, int], float] | None = None,
     periodic: bool = False,
     convention: str | None = None,
@@ -65,9 +65,10 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         Conducting share of each voxel, from 0 to 1 (or uint8 from 0 to 255), such as the
         class probability of the phase; `labels` then only tell the shape. Removes most of
         the bias of the voxel staircase.
-    blurred : bool
+    blurred : bool or float
         Whether `fractions` are an image of the phase, blurred and noisy: they are sharpened first
-        (`ssbtomo.kernels.sharpening.sharpened_fractions`). Blur makes fractions conduct across
+        (`ssbtomo.kernels.sharpening.sharpened_fractions`). The blur is measured, or given as its
+        standard deviation in voxels. Blur makes fractions conduct across
         walls. They may then lie below 0 and above 1, as noise leaves them.
     contact_resistances : mapping of pairs of int to float, optional
         Resistance of the contact of two phases in Ω·cm²; the conductivities are in S/cm then.
@@ -128,7 +129,7 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
     wanted = {int(phase): 1.0} if conductivities is None else dict(conductivities)
     soft = None if fractions is None else np.asarray(fractions)
     if soft is not None and blurred:
-        soft = _sharpened(soft)
+        soft = _sharpened(soft, blurred)
     solid = in_memory(labels)
     if soft is None:
         check_present(solid, wanted)
@@ -151,10 +152,10 @@ def tortuosity(  # noqa: PLR0913 - all but two are options
         )
 
 
-def _sharpened(soft: NDArray[Any]) -> NDArray[np.float32]:
+def _sharpened(soft: NDArray[Any], blurred: bool | float) -> NDArray[np.float32]:  # noqa: FBT001
     from ssbtomo.kernels.sharpening import sharpened_fractions
 
-    return sharpened_fractions(soft)
+    return sharpened_fractions(soft, None if blurred is True else float(blurred))
 
 
 def _stored(scratch: str | Path | None) -> AbstractContextManager[Storage]:

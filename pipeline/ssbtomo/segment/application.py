@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,6 @@ from ssbtomo.blocks import SERIAL, Block, Engine, Grid, Markers, Sink, Source, f
 from ssbtomo.blocks.classify import classify
 from ssbtomo.blocks.grid import Shape, Window
 from ssbtomo.blocks.patterns import each
-from ssbtomo.blocks.task import item_name
 from ssbtomo.errors import InputDataError, SsbtomoError
 from ssbtomo.io import ome_zarr
 from ssbtomo.io.zarr_arrays import ArrayFile
@@ -27,11 +26,11 @@ from ssbtomo.segment.inputs import check_source
 from ssbtomo.segment.prediction import WindowGrid, WindowSink, ready_for
 from ssbtomo.segment.volumes import Segmenter
 from ssbtomo.segment.voxel_model import VoxelModel
+from ssbtomo.segment.watched import Cropped, OnBlock, Telling, Watched
 from ssbtomo.units import Spacing, check_spacing
 
 __all__ = ["Applied", "Place", "apply_model", "apply_thresholds"]
 
-OnBlock = Callable[[Block, Source, int, int], None]
 _LABELS = "phases"
 _DRAFTS = ".unfinished"
 
@@ -168,7 +167,7 @@ def apply_model(
     grid: Any = WindowGrid(start, shape, whole, place.block)
     with _drafts(place, what, sources, spacing, (model.phases, names), engine) as (stores, markers):
         sinks = [WindowSink(store, start, whole) for store in stores]
-        tell = _Telling(on_block, sinks[0], grid, markers)
+        tell = Telling(on_block, sinks[0], grid, markers)
         classify(sources, sinks, grid, engine, ready, on_block=tell, markers=markers)
     maps = {name: _store(place.folder, name) for name in names}
     return Applied(_store(place.folder, _LABELS), maps, model.phases, start, tuple(notes))
@@ -222,7 +221,7 @@ def apply_thresholds(
     (source,) = _local((image,), engine)
     whole = _shape(source)
     start, shape = place.box(whole)
-    seen = source if shape == whole else _Cropped(source, start, shape)
+    seen = source if shape == whole else Cropped(source, start, shape)
     block = _clipped(place.block, shape)
     grid = Grid(shape, block)
     what = ["thresholds", list(map(float, thresholds)), list(phases), repair]
@@ -235,8 +234,8 @@ def apply_thresholds(
             bench=Bench(grid, engine, allocate), cancelled=cancelled,
         )  # fmt: skip
         window: Any = WindowGrid(start, shape, whole, place.block)
-        tell = _Telling(on_block, WindowSink(stores[0], start, whole), window, markers)
-        told = _Watched(
+        tell = Telling(on_block, WindowSink(stores[0], start, whole), window, markers)
+        told = Watched(
             stores[0], {inner.start: outer for inner, outer in zip(grid, window, strict=True)}, tell
         )
         found = segmenter.segment(sink=told, markers=markers)
@@ -350,70 +349,3 @@ def _content(source: Source, engine: Engine) -> str:
 
 def _hash(block: Block, *, source: Source) -> str:
     return hashlib.sha256(np.ascontiguousarray(source[block.core]).tobytes()).hexdigest()
-
-
-class _Telling:
-    """Tells of finished blocks: at first those of an earlier call."""
-
-    def __init__(
-        self, on_block: OnBlock | None, store: Source, grid: Any, markers: Markers
-    ) -> None:
-        self._on_block, self._store = on_block, store
-        self._total, self._done = len(grid), 0
-        before = markers.finished()
-        for block in grid:
-            if item_name(block) in before:
-                self(block)
-
-    def __call__(self, block: Block) -> None:
-        self._done += 1
-        if self._on_block is not None:
-            self._on_block(block, self._store, self._done, self._total)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Watched:
-    """A store that tells of every block that was written to it."""
-
-    sink: ArrayFile
-    blocks: Mapping[Shape, Block]
-    tell: Callable[[Block], None]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.sink.shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.sink.dtype
-
-    @property
-    def shards(self) -> tuple[int, ...]:
-        return self.sink.shards
-
-    def __getitem__(self, window: Any) -> Any:
-        return self.sink[window]
-
-    def __setitem__(self, window: Any, values: Any) -> None:
-        self.sink[window] = values
-        self.tell(self.blocks[tuple(cut.start for cut in window)])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cropped:
-    """A box of a volume, read as a volume of its own."""
-
-    source: Source
-    start: Shape
-    shape: Shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.source.dtype
-
-    def __getitem__(self, window: Any) -> Any:
-        cuts = (c.indices(n) for c, n in zip(window, self.shape, strict=True))
-        moved = tuple(
-            slice(a + low, a + high) for a, (low, high, _) in zip(self.start, cuts, strict=True)
-        )
-        return np.asarray(self.source[moved])

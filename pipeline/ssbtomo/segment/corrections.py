@@ -10,26 +10,26 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.blocks import SERIAL, Block, Engine, Grid, Source
 from ssbtomo.errors import FormatError, InputDataError, OutputError
 
-__all__ = ["Corrections", "Record", "changed_voxels"]
+__all__ = ["MOST_CORRECTED", "Corrections", "Record"]
 
 Shape = tuple[int, int, int]
 Places = NDArray[np.int32]
+MOST_CORRECTED = 50_000_000
+"""Voxels that corrections may hold."""
+
 _KIND = "ssbtomo corrections"
 _FORMAT = 1
 _HEADER = "corrections.json"
 _ARRAYS = {"places": "<i4", "labels": "|u1"}
-_MOST = 50_000_000  # corrected voxels
-_LARGEST = _MOST * 13 + 2**24  # bytes of what a file unpacks to
+_LARGEST = MOST_CORRECTED * 13 + 2**24  # bytes of what a file unpacks to
 _PHASES = 64  # names that one file may hold
 
 
@@ -270,57 +270,6 @@ class Corrections:
             ) from None
 
 
-def changed_voxels(
-    before: Source, after: Source, grid: Grid, engine: Engine = SERIAL
-) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any]]:
-    """Find the voxels in which two label volumes differ.
-
-    Parameters
-    ----------
-    before, after : Source, shape (Z, Y, X)
-        Labels; read in blocks.
-    grid : Grid
-        How the volume is cut.
-    engine : Engine
-        Where the blocks are read.
-
-    Returns
-    -------
-    places : ndarray of int, shape (n, 3)
-        Voxels (z, y, x), block by block.
-    old, new : ndarray of int, shape (n,)
-        Their labels.
-
-    Raises
-    ------
-    InputDataError
-        If the shapes differ, or too many voxels do.
-    """
-    if not tuple(before.shape) == tuple(after.shape) == tuple(grid.shape):
-        raise InputDataError(
-            f"the labels have the shapes {tuple(before.shape)} and {tuple(after.shape)}",
-            hint="correct a copy of the labels themselves",
-        )
-    parts, total = [], 0
-    for part in engine.map(partial(_differing, before=before, after=after), grid):
-        total += len(part[0])
-        if total > _MOST:
-            raise InputDataError(
-                f"more than {_MOST} voxels were changed by hand",
-                hint="segment anew instead: corrections are for what a segmentation missed",
-            )
-        parts.append(part)
-    places, old, new = (np.concatenate(found) for found in zip(*parts, strict=True))
-    return places, old, new
-
-
-def _differing(block: Block, *, before: Source, after: Source) -> tuple[Any, Any, Any]:
-    old, new = np.asarray(before[block.core]), np.asarray(after[block.core])
-    here = np.argwhere(old != new)
-    index = tuple(here.T)
-    return here + np.asarray(block.start), old[index], new[index]
-
-
 def _named(labels: NDArray[Any], phases: Mapping[str, int]) -> list[str]:
     """Return the phases that occur in some labels, in the order of the names."""
     present = set(np.unique(np.asarray(labels)).tolist())
@@ -361,8 +310,10 @@ def _latest(
 
 
 def _check_places(places: NDArray[Any], shape: Shape) -> None:
-    if len(places) > _MOST:
-        raise InputDataError(f"{len(places)} corrected voxels are too many; {_MOST} at most")
+    if len(places) > MOST_CORRECTED:
+        raise InputDataError(
+            f"{len(places)} corrected voxels are too many; {MOST_CORRECTED} at most"
+        )
     if len(places) and ((places < 0).any() or (places >= np.asarray(shape)).any()):
         raise InputDataError(f"a corrected voxel lies outside of the volume of {shape} voxels")
 

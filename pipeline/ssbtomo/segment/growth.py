@@ -31,6 +31,7 @@ _RIDGE = 0.7  # voxel edges: scale of the gradient that seeds grow over
 _TILE = 128  # voxels along its edge
 _SURE = 0.8
 _SMOOTH = 1.0  # voxels: of the probabilities before they are believed
+_STEEPEST, _RARE = 0.1, 0.75  # labels that hold less of the steepest voxels avoid edges
 _FINE = 64  # heights of level ground
 
 
@@ -122,7 +123,8 @@ def grown_lessons(
     Returns
     -------
     Lessons
-        The voxels of these tiles that are not labelled, not level, and reached by a seed.
+        The voxels of these tiles that are not labelled, not level, and reached by a seed; none if
+        labels do not keep away from edges: then they tell better where these lie.
 
     Raises
     ------
@@ -149,7 +151,16 @@ def grown_lessons(
         _grown(ground, rule, level, (box, values))
         for box, values in zip(boxes, np.split(looks, ends), strict=True)
     ]
-    return Lessons.joined(found)
+    joined = Lessons.joined([part for part, _ in found])
+    heights = looks[:, -1]
+    marked = np.concatenate([inside for _, inside in found])
+    return joined if _avoid_edges(heights, marked) else joined.at(slice(0))
+
+
+def _avoid_edges(gradient: NDArray[np.float32], marked: NDArray[np.bool_]) -> bool:
+    """Tell whether labelled voxels are rare among the steepest tenth of all."""
+    limit = np.quantile(gradient, 1 - _STEEPEST)
+    return float(np.mean(gradient[marked] > limit)) < _RARE * _STEEPEST
 
 
 def _voxels(box: Block) -> NDArray[np.intp]:
@@ -159,8 +170,8 @@ def _voxels(box: Block) -> NDArray[np.intp]:
 
 def _grown(
     ground: Ground, rule: Rule, level: float, tile: tuple[Block, NDArray[np.float32]]
-) -> Lessons:
-    """Grow the seeds of one tile."""
+) -> tuple[Lessons, NDArray[np.bool_]]:
+    """Grow the seeds of one tile; return what was grown, and which voxels were labelled before."""
     box, looks = tile
     inside = ((ground.places >= box.start) & (ground.places < box.stop)).all(1)
     marked = np.zeros(box.shape, np.uint8)
@@ -171,11 +182,12 @@ def _grown(
     grown = grown_labels(flood(heights, seeds.astype(np.uint8))) & 127
     new = ((marked == 0) & (grown > 0) & (gradient > level)).reshape(-1)
     group = ground.groups[np.flatnonzero(inside)[0]]
-    return Lessons(
+    lessons = Lessons(
         looks[new, :-1],
         grown.reshape(-1)[new].astype(np.intp) - 1,
         np.full(np.count_nonzero(new), group, np.intp),
     )
+    return lessons, (marked > 0).reshape(-1)
 
 
 def _sure(rule: Rule, looks: NDArray[np.float32], level: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -29,6 +29,7 @@ _UNKNOWN = Logistic(np.zeros((2, 1)), np.zeros(2))
 _KEPT = 3  # slices whose features are held
 _MOST = 3000  # labelled voxels of a preview
 _TILE = 256  # edge of a piece of a slice
+_PIECE = 2**16  # voxels that are classified at once
 _PATCH = 96  # edge of the patches by which the uncertainty of a slice is judged
 
 
@@ -140,7 +141,7 @@ class SlicePreview:
         looks, labels = self._learnt_from(axis, index, marks)
         fitted = Learner("logistic").fit(looks, np.searchsorted(seen, labels), seen.size).rule
         rule = fitted if seen.size == phases else _spread(fitted, seen, phases)
-        return _classified(found, rule)
+        return self._classified(found, rule)
 
     def classified(self, axis: int, index: int, rule: Forest | Logistic) -> SliceView:
         """Classify a slice with a rule that was learnt before, in `view`.
@@ -157,7 +158,17 @@ class SlicePreview:
         SliceView
             The slice.
         """
-        return _classified(self._slice(axis, index), rule)
+        return self._classified(self._slice(axis, index), rule)
+
+    def _classified(self, found: Float, rule: Forest | Logistic) -> SliceView:
+        """Classify a slice in pieces, side by side."""
+        shape = found.shape[1:]
+        flat = found.reshape(len(found), -1)
+        cuts = [slice(a, a + _PIECE) for a in range(0, flat.shape[1], _PIECE)]
+        task = partial(_classified_piece, flat=flat, rule=rule)
+        parts = list(self._engine.map(task, cuts))
+        labels, entropy = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return SliceView(labels.reshape(shape), entropy.reshape(shape), rule)
 
     def _slice(self, axis: int, index: int) -> Float:
         """Return the features of a slice, (features, Z, Y, X)."""
@@ -234,9 +245,11 @@ def slice_uncertainty(
     block = slice_block(_shape(sources[0]), axis, index)
     total = count = 0.0
     for patch in _patches(block, axis):
-        found = _classified(features_in(patch, sources, classifier), classifier.rule)
-        total += float(found.entropy.sum(dtype=np.int64))
-        count += found.entropy.size
+        found = features_in(patch, sources, classifier)
+        flat = found.reshape(len(found), -1)
+        _, entropy = _classified_piece(slice(None), flat=flat, rule=classifier.rule)
+        total += float(entropy.sum(dtype=np.int64))
+        count += entropy.size
     return total / (255.0 * count)
 
 
@@ -320,10 +333,14 @@ def _spread(rule: Forest | Logistic, seen: NDArray[np.intp], phases: int) -> Log
     return Logistic(weights, bias)
 
 
-def _classified(found: Float, rule: Forest | Logistic) -> SliceView:
-    shape = found.shape[1:]
-    shares = rule.probabilities(found.reshape(len(found), -1))
+def _classified_piece(
+    cut: slice, *, flat: Float, rule: Forest | Logistic
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return labels and entropy of some voxels."""
+    shares = rule.probabilities(flat[:, cut])
     table = entropy_table(rule.classes)
-    entropy = np.minimum(np.floor(table[quantised(shares)].sum(1) + 0.5), 255.0)
+    entropy = np.zeros(len(shares))
+    for share in shares.T:
+        entropy += table[quantised(share)]
     labels = shares.argmax(1).astype(np.uint8)
-    return SliceView(labels.reshape(shape), entropy.astype(np.uint8).reshape(shape), rule)
+    return labels, np.minimum(np.floor(entropy + 0.5), 255.0).astype(np.uint8)

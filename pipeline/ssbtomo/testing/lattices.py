@@ -60,7 +60,12 @@ def lattice_radius(lattice: str, fraction: float) -> float:
 
 
 def lattice_fractions(
-    lattice: str, fraction: float, side: int, *, fine: int = 8
+    lattice: str,
+    fraction: float,
+    side: int,
+    *,
+    fine: int = 8,
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> NDArray[np.float64]:
     """Return the share of each voxel outside the spheres, over one cubic cell.
 
@@ -74,17 +79,20 @@ def lattice_fractions(
         Voxels along each edge.
     fine : int
         Points along each edge of a voxel that are counted.
+    offset : tuple of float
+        Where the first sphere is, along (Z, Y, X) in cell edges.
 
     Returns
     -------
     ndarray of float64, shape (side, side, side)
-        From 0 to 1, in steps of ``fine ** -3``. One sphere is in the corner of the cell.
+        From 0 to 1, in steps of ``fine ** -3``. Without an offset one sphere is in the corner of the cell.
     """
     radius = lattice_radius(lattice, fraction)
     at = (np.arange(side * fine) + 0.5) / (side * fine)
     solid = np.zeros((side * fine,) * 3, bool)
     for center in CENTERS[lattice]:
-        z, y, x = (((at - c + 0.5) % 1 - 0.5) ** 2 for c in center)
+        place = zip(center, offset, strict=True)
+        z, y, x = (((at - c - moved + 0.5) % 1 - 0.5) ** 2 for c, moved in place)
         solid |= z[:, None, None] + y[:, None] + x <= radius**2
     share = solid.reshape((side, fine) * 3).mean(axis=(1, 3, 5), dtype=np.float64)
     return np.asarray(1 - share, np.float64)

@@ -317,5 +317,7 @@ def applied_layers(applied: Applied, request: ApplyRequest, over: Any) -> list[L
         for data, meta, kind in volume_layers(applied.maps["entropy"]):
             shown = {"name": f"uncertainty: {request.pick.name}", "visible": False,
                      "colormap": "magma", "contrast_limits": (0, 255), "blending": "additive"}  # fmt: skip
-            layers.append((data, {**meta, **placed, **shown}, kind))
+            about = {**meta["metadata"]["ssbtomo"], "part": "entropy"}
+            more = {**placed, **shown, "metadata": {"ssbtomo": about}}
+            layers.append((data, {**meta, **more}, kind))
     return layers

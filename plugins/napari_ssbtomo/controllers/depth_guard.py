@@ -178,7 +178,7 @@ def box_layer(layer: Any, box: Box, most: int, *, step: int = 0) -> LayerData:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
         "translate": tuple(np.asarray(layer.translate) + np.asarray(layer.scale) * start),
-        "metadata": {"ssbtomo": {"box": [list(box.start), list(box.stop)]}},
+        "metadata": {"ssbtomo": {**_passed_on(layer), "box": [list(box.start), list(box.stop)]}},
         "colormap": layer.colormap,
         "opacity": layer.opacity,
     }
@@ -188,6 +188,12 @@ def box_layer(layer: Any, box: Box, most: int, *, step: int = 0) -> LayerData:
     else:
         meta |= {"features": layer.features}
     return voxels, meta, kind
+
+
+def _passed_on(layer: Any) -> dict[str, Any]:
+    """Return what a box knows from the layer that it was cut from."""
+    about = layer.metadata.get("ssbtomo", {})
+    return {name: about[name] for name in ("key", "phases") if name in about}
 
 
 def _th(number: int) -> str:

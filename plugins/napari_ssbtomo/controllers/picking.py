@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssbtomo.controllers.voxels import labels_spacing, parse_spacing
+from napari_ssbtomo.controllers.voxels import kind_of, labels_spacing, parse_spacing
 from ssbtomo.errors import AxisError, InputDataError, SsbtomoError
 from ssbtomo.palette import ROLES, phase_colors
 
@@ -76,9 +76,9 @@ def grey_of(layer: Any) -> Any:
         raise SsbtomoError(
             "there is no grey volume", hint="open a scan or a sample, then pick its layer"
         )
-    if layer._type_string != "image":
+    if kind_of(layer) != "image":
         raise InputDataError(
-            f"the layer {layer.name!r} holds {layer._type_string}, not grey values",
+            f"the layer {layer.name!r} holds {kind_of(layer)}, not grey values",
             hint="pick an image layer",
         )
     if layer.ndim != 3 or getattr(layer, "rgb", False):

@@ -21,7 +21,8 @@ _ABSENT = object()
 _DRAFTS: WeakKeyDictionary[Any, RecipeDraft] = WeakKeyDictionary()
 _PHASES = [{"name": role, "role": role} for role in ("void", "electrolyte", "active")]
 #: Keys whose values are files, relative to the recipe.
-_FILES = {"path", "truth", "model", "labels", "positions", "flats", "darks", "companions"}
+_FILES = {"path", "truth", "model", "labels", "positions", "flats", "darks", "companions",
+          "corrections"}  # fmt: skip
 
 
 class RecipeDraft:

@@ -21,7 +21,7 @@ from ssbtomo.errors import SsbtomoError
 if TYPE_CHECKING:
     from ssbtomo.segment.voxel_model import VoxelModel
 
-__all__ = ["Trained", "record_training"]
+__all__ = ["Recorded", "Trained", "record_training"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,26 @@ class Trained:
     model: VoxelModel | None = None
 
 
-def record_training(trained: Trained, origin: Origin, target: Path, hands: Hands) -> str:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recipe that was written.
+
+    Parameters
+    ----------
+    recipe : pathlib.Path
+        The file.
+    section : mapping
+        Its ``segment``, with whole paths.
+    phases : tuple of str
+        Names of its phases.
+    """
+
+    recipe: Path
+    section: Mapping[str, Any]
+    phases: tuple[str, ...]
+
+
+def record_training(trained: Trained, origin: Origin, target: Path, hands: Hands) -> Recorded:
     """Write a recipe that classifies as was done in the viewer.
 
     Parameters
@@ -66,8 +85,8 @@ def record_training(trained: Trained, origin: Origin, target: Path, hands: Hands
 
     Returns
     -------
-    str
-        What was written, in words.
+    Recorded
+        What was written.
 
     Raises
     ------
@@ -77,14 +96,13 @@ def record_training(trained: Trained, origin: Origin, target: Path, hands: Hands
     target.parent.mkdir(parents=True, exist_ok=True)
     if trained.model is not None:
         file = trained.model.save(target.with_suffix(".ssbmodel"))
-        section = trained_section(file.absolute(), None)
-        save_recipe(origin, target, section, trained.model.phases)
+        section, phases = trained_section(file.absolute(), None), trained.model.phases
     elif trained.annotations is not None:
         marks = target.with_name(f"{target.stem}-scribbles.ome.zarr").absolute()
         save_scribbles(trained.annotations, trained.pick, marks, hands)
-        save_recipe(origin, target, trained_section(marks, trained.options), trained.phases)
+        section, phases = trained_section(marks, trained.options), trained.phases
     else:
         raise SsbtomoError(
             "there is nothing to write into a recipe", hint="paint scribbles, or load a model"
         )
-    return f"recipe written to {target}"
+    return Recorded(save_recipe(origin, target, section, phases), section, phases)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssbtomo.controllers.applying import Box, inside
 from napari_ssbtomo.controllers.phases import named
+from napari_ssbtomo.controllers.voxels import kind_of
 from napari_ssbtomo.controllers.working import Hands
 from ssbtomo.errors import AxisError, InputDataError, SsbtomoError
 
@@ -117,7 +118,7 @@ def phase_layer(layer: Any) -> dict[str, int]:
     SsbtomoError
         If it is no segmentation with named phases.
     """
-    if layer is None or layer._type_string != "labels":
+    if layer is None or kind_of(layer) != "labels":
         raise SsbtomoError(
             "there is no segmentation to correct",
             hint="open a results folder, or apply a model or thresholds to a volume first",
@@ -338,7 +339,7 @@ def _painted(repair: Repair, hands: Hands) -> tuple[Any, Any, Any]:
     import numpy as np
 
     from ssbtomo.blocks import Engine, Grid
-    from ssbtomo.segment.corrections import changed_voxels
+    from ssbtomo.segment.changes import changed_voxels
 
     shape: Any = repair.labels.shape
     z, y, x = (min(n, 128) for n in shape)

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssbtomo.controllers.annotating import Annotations
 from napari_ssbtomo.controllers.picking import Pick
+from napari_ssbtomo.controllers.recipe_paths import move_paths, moved_segment, short_path
 from napari_ssbtomo.controllers.working import Hands
 from ssbtomo.errors import OutputError, RecipeError, SsbtomoError
 from ssbtomo.palette import ROLES
 
 if TYPE_CHECKING:
+    from napari_ssbtomo.controllers.recipe_draft import RecipeDraft
     from ssbtomo.units import Spacing
 
 __all__ = [
     "Origin",
     "corrected_section",
     "origin_of",
+    "put_segment",
     "save_recipe",
     "save_scribbles",
     "threshold_section",
     "trained_section",
 ]
-
-_PATHS = ("path", "truth")
-_SEGMENT_PATHS = ("model", "corrections")
 
 
 class Origin:
@@ -235,7 +234,8 @@ def save_recipe(
     content = _content(origin, target.parent)
     sample = _sample_of(content, origin.sample)
     if phases is not None:
-        _set_phases(content if sample is None or "phases" not in sample else sample, phases)
+        table = content if sample is None or "phases" not in sample else sample
+        table["phases"] = _phase_tables(table.get("phases"), phases)
     _set_segment(content, sample, _near(section, target.parent))
     return _written(content, target)
 
@@ -250,14 +250,14 @@ def _content(origin: Origin, folder: Path) -> dict[str, Any]:
             raise RecipeError(f"{origin.recipe} cannot be read: {error}") from None
         if not isinstance(content, dict):
             raise RecipeError(f"{origin.recipe} is no recipe")
-        _move(content, origin.recipe.parent.resolve(), folder.resolve())
+        move_paths(content, origin.recipe.parent.resolve(), folder.resolve())
         return content
     if origin.source is None:
         raise RecipeError(
             "nothing tells the file of this volume, and a recipe has to name it",
             hint="save the volume to a file, and open that",
         )
-    sample: dict[str, Any] = {"path": _short(origin.source.resolve(), folder.resolve())}
+    sample: dict[str, Any] = {"path": short_path(origin.source.resolve(), folder.resolve())}
     if origin.spacing is not None:
         sample["voxel_size"] = [f"{edge!r} um" for edge in origin.spacing]
     return {"sample": sample}
@@ -279,11 +279,10 @@ def _sample_of(content: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     )
 
 
-def _set_phases(table: dict[str, Any], phases: Sequence[str]) -> None:
-    known = {
-        phase.get("name"): phase for phase in table.get("phases", []) if isinstance(phase, dict)
-    }
-    table["phases"] = [
+def _phase_tables(before: Any, phases: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the phases of a recipe by these names; what was said of them stays."""
+    known = {phase.get("name"): phase for phase in before or [] if isinstance(phase, dict)}
+    return [
         {key: value for key, value in known[name].items() if key != "value"}
         if name in known
         else {"name": name, "role": name if name in ROLES else "other"}
@@ -301,55 +300,40 @@ def _set_segment(
             only = inner[0] if isinstance(inner, list) and inner else inner
             if isinstance(only, dict) and "segment" in only:
                 table = only
-    before = table.get("segment") or {}
+    table["segment"] = _joined(table.get("segment") or {}, section)
+
+
+def _joined(before: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section with another method, or the one before with more keys."""
     if "method" not in section:
-        table["segment"] = {**before, **section}
-        return
-    kept = {key: before[key] for key in ("smallest_object", "lithium") if key in before}
-    if section["method"] == "trained":
-        kept = {}
-    table["segment"] = {**kept, **section}
+        return {**before, **section}
+    stays = () if section["method"] == "trained" else ("smallest_object", "lithium")
+    return {**{key: before[key] for key in stays if key in before}, **section}
 
 
-def _move(content: Any, old: Path, new: Path) -> None:
-    """Let relative paths of a recipe still lead to their files from another folder."""
-    if old == new:
-        return
-    inner = [content.get("sample"), *(content.get("samples") or [])]
-    for table in (content, *(sample for sample in inner if isinstance(sample, dict))):
-        for key in _PATHS:
-            if isinstance(table.get(key), str):
-                table[key] = _short((old / table[key]).absolute(), new)
-        segment = table.get("segment")
-        if isinstance(segment, dict):
-            table["segment"] = _moved_segment(segment, old, new)
+def put_segment(
+    draft: RecipeDraft, section: Mapping[str, Any], phases: Sequence[str] | None = None
+) -> None:
+    """Put a segmentation into the recipe that the window is writing.
 
-
-def _moved_segment(segment: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
-    moved = dict(segment)
-    for key in _SEGMENT_PATHS:
-        if isinstance(moved.get(key), str):
-            moved[key] = _short(old / moved[key], new)
-    if isinstance(moved.get("companions"), list):
-        moved["companions"] = [_short(old / path, new) for path in moved["companions"]]
-    for name, key in (("train", "labels"), ("companion", "path"), ("reference", "path")):
-        for holder in (moved, moved.get("lithium")):
-            table = holder.get(name) if isinstance(holder, dict) else None
-            if isinstance(holder, dict) and isinstance(table, dict) and key in table:
-                holder[name] = {**table, key: _short(old / table[key], new)}
-    return moved
+    Parameters
+    ----------
+    draft : RecipeDraft
+        The window's.
+    section : mapping
+        Keys of ``segment``. With a ``method`` they replace the section, else they join it.
+    phases : sequence of str, optional
+        Names of the phases, darkest first, if they are to be those.
+    """
+    if phases is not None:
+        draft.set(("phases",), _phase_tables(draft.get(("phases",)), phases))
+    draft.set(("segment",), _joined(draft.get(("segment",)) or {}, section))
 
 
 def _near(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Write the paths of a section as they are seen from the recipe."""
     here = Path.cwd()
-    return _moved_segment(section, here, folder.resolve())
-
-
-def _short(path: Path, folder: Path) -> str:
-    """Return a path as seen from a folder, if it lies in it."""
-    whole = Path(os.path.normpath(path))
-    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
+    return moved_segment(section, here, folder.resolve())
 
 
 def _written(content: Mapping[str, Any], target: Path) -> Path:

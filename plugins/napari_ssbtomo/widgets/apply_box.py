@@ -38,16 +38,9 @@ _REFRESH = 0.25  # seconds between pictures of what grows
 class ApplyBox(Container[Any]):
     """Segment in the background, block by block.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        Where the labels go.
-    request : callable
-        Takes the box and the folder, returns what is to be done; raises in words.
-    volume : callable
-        Returns the layer of the grey volume.
-    say : callable
-        Told problems in words; an empty text takes them away.
+    Made with ``viewer``: where the labels go; ``request``: takes the box and the folder,
+    returns what is to be done; raises in words; ``volume``: returns the layer of the grey
+    volume; ``say``: told problems in words; an empty text takes them away.
     """
 
     def __init__(

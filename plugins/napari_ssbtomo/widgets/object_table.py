@@ -57,7 +57,7 @@ class ObjectTable:
         self._model.fill(frame, [] if frame is None else column_titles(frame, key))
         self.native.horizontalHeader().setSortIndicator(-1, self._sorted.sortOrder())
         for column, title in enumerate(self._model.titles):
-            self.native.setColumnWidth(column, min(max(9 * len(title), 60), 150))
+            self.native.setColumnWidth(column, min(max(9 * len(title) + 20, 64), 200))
         self._showing = False
 
     def show_row(self, row: int | None) -> None:

@@ -15,10 +15,7 @@ _SHOWN = 3  # buttons of a row
 class PhaseButtons(Container[Any]):
     """The phases that can be painted.
 
-    Parameters
-    ----------
-    chosen : callable
-        Told the label of the phase that was pressed.
+    Made with ``chosen``: told the label of the phase that was pressed.
     """
 
     def __init__(self, chosen: Callable[[int], None]) -> None:

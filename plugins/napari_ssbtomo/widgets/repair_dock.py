@@ -15,6 +15,7 @@ from magicgui.widgets import (
 
 from napari_ssbtomo.controllers.annotating import bind_phase_keys
 from napari_ssbtomo.controllers.applying import box_around, parse_box
+from napari_ssbtomo.controllers.recipe_draft import draft_of
 from napari_ssbtomo.controllers.repairing import (
     Repair,
     Saved,
@@ -27,7 +28,12 @@ from napari_ssbtomo.controllers.repairing import (
     repair_layer,
     save_repair,
 )
-from napari_ssbtomo.controllers.segment_recipe import corrected_section, origin_of, save_recipe
+from napari_ssbtomo.controllers.segment_recipe import (
+    corrected_section,
+    origin_of,
+    put_segment,
+    save_recipe,
+)
 from napari_ssbtomo.widgets.phase_buttons import PhaseButtons
 from napari_ssbtomo.widgets.rows import field_row, plain_row
 from napari_ssbtomo.widgets.volume_rows import VolumeRows
@@ -43,10 +49,7 @@ __all__ = ["RepairDock"]
 class RepairDock(WorkDock):
     """Paint in a copy of the labels; what changed goes to a file that a recipe names.
 
-    Parameters
-    ----------
-    napari_viewer : napari.components.ViewerModel
-        The viewer.
+    Made with ``napari_viewer``: the viewer.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -126,14 +129,8 @@ class RepairDock(WorkDock):
         self._over = layer
         self.do(lambda hands: begin_repair(layer, box, hands))
 
-    def take(self, value: Any) -> None:
-        """Take a copy to paint in, what was saved, or a recipe.
-
-        Parameters
-        ----------
-        value : object
-            What came out of the work.
-        """
+    def _take(self, value: Any) -> None:
+        """Take a copy to paint in, what was saved, or a recipe."""
         match value:
             case Repair():
                 self._paint_in(value)
@@ -145,14 +142,8 @@ class RepairDock(WorkDock):
                 self.run_button.enabled = True
         self.save_button.enabled = self._layer is not None
 
-    def working_buttons(self) -> list[Any]:
-        """List the buttons that start work.
-
-        Returns
-        -------
-        list of magicgui.widgets.PushButton
-            They are off while there is some.
-        """
+    def _starters(self) -> list[Any]:
+        """List the buttons that start work: they are off while there is some."""
         return [self.start_button, *([self.save_button] if self._layer is not None else [])]
 
     def _paint_in(self, repair: Repair) -> None:
@@ -190,6 +181,7 @@ class RepairDock(WorkDock):
         self.say("\n".join(lines))
         self.told.value = f"{saved.voxels} voxels corrected"
         self.recipe_button.enabled = True
+        put_segment(draft_of(self._viewer), corrected_section(saved.file.absolute()))
 
     def _save_recipe(self) -> None:
         file = show_file_dialog(
@@ -240,7 +232,7 @@ class RepairDock(WorkDock):
         if results:
             dock.out.value = Path(results)
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Let go of the viewer."""
         self.segmentation.leave()
 

@@ -22,7 +22,13 @@ from napari_ssbtomo.controllers.picking import (
     phases_of,
     seen_slice,
 )
-from napari_ssbtomo.controllers.segment_recipe import origin_of, save_recipe, threshold_section
+from napari_ssbtomo.controllers.recipe_draft import draft_of
+from napari_ssbtomo.controllers.segment_recipe import (
+    origin_of,
+    put_segment,
+    save_recipe,
+    threshold_section,
+)
 from napari_ssbtomo.controllers.showing import drop_slice, show_slice
 from napari_ssbtomo.controllers.thresholding import (
     Bars,
@@ -53,10 +59,7 @@ _Seen = tuple[int, int, Any, bool]
 class SegmentDock(WorkDock):
     """Histogram, thresholds, partial-volume repair, apply.
 
-    Parameters
-    ----------
-    napari_viewer : napari.components.ViewerModel
-        The viewer.
+    Made with ``napari_viewer``: the viewer.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -84,7 +87,9 @@ class SegmentDock(WorkDock):
         self.repair.tooltip = (
             "Remove the film of a middle phase that blur leaves between a dark and a bright one"
         )
-        self.apply = ApplyBox(viewer, self._request, lambda: self.volume.picked, self.say)
+        self.apply = ApplyBox(
+            viewer, self._request, lambda: self._over or self.volume.picked, self.say
+        )
         self.recipe_button = PushButton(text="Save recipe …")
         holder: Container[Any] = Container(labels=False)
         holder.margins = (0, 0, 0, 0)
@@ -134,27 +139,15 @@ class SegmentDock(WorkDock):
         self._names, self._pick, self._over = names, pick, self.volume.picked
         self.do(lambda hands: find_bars(pick, len(names), hands))
 
-    def take(self, value: Bars) -> None:
-        """Show the histogram that was counted.
-
-        Parameters
-        ----------
-        value : Bars
-            The histogram.
-        """
+    def _take(self, value: Bars) -> None:
+        """Show the histogram that was counted."""
         self._bars = value
         colors = paint_colors(self._names, self._roles)
         self.histogram.fill(value, value.thresholds, [colors[name] for name in self._names])
         self._want_slice()
 
-    def working_buttons(self) -> list[Any]:
-        """List the buttons that start work.
-
-        Returns
-        -------
-        list of magicgui.widgets.PushButton
-            They are off while there is some.
-        """
+    def _starters(self) -> list[Any]:
+        """List the buttons that start work: they are off while there is some."""
         return [self.find_button]
 
     def _want_slice(self, _event: object = None) -> None:
@@ -170,6 +163,7 @@ class SegmentDock(WorkDock):
             return
         axis, index = seen
         thresholds = self.histogram.thresholds
+        self._put()
 
         def plain(_hands: Hands) -> _Seen:
             return axis, index, thresholded_slice(pick, axis, index, thresholds), False
@@ -180,6 +174,11 @@ class SegmentDock(WorkDock):
         self._plain.ask(plain)
         if self.repair.value:
             self._fine.ask(fine)
+
+    def _put(self) -> None:
+        """Let the window's recipe have these thresholds."""
+        section = threshold_section(self.histogram.thresholds, repair=bool(self.repair.value))
+        put_segment(draft_of(self._viewer), section, self._names)
 
     def _show_slice(self, ended: Ended[_Seen]) -> None:
         if ended.value is None:
@@ -228,7 +227,7 @@ class SegmentDock(WorkDock):
         except SsbtomoError as error:
             self.say(str(error))
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Stop the previews and what is applied, and let go of the viewer."""
         for live in (self._plain, self._fine):
             live.stop()

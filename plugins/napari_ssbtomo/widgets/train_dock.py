@@ -19,9 +19,17 @@ from magicgui.widgets import (
 from napari_ssbtomo.controllers.annotating import Annotations, bind_phase_keys, scribble_layer
 from napari_ssbtomo.controllers.applying import ApplyRequest
 from napari_ssbtomo.controllers.phases import colored, named
-from napari_ssbtomo.controllers.picking import paint_colors, parse_phases, phases_of, seen_slice
-from napari_ssbtomo.controllers.recording import Trained, record_training
-from napari_ssbtomo.controllers.segment_recipe import origin_of
+from napari_ssbtomo.controllers.picking import (
+    Pick,
+    paint_colors,
+    parse_phases,
+    phases_of,
+    pick_of,
+    seen_slice,
+)
+from napari_ssbtomo.controllers.recipe_draft import draft_of
+from napari_ssbtomo.controllers.recording import Recorded, Trained, record_training
+from napari_ssbtomo.controllers.segment_recipe import origin_of, put_segment
 from napari_ssbtomo.controllers.showing import drop_slice, show_slice
 from napari_ssbtomo.controllers.training import (
     Looked,
@@ -55,10 +63,7 @@ _PREVIEW, _DOUBT = "preview", "uncertainty of the slice"
 class TrainDock(WorkDock):
     """Paint a few strokes of each phase, see what they mean, train, apply.
 
-    Parameters
-    ----------
-    napari_viewer : napari.components.ViewerModel
-        The viewer.
+    Made with ``napari_viewer``: the viewer.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -91,7 +96,7 @@ class TrainDock(WorkDock):
         self.quality = Label(value="", visible=False)
         self.load_button = PushButton(text="Load model …")
         self.save_button = PushButton(text="Save model …", enabled=False)
-        self.apply = ApplyBox(viewer, self._request, lambda: self.volume.picked, self.say)
+        self.apply = ApplyBox(viewer, self._request, self._volume, self.say)
         self.recipe_button = PushButton(text="Save recipe …")
         self.scores.read_only = True
         self.scores.min_height = self.scores.max_height = 100
@@ -139,6 +144,13 @@ class TrainDock(WorkDock):
         if self._annotations is None and layer is not None:
             self.phases.value, self._roles = phases_of(layer)
 
+    def _volume(self) -> Any:
+        """Return the volume that is annotated, whatever is selected now."""
+        return self._over if self._over in self._viewer.layers else self.volume.picked
+
+    def _pick(self) -> Pick:
+        return pick_of(self._volume(), self.volume.voxel_size.value)
+
     def _new_scribbles(self) -> None:
         self.say("")
         try:
@@ -149,18 +161,9 @@ class TrainDock(WorkDock):
             self.say(str(error))
             return
         self._over = self.volume.picked
-        self.take_scribbles(self._viewer.add_labels(data, **meta), names)
+        self._take_scribbles(self._viewer.add_labels(data, **meta), names)
 
-    def take_scribbles(self, layer: Any, names: tuple[str, ...]) -> None:
-        """Take a layer to paint in.
-
-        Parameters
-        ----------
-        layer : napari.layers.Labels
-            0 is unlabelled, k the k-th phase.
-        names : tuple of str
-            The phases.
-        """
+    def _take_scribbles(self, layer: Any, names: tuple[str, ...]) -> None:
         self._forget_model()
         self._annotations = Annotations(layer, len(names))
         numbers = {name: number for number, name in enumerate(names, start=1)}
@@ -214,7 +217,7 @@ class TrainDock(WorkDock):
         self._live.ask(lambda _hands: preview.look(*seen, annotations, model))
 
     def _current_preview(self) -> Preview:
-        pick, features = self.volume.pick(), self.features.value
+        pick, features = self._pick(), self.features.value
         if self._preview is None or not self._preview.fits(pick, features):
             self._preview = Preview(pick, features)
         return self._preview
@@ -272,7 +275,7 @@ class TrainDock(WorkDock):
                     hint="press New scribbles, and paint a few strokes of each phase",
                 )
             options = self._chosen()
-            request = TrainingRequest(self.volume.pick(), self._annotations, self._names(), options)
+            request = TrainingRequest(self._pick(), self._annotations, self._names(), options)
         except SsbtomoError as error:
             self.say(str(error))
             return
@@ -282,30 +285,21 @@ class TrainDock(WorkDock):
         """Return the options of the training that the form shows."""
         return {"features": self.features.value, "trees": int(self.trees.value)}
 
-    def take(self, value: Any) -> None:
-        """Take a model, a list of uncertain slices, or a message.
-
-        Parameters
-        ----------
-        value : object
-            What came out of the work.
-        """
+    def _take(self, value: Any) -> None:
+        """Take a model, a list of uncertain slices, a recipe, or a message."""
         match value:
             case str():
                 self.say(value)
             case list():
                 self._go_to(value)
+            case Recorded():
+                put_segment(draft_of(self._viewer), value.section, value.phases)
+                self.say(f"recipe written to {value.recipe}")
             case (model, options):
                 self._take_model(model, options)
 
-    def working_buttons(self) -> list[Any]:
-        """List the buttons that start work.
-
-        Returns
-        -------
-        list of magicgui.widgets.PushButton
-            They are off while there is some.
-        """
+    def _starters(self) -> list[Any]:
+        """List the buttons that start work: they are off while there is some."""
         return [self.train_button, self.next_button, self.load_button, self.recipe_button]
 
     def _take_model(self, model: VoxelModel, options: dict[str, Any] | None) -> None:
@@ -337,13 +331,11 @@ class TrainDock(WorkDock):
     def _request(self, box: Any, folder: Path) -> ApplyRequest:
         if self._model is None:
             raise SsbtomoError("there is no model to apply", hint="train one, or load a model file")
-        pick, model = self.volume.pick(), self._model
+        pick, model = self._pick(), self._model
         return ApplyRequest(pick, model.phases, folder, model, box=box, roles=self._roles)
 
     def _pick_model(self) -> None:
-        file = show_file_dialog(
-            mode="r", caption="Load a model", filter="*.ssbmodel", parent=self.native
-        )
+        file = show_file_dialog("r", "Load a model", filter="*.ssbmodel", parent=self.native)
         if file:
             self.load_model(Path(str(file)))
 
@@ -358,17 +350,13 @@ class TrainDock(WorkDock):
         self.do(lambda _hands: (load_model(file), None))
 
     def _save_model(self) -> None:
-        file = show_file_dialog(
-            mode="w", caption="Save the model", filter="*.ssbmodel", parent=self.native
-        )
+        file = show_file_dialog("w", "Save the model", filter="*.ssbmodel", parent=self.native)
         if file and self._model is not None:
             model, place = self._model, Path(str(file)).with_suffix(".ssbmodel")
             self.do(lambda _hands: f"model written to {model.save(place)}")
 
     def _save_recipe(self) -> None:
-        file = show_file_dialog(
-            mode="w", caption="Save a recipe", filter="*.yaml", parent=self.native
-        )
+        file = show_file_dialog("w", "Save a recipe", filter="*.yaml", parent=self.native)
         if file:
             self.save_recipe(Path(str(file)).with_suffix(".yaml"))
 
@@ -380,9 +368,9 @@ class TrainDock(WorkDock):
         target : pathlib.Path
             The recipe.
         """
-        layer = self.volume.picked
+        layer = self._volume()
         try:
-            pick, names = self.volume.pick(), self._names()
+            pick, names = self._pick(), self._names()
         except SsbtomoError as error:
             self.say(str(error))
             return
@@ -392,7 +380,7 @@ class TrainDock(WorkDock):
         origin = origin_of(layer, pick.spacing)
         self.do(lambda hands: record_training(trained, origin, target, hands))
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Stop the preview and what is applied, and let go of the viewer."""
         self._live.stop()
         for name in (_PREVIEW, _DOUBT):

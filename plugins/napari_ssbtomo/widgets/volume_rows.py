@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, Label, LineEdit
 
 from napari_ssbtomo.controllers.picking import Pick, pick_of
-from napari_ssbtomo.controllers.voxels import labels_spacing
+from napari_ssbtomo.controllers.voxels import kind_of, labels_spacing
 from napari_ssbtomo.widgets.rows import field_row, plain_row
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.units import format_length
@@ -22,16 +22,9 @@ __all__ = ["VolumeRows"]
 class VolumeRows(Container[Any]):
     """The grey volume, and a form that asks for its voxel size where nothing tells it.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        Whose image layers are offered.
-    kind : str
-        Type of the layers: ``image`` or ``labels``.
-    changed : callable
-        Called when another layer is picked, not while this is made.
-    wanted : callable, optional
-        Tells whether a layer is offered.
+    Made with ``viewer``: whose image layers are offered; ``kind``: type of the layers:
+    ``image`` or ``labels``; ``changed``: called when another layer is picked, not while this is
+    made; ``wanted``: tells whether a layer is offered.
     """
 
     def __init__(
@@ -90,7 +83,7 @@ class VolumeRows(Container[Any]):
         return [
             layer
             for layer in self._viewer.layers
-            if layer._type_string == self._kind and not _passing(layer) and self._wanted(layer)
+            if kind_of(layer) == self._kind and not _passing(layer) and self._wanted(layer)
         ]
 
     def _follow_viewer(self, _event: object = None) -> None:
@@ -140,5 +133,6 @@ def _nothing() -> None:
 
 
 def _passing(layer: Any) -> bool:
-    """Whether a layer only shows what a dock does, such as the preview of a slice."""
-    return layer.metadata.get("ssbtomo", {}).get("part") in ("slice", "growing")
+    """Whether a layer only shows what was said of a volume, such as the preview of a slice."""
+    part = str(layer.metadata.get("ssbtomo", {}).get("part", ""))
+    return part in ("slice", "growing", "entropy") or part.startswith("probability-")

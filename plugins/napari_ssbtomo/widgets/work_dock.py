@@ -21,12 +21,8 @@ _WIDTH = 340  # pixels
 class WorkDock(Container[Any]):
     """What the docks share.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        The viewer.
-    rows : callable
-        Makes the rows of the dock, once `told`, `bar`, `cancel_button` and `messages` are there.
+    Made with ``viewer``: the viewer; ``rows``: makes the rows of the dock, once `told`, `bar`,
+    `cancel_button` and `messages` are there.
     """
 
     def __init__(self, viewer: ViewerModel, rows: Callable[[], list[Any]]) -> None:
@@ -71,27 +67,15 @@ class WorkDock(Container[Any]):
         self.messages.value = text
         self.messages.visible = bool(text)
 
-    def take(self, value: Any) -> None:
-        """Take what came out of `do`.
-
-        Parameters
-        ----------
-        value : object
-            Not ``None``.
-        """
+    def _take(self, value: Any) -> None:
+        """Take what came out of `do`."""
         raise NotImplementedError
 
-    def working_buttons(self) -> list[Any]:
-        """List the buttons that start work.
-
-        Returns
-        -------
-        list of magicgui.widgets.PushButton
-            They are off while there is some.
-        """
+    def _starters(self) -> list[Any]:
+        """List the buttons that start work: they are off while there is some."""
         return []
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Leave what else the dock holds; it is being closed."""
 
     def _show_doing(self, doing: Doing) -> None:
@@ -106,7 +90,7 @@ class WorkDock(Container[Any]):
         if ended.problem and not ended.cancelled:
             self.say(ended.problem)
         if ended.value is not None:
-            self.take(ended.value)
+            self._take(ended.value)
 
     def _cancel(self) -> None:
         if self._work is not None:
@@ -116,7 +100,7 @@ class WorkDock(Container[Any]):
 
     def _set_working(self, *, working: bool) -> None:
         self.cancel_button.enabled = self.bar.visible = working
-        for button in self.working_buttons():
+        for button in self._starters():
             button.enabled = not working
 
     def _leave(self) -> None:
@@ -126,4 +110,4 @@ class WorkDock(Container[Any]):
         self._background.stop()
         if self._work is not None:
             self._work.cancel()
-        self.let_go()
+        self._let_go()

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.currents import count_faces
-from ssbtomo.kernels.transport.openings import openings
 from ssbtomo.kernels.transport.operator import (
-    FACES,
     MASK,
     OPEN,
     Operator,
@@ -112,13 +110,7 @@ def finest(codes: NDArray[np.uint8], medium: Medium, sides: Sides, team: Team) -
             mask[k] = op.codes[k]
         team.run(count_faces, op.codes, op, mask)
         _fill_ghosts(op, codes)
-    return _opened(op, medium, team) if medium.mode == OPEN else op
-
-
-def _opened(op: Operator, medium: Medium, team: Team) -> Operator:
-    """Return an operator whose faces conduct over their open areas."""
-    found = openings(op, medium.fraction, team)
-    return op._replace(mode=FACES, faces=found.faces, opening=found.table)
+    return op
 
 
 def driven(op: Operator) -> float:

@@ -54,6 +54,7 @@ def memory_needed(
     *,
     keep_field: bool = False,
     keep_maps: bool = False,
+    fractions: bool = False,
 ) -> Needs:
     """Return how much memory and disk a solve takes.
 
@@ -67,6 +68,8 @@ def memory_needed(
         Conductivity of each label: where they differ by more than 1e4 all is float64.
     keep_field, keep_maps : bool
         As of `ssbtomo.kernels.transport.solve`: 4 and 8 bytes per voxel of memory.
+    fractions : bool
+        Whether fractions are solved: 3 bytes per voxel more, for the areas of faces.
 
     Returns
     -------
@@ -91,9 +94,10 @@ def memory_needed(
     coarse = [math.prod(room(size)) * _COARSE[steep] for size in coarse_sizes((z, y, x))]
     kept = voxels * (4 * keep_field + 8 * keep_maps)
     around = int(_PIECES * voxels) + _FIXED + kept
-    solving = _FINE[steep] * stored + sum(coarse)
+    fine = _FINE[steep] + 3 * fractions
+    solving = fine * stored + sum(coarse)
     return Needs(
         memory=max(solving, 6 * voxels) + around,
         memory_with_disk=min(6 * voxels, _LABELLING) + sum(coarse[2:]) + around,
-        disk=_FINE[steep] * stored + sum(coarse[:2]) + stored + voxels,
+        disk=fine * stored + sum(coarse[:2]) + stored + voxels,
     )

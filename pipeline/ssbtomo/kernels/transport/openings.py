@@ -14,23 +14,27 @@ right for walls along the axes, and on average for others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ssbtomo.kernels.transport.operator import DEVICE, KERNEL, Operator
+from ssbtomo.kernels.transport.operator import DEVICE, FACES, KERNEL, Operator
 from ssbtomo.kernels.transport.planes import cut
 from ssbtomo.kernels.transport.team import Team, plane_sums
 
-__all__ = ["Openings", "openings"]
+__all__ = ["opened"]
 
+_MANY_GAPS, _MANY_WALLS = 0.25, 0.05
+"""Shares of the partly filled voxels from which on two surfaces in them are spoken of: what
+gaps conduct is off by some percent, and walls that leak by much more."""
 _LEAST = 1e-3
 """Of its share a voxel leaves at least so much of each face open, lest it hang in the air."""
 _FULL = 0.5
 """The gradient at a plane: a share of 1 falls to 0 over two voxels."""
+_WEAK = 0.3
+"""A gradient that no plane has, but for those that cut off less than a hundredth."""
 _FLAT = 1e-9
 """Gradients and curvatures that count as none."""
 _TIE = 1e-6
@@ -40,29 +44,8 @@ _SUMS, _COUNTS, _MIXED, _GAPS, _WALLS = 0, 768, 1536, 1537, 1538
 electrodes by half; and numbers of voxels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Openings:
-    """The open areas of the faces.
-
-    Parameters
-    ----------
-    faces : ndarray of uint8, shape (3, Z + 2, area)
-        For each axis a code of the face between each voxel and the next, 0 where it is shut.
-    table : ndarray of float64, shape (3, 256)
-        The mean open share of the faces of each code, by axis.
-    gaps, walls : float
-        Shares of the partly filled voxels that seem to hold a gap between two walls, or a
-        wall between two gaps, narrower than about 1.5 voxels.
-    """
-
-    faces: NDArray[np.uint8]
-    table: NDArray[np.float64]
-    gaps: float
-    walls: float
-
-
-def openings(op: Operator, share: float, team: Team) -> Openings:
-    """Return the open areas of all faces of a grid; 3 bytes per voxel.
+def opened(op: Operator, share: float, team: Team) -> tuple[Operator, tuple[str, ...]]:
+    """Let the faces of a grid conduct over their open areas; 3 bytes per voxel.
 
     Parameters
     ----------
@@ -76,8 +59,10 @@ def openings(op: Operator, share: float, team: Team) -> Openings:
 
     Returns
     -------
-    Openings
-        The areas. They do not depend on the number of threads.
+    op : Operator
+        The same with faces. They do not depend on the number of threads.
+    doubts : tuple of str
+        What is said where many voxels hold two surfaces.
     """
     faces = team.storage.zeros((3, *op.codes.shape), np.uint8)
     sums = plane_sums(op.codes, _WALLS + 1)
@@ -91,8 +76,25 @@ def openings(op: Operator, share: float, team: Team) -> Openings:
     most = share * float(np.prod(op.size))
     if op.edges == (2.0, 2.0) and driven > most:
         table[op.axis] *= most / driven
+    return op._replace(mode=FACES, faces=faces, opening=table), _doubts(total)
+
+
+def _doubts(total: NDArray[np.float64]) -> tuple[str, ...]:
+    """Say how many of the voxels that are partly filled hold two surfaces."""
     mixed = max(float(total[_MIXED]), 1.0)
-    return Openings(faces, table, float(total[_GAPS]) / mixed, float(total[_WALLS]) / mixed)
+    gaps, walls = float(total[_GAPS]) / mixed, float(total[_WALLS]) / mixed
+    doubts = []
+    if gaps > _MANY_GAPS:
+        doubts.append(
+            f"{gaps:.0%} of the partly filled voxels lie in gaps of about a voxel: what these "
+            "conduct is uncertain by some percent"
+        )
+    if walls > _MANY_WALLS:
+        doubts.append(
+            f"{walls:.0%} of the partly filled voxels lie in walls of about a voxel, through which "
+            "fractions leak: the effective conductivity may be too high by ten percent and more"
+        )
+    return tuple(doubts)
 
 
 @njit(**DEVICE)
@@ -111,7 +113,7 @@ def _shares(op: Operator, plane: int, out: NDArray[np.float64]) -> None:
         plane = nz
     pitch, codes, table = op.pitch, op.codes[plane], op.table
     for at in range(out.size):
-        out[at] = min(2.0 * table[codes[at]], 1.0)
+        out[at] = 2.0 * table[codes[at]] if codes[at] < 255 else 1.0
     left, right = int(not _has_ghosts(op, 2, 0)), nx + int(_has_ghosts(op, 2, 1))
     for j in range(ny + 2):
         out[j * pitch] = out[j * pitch + left]
@@ -127,28 +129,29 @@ def _gradients(
     planes: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
     at: int,
     pitch: int,
-    corners: NDArray[np.float64],
+    work: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
     """Write the gradients at the corners of a voxel, each from the eight voxels around."""
-    corners[:] = 0.0
-    for c in range(8):
-        for o in range(8):
-            k, j, i = (c >> 2) + (o >> 2), (c >> 1 & 1) + (o >> 1 & 1), (c & 1) + (o & 1)
+    around, corners = work
+    for j in range(3):
+        for i in range(3):
             spot = at + (j - 1) * pitch + i - 1
-            plane = planes[0] if k == 0 else (planes[1] if k == 1 else planes[2])
-            value = 0.25 * plane[spot]
-            corners[c, 0] += value if o >> 2 else -value
-            corners[c, 1] += value if o >> 1 & 1 else -value
-            corners[c, 2] += value if o & 1 else -value
+            around[3 * j + i] = 0.25 * planes[0][spot]
+            around[3 * j + i + 9] = 0.25 * planes[1][spot]
+            around[3 * j + i + 18] = 0.25 * planes[2][spot]
+    for c in range(8):
+        v = around[9 * (c >> 2) + 3 * (c >> 1 & 1) + (c & 1) :]
+        corners[c, 0] = (v[9] + v[10] + v[12] + v[13]) - (v[0] + v[1] + v[3] + v[4])
+        corners[c, 1] = (v[3] + v[4] + v[12] + v[13]) - (v[0] + v[1] + v[9] + v[10])
+        corners[c, 2] = (v[1] + v[4] + v[10] + v[13]) - (v[0] + v[3] + v[9] + v[12])
 
 
 @njit(**DEVICE)
-def _judge(corners: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[float, float]:
-    """Write the unit mean of gradients; return how far they are no plane's, and the curvature.
+def _judge(corners: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Write the unit mean of gradients; return its length, what is along it, and the curvature.
 
-    The first is the product of two: what of the squared gradients is not along their mean (to a high power,
-    as around a curved surface some is), and how weak the mean is. The second is the second derivative of the
-    shares along the gradients.
+    The second is the share of the squared gradients, the third the second derivative of the shares
+    along the gradients.
     """
     length = 0.0
     for a in range(3):
@@ -166,12 +169,10 @@ def _judge(corners: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[f
             curved += energy * second
             whole += energy if a == b else 0.0
     if length < _FLAT:
-        return 1.0, curved
+        return 0.0, 0.0, curved
     for a in range(3):
         normal[a] /= length
-    aligned = along / (length * length * whole)
-    weak = 1.0 - min(length / _FULL, 1.0) ** 2
-    return (1.0 - min(aligned, 1.0) ** 8) * weak, curved
+    return length, min(along / (length * length * whole), 1.0), curved
 
 
 @njit(**DEVICE)
@@ -183,15 +184,16 @@ def _open_voxel(
 ) -> None:
     """Write the open shares of the faces of a voxel that is partly filled."""
     normal, sides = work
-    doubt, curved = _judge(corners, normal)
+    length, aligned, curved = _judge(corners, normal)
     counts[_MIXED] += 1.0
-    counts[_GAPS] += 1.0 if doubt > 0.5 and curved < -_FLAT else 0.0
-    counts[_WALLS] += 1.0 if doubt > 0.5 and curved > _FLAT else 0.0
-    flat = normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2] < 0.5
-    if flat:
+    if length < _WEAK:
+        counts[_GAPS if curved < 0.0 else _WALLS] += 1.0
+    if length == 0.0:
         sides[:] = share
         return
     cut(share, normal, sides)
+    # Around a curved surface some is not along the mean: hence the high power.
+    doubt = (1.0 - aligned**8) * (1.0 - min(length / _FULL, 1.0) ** 2)
     if curved >= -_FLAT:
         doubt = 0.0
     for side in range(6):
@@ -206,89 +208,36 @@ def _open_plane(
     out: NDArray[np.float64],
     counts: NDArray[np.float64],
 ) -> None:
-    """Write the open shares of the six faces of the voxels of a plane."""
-    corners, normal, sides = np.empty((8, 3)), np.empty(3), np.empty(6)
-    here = planes[1]
-    for j in range(1, op.size[1] + 1):
-        for at in range(j * op.pitch + 1, j * op.pitch + op.size[2] + 1):
-            share = here[at]
-            if share <= 0.0 or share >= 1.0:
-                sides[:] = share
-            else:
-                _gradients(planes, at, op.pitch, corners)
-                _open_voxel(share, corners, (normal, sides), counts)
-            for side in range(6):
-                out[side, at] = sides[side]
-
-
-@njit(**DEVICE)
-def _store(
-    op: Operator,
-    where: tuple[int, int, int, int],
-    area: float,
-    out: tuple[NDArray[np.uint8], NDArray[np.float64]],
-) -> None:
-    """Write the code of a face, and count it."""
-    axis, k, at, index = where
-    faces, sums = out
-    to = at + (op.pitch if axis == 1 else int(axis == 2))
-    if op.codes[k, at] == 0 or op.codes[k + int(axis == 0), to] == 0:
-        return
-    code = max(1, int(np.floor(255.0 * area + 0.5 + _TIE)))
-    faces[axis, k, at] = code
-    part = 0.5 if axis == op.axis and (index == 0 or index == op.size[axis]) else 1.0
-    sums[_SUMS + 256 * axis + code] += part * area
-    sums[_COUNTS + 256 * axis + code] += part
-
-
-@njit(**DEVICE)
-def _mean(op: Operator, axis: int, index: int, pair: tuple[float, float]) -> float:
-    """Return the area of a face from those that its two voxels leave open.
-
-    On the side of a box there is one voxel only.
-    """
-    if not op.wraps[axis]:
-        if index == 0:
-            return pair[1]
-        if index == op.size[axis]:
-            return pair[0]
-    return 0.5 * (pair[0] + pair[1])
-
-
-@njit(**KERNEL)
-def open_faces(
-    op: Operator, faces: NDArray[np.uint8], sums: NDArray[np.float64], near: int, far: int
-) -> None:
-    """Write the codes of the faces after each voxel and before the first ones.
-
-    Parameters
-    ----------
-    op : Operator
-        The finest grid.
-    faces : ndarray of uint8, shape (3, Z + 2, area)
-        Written.
-    sums : ndarray of float64, shape (Z + 2, columns)
-        Sums of each plane, written; see `_SUMS`.
-    near, far : int
-        Planes to write, from `near` to ``far - 1``; the first also those before it.
-    """
+    """Write the open shares of the six faces of the voxels of a plane, joined sides included."""
     _, ny, nx = op.size
-    area = op.codes.shape[1]
-    shares = (np.empty(area), np.empty(area), np.empty(area))
-    here, there = np.zeros((6, area)), np.zeros((6, area))
-    ignored = np.zeros(sums.shape[1])
-    for k in range(near - 1, far):
-        if k == near - 1:
-            _open_at(op, k, shares, (here, ignored))
-        _open_at(op, k + 1, shares, (there, sums[k + 1] if k + 1 < far else ignored))
+    pitch = op.pitch
+    around, corners, normal, sides = np.empty(27), np.empty((8, 3)), np.empty(3), np.empty(6)
+    here = planes[1]
+    for side in range(6):
+        out[side] = here
+    for j in range(1, ny + 1):
+        for at in range(j * pitch + 1, j * pitch + nx + 1):
+            if 0.0 < here[at] < 1.0:
+                _gradients(planes, at, pitch, (around, corners))
+                _open_voxel(here[at], corners, (normal, sides), counts)
+                for side in range(6):
+                    out[side, at] = sides[side]
+    _join_sides(op, out)
+
+
+@njit(**DEVICE)
+def _join_sides(op: Operator, out: NDArray[np.float64]) -> None:
+    """Copy what voxels leave open to the ghosts of the sides that they are joined to."""
+    _, ny, nx = op.size
+    pitch = op.pitch
+    if op.wraps[1]:
+        for i in range(1, nx + 1):
+            out[3, i] = out[3, ny * pitch + i]
+            out[2, (ny + 1) * pitch + i] = out[2, pitch + i]
+    if op.wraps[2]:
         for j in range(1, ny + 1):
-            for at in range(j * op.pitch + 1, j * op.pitch + nx + 1):
-                if k >= near or k == 0:
-                    pair = (here[1, at], there[0, at])
-                    _store(op, (0, k, at, k), _mean(op, 0, k, pair), (faces, sums[k]))
-        if k >= near:
-            _store_plane(op, k, here, (faces, sums[k]))
-        here, there = there, here
+            out[5, j * pitch] = out[5, j * pitch + nx]
+            out[4, j * pitch + nx + 1] = out[4, j * pitch + 1]
 
 
 @njit(**DEVICE)
@@ -309,24 +258,73 @@ def _open_at(
 
 
 @njit(**DEVICE)
-def _store_plane(
+def _store_row(
     op: Operator,
-    k: int,
-    here: NDArray[np.float64],
+    where: tuple[int, int, int],
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
     out: tuple[NDArray[np.uint8], NDArray[np.float64]],
 ) -> None:
-    """Write the faces of a plane along Y and X."""
-    _, ny, nx = op.size
-    pitch = op.pitch
-    for j in range(ny + 1):
-        before = j if j or not op.wraps[1] else ny
-        after = j + 1 if j < ny or not op.wraps[1] else 1
-        for i in range(1, nx + 1):
-            pair = (here[3, before * pitch + i], here[2, after * pitch + i])
-            _store(op, (1, k, j * pitch + i, j), _mean(op, 1, j, pair), out)
-    for j in range(1, ny + 1):
-        for i in range(nx + 1):
-            before = i if i or not op.wraps[2] else nx
-            after = i + 1 if i < nx or not op.wraps[2] else 1
-            pair = (here[5, j * pitch + before], here[4, j * pitch + after])
-            _store(op, (2, k, j * pitch + i, i), _mean(op, 2, i, pair), out)
+    """Write the codes of the faces after a row of voxels, from its first ghost on, and count them.
+
+    A face has the mean of the areas that its two voxels leave open; on the side of a box there is one
+    voxel only.
+    """
+    axis, k, j = where
+    at, size, end = j * op.pitch, op.size[2] + 1, op.size[axis]
+    to = at + (op.pitch if axis == 1 else int(axis == 2))
+    here = op.codes[k, at : at + size]
+    there = op.codes[k + int(axis == 0), to : to + size]
+    near, far = pair[0][at : at + size], pair[1][to : to + size]
+    codes, base = out[0][axis, k, at : at + size], _SUMS + 256 * axis
+    areas, counts = out[1][base : base + 256], out[1][base + _COUNTS : base + _COUNTS + 256]
+    joined, driven = bool(op.wraps[axis]), axis == op.axis
+    for i in range(int(axis < 2), size):
+        if here[i] == 0 or there[i] == 0:
+            continue
+        index = k if axis == 0 else (j if axis == 1 else i)
+        area = 0.5 * (near[i] + far[i])
+        if not joined and index == 0:
+            area = far[i]
+        elif not joined and index == end:
+            area = near[i]
+        code = max(1, int(255.0 * area + 0.5 + _TIE))
+        part = 0.5 if driven and index in (0, end) else 1.0
+        codes[i] = code
+        areas[code] += part * area
+        counts[code] += part
+
+
+@njit(**KERNEL)
+def open_faces(
+    op: Operator, faces: NDArray[np.uint8], sums: NDArray[np.float64], near: int, far: int
+) -> None:
+    """Write the codes of the faces after each voxel and before the first ones.
+
+    Parameters
+    ----------
+    op : Operator
+        The finest grid.
+    faces : ndarray of uint8, shape (3, Z + 2, area)
+        Written.
+    sums : ndarray of float64, shape (Z + 2, columns)
+        Sums of each plane, written; see `_SUMS`.
+    near, far : int
+        Planes to write, from `near` to ``far - 1``; the first also those before it.
+    """
+    area = op.codes.shape[1]
+    shares = (np.empty(area), np.empty(area), np.empty(area))
+    here, there = np.zeros((6, area)), np.zeros((6, area))
+    ignored = np.zeros(sums.shape[1])
+    _open_at(op, near - 1, shares, (here, ignored))
+    for k in range(near - 1, far):
+        _open_at(op, k + 1, shares, (there, sums[k + 1] if k + 1 < far else ignored))
+        out = (faces, sums[k])
+        if k >= near or k == 0:
+            for j in range(1, op.size[1] + 1):
+                _store_row(op, (0, k, j), (here[1], there[0]), out)
+        if k >= near:
+            for j in range(op.size[1] + 1):
+                _store_row(op, (1, k, j), (here[3], here[2]), out)
+                if j > 0:
+                    _store_row(op, (2, k, j), (here[5], here[4]), out)
+        here, there = there, here

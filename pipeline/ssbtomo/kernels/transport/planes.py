@@ -16,12 +16,7 @@ _STEEP = 1e-3
 """Components of a normal that are smaller are taken for this, where volumes are computed."""
 _CLOSE = 1e-12
 """Volume at which the position of a plane is good enough."""
-_STEPS = 60
-
-
-@njit(**DEVICE)
-def _cube(value: float) -> float:
-    return value * value * value if value > 0.0 else 0.0
+_STEPS = 20
 
 
 @njit(**DEVICE)
@@ -41,28 +36,27 @@ def _section(depth: float, one: float, two: float) -> float:
 
 @njit(**DEVICE)
 def _depth(share: float, a: float, b: float, c: float) -> float:
-    """Return how deep a plane lies in a unit cube that leaves a share of it on its side.
+    """Return how deep a plane lies in a unit cube that leaves at most half of it on its side.
 
-    Newton's method between bounds; the share grows with the depth.
+    Newton's method, from below: the share is a convex function of the depth, so that it overshoots once
+    at most.
     """
-    low, high = 0.0, a + b + c
-    depth = share * high
+    product = a * b * c
+    two = product / min(a, b, c)
+    depth = max(np.cbrt(6.0 * product * share), np.sqrt(2.0 * two * share), share * max(a, b, c))
     for _ in range(_STEPS):
-        part = _cube(depth) - _cube(depth - a) - _cube(depth - b) - _cube(depth - c)
-        part += _cube(depth - a - b) + _cube(depth - a - c) + _cube(depth - b - c)
-        excess = part / (6.0 * a * b * c) - share
-        if abs(excess) < _CLOSE:
+        volume = section = 0.0
+        for term in range(7):
+            rest = depth - a * (term & 1) - b * (term >> 1 & 1) - c * (term >> 2)
+            if rest > 0.0:
+                sign = -1.0 if term in (1, 2, 4) else 1.0
+                volume += sign * rest * rest * rest
+                section += sign * rest * rest
+        excess = volume / (6.0 * product) - share
+        if abs(excess) < _CLOSE or section <= 0.0:
             break
-        if excess < 0.0:
-            low = depth
-        else:
-            high = depth
-        slope = _square(depth) - _square(depth - a) - _square(depth - b) - _square(depth - c)
-        slope += _square(depth - a - b) + _square(depth - a - c) + _square(depth - b - c)
-        slope /= 2.0 * a * b * c
-        step = depth - excess / slope if slope > 0.0 else low
-        depth = step if low < step < high else 0.5 * (low + high)
-    return depth
+        depth -= excess * 2.0 * product / section
+    return float(depth)
 
 
 @njit(**DEVICE)
@@ -81,7 +75,9 @@ def cut(share: float, normal: NDArray[np.float64], sides: NDArray[Any]) -> None:
     a = max(abs(normal[0]), _STEEP)
     b = max(abs(normal[1]), _STEEP)
     c = max(abs(normal[2]), _STEEP)
-    depth = _depth(share, a, b, c)
+    depth = _depth(min(share, 1.0 - share), a, b, c)
+    if share > 0.5:
+        depth = a + b + c - depth
     for axis in range(3):
         one = b if axis == 0 else a
         two = b if axis == 2 else c

@@ -15,6 +15,8 @@ from ssbtomo.kernels.transport.gradients import iterate
 from ssbtomo.kernels.transport.joined import keep_joined
 from ssbtomo.kernels.transport.local import crossing
 from ssbtomo.kernels.transport.multigrid import Multigrid
+from ssbtomo.kernels.transport.openings import opened
+from ssbtomo.kernels.transport.operator import OPEN
 from ssbtomo.kernels.transport.solve import encode, precision
 from ssbtomo.kernels.transport.steering import Checkpoint, Steering, first_deviation
 from ssbtomo.kernels.transport.storage import MEMORY, Storage
@@ -118,6 +120,9 @@ def tensor(  # noqa: PLR0913 - all but a few are options
             continue
         with Team(threads, storage) as team:
             op = finest(codes, medium, Sides(axis, edges, periodic), team)
+            if medium.mode == OPEN:
+                op, unresolved = opened(op, medium.fraction, team)
+                doubts += [doubt for doubt in unresolved if doubt not in doubts]
             begun = None if start is None else start(axis)
             store = None if keep is None else partial(keep, axis)
             unit = medium.scale / driven(op)
