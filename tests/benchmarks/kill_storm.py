@@ -2,8 +2,7 @@
 
     python tests/benchmarks/kill_storm.py [kills] [seed] [edge]
 
-The demo recipe on a phantom of edge x 2 edge x 2 edge voxels (32 if not given) is run once in
-peace. Then runs are killed at seeded random moments: the command with SIGKILL, SIGTERM or SIGINT,
+The demo recipe on 72 x edge x edge voxels (48 if not given) of the demo's sample is run in peace. Then runs are killed at seeded random moments: the command with SIGKILL, SIGTERM or SIGINT,
 one of its worker processes, or the scheduler of an outer Dask cluster that it uses. After up to
 five kills a round ends with a run that nobody kills; its stores, tables and numbers must be, byte
 for byte, those of the run in peace. A run whose worker was killed must end by itself; one whose
@@ -20,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -32,19 +31,17 @@ SLOW = 600  # seconds that anything may take on a machine that is busy with othe
 PER_ROUND = 5
 
 
-def write_scan(folder: Path, edge: int = 32) -> Path:
-    """Write a small phantom with the demo's recipe, cut into several blocks."""
-    from ssbtomo.testing.cathode import composite_cathode
-    from ssbtomo.testing.optics import CtOptics
-    from ssbtomo.testing.samples import write_phantom
+def write_scan(folder: Path, edge: int = 48) -> Path:
+    """Write a corner of the demo's sample with its recipe, cut into several blocks."""
+    from ssbtomo.testing.samples import make_sample, write_phantom
 
-    shape, voxel = (edge, 2 * edge, 2 * edge), 12.8 / edge
-    phantom = composite_cathode(
-        shape, (voxel, voxel, voxel), seed=7, name="cathode", optics=CtOptics(rings=12.0)
+    whole = make_sample("cathode_ct")
+    corner = (slice(None), slice(edge), slice(edge))
+    path = write_phantom(
+        replace(whole, image=whole.image[corner], labels=whole.labels[corner]), folder
     )
-    path = write_phantom(phantom, folder)
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"run: {{block: [{edge // 2}, {edge}, {edge}]}}\n")
+        file.write(f"run: {{block: [36, {edge // 2}, {edge // 2}]}}\n")
     return path
 
 
@@ -235,7 +232,7 @@ def storm(kills: int, found: Storm, *, warm: bool = True) -> Storm:
 def main() -> int:
     """Run the storm and print what came of it."""
     numbers = [int(word) for word in sys.argv[1:4]]
-    kills, seed, edge = (*numbers, *(200, 0, 32)[len(numbers) :])
+    kills, seed, edge = (*numbers, *(200, 0, 48)[len(numbers) :])
     with tempfile.TemporaryDirectory() as place:
         recipe = write_scan(Path(place) / "scan", edge)
         found = storm(kills, Storm(recipe, Path(place), random.Random(seed)))
