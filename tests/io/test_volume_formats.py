@@ -286,7 +286,12 @@ def test_projections_are_not_volumes(tmp_path, writers, grey):
 def test_hdf5_that_cannot_lie_in_its_file(tmp_path, grey):
     path = tmp_path / "scan.h5"
     with h5py.File(path, "w") as file:
-        file.create_dataset("data", shape=(8, 4096, 4096), chunks=(8, 4096, 4096), dtype="f8")
+        shape = (8, 4096, 4096)
+        file.create_dataset("data", shape=shape, chunks=shape, dtype="f8", compression="gzip")
+    with pytest.raises(FormatError, match="none was ever written"):
+        open_volume(path)
+    with h5py.File(path, "a") as file:
+        file["data"].id.write_direct_chunk((0, 0, 0), b"hundred bytes are no gigabyte")
     with pytest.raises(FormatError, match="in chunks of"):
         open_volume(path)
 

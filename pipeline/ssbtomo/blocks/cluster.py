@@ -20,8 +20,8 @@ from ssbtomo.errors import TaskError
 __all__ = ["THREADS", "ClusterPool", "Loop", "LostError", "connect", "start_local"]
 
 #: Read by the libraries when they are imported: one thread for each, as tasks run side by side.
-THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS", "BLIS_NUMTHREADS",
-            "VECLIB_MAXIMUMTHREADS", "RAYON_NUMTHREADS")  # fmt: skip
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+            "VECLIB_MAXIMUMTHREADS", "RAYON_NUM_THREADS")  # fmt: skip
 _NO_WORKERS = 180.0  # seconds without any worker after which a cluster is given up
 _LOOK = 5.0  # seconds between looks at the workers of a cluster
 _PATIENCE = 10.0  # seconds that a loop has to end
@@ -254,7 +254,7 @@ def _local_cluster(count: int, memory_per_worker: int | None, loop: Loop) -> Any
     steps = dict.fromkeys(
         (f"distributed.worker.memory.{s}" for s in ("target", "spill", "pause")), False
     )
-    numba = {"NUMBA_NUMTHREADS": "1", **host_cache()}
+    numba = {"NUMBA_NUM_THREADS": "1", **host_cache()}
     with (
         _environment(single),
         dask.config.set({"distributed.nanny.pre-spawn-environ": spawned, **steps}),
