@@ -162,7 +162,7 @@ def test_the_selected_labels_are_measured(window, measure_dock, results, qtbot):
     measure_dock.phase.value = "active"
     measure_dock.axis.value = "y"
     click(measure_dock.button)
-    qtbot.waitUntil(lambda: measure_dock.results.frame is not None, timeout=60000)
+    qtbot.waitUntil(lambda: measure_dock.results.frame is not None, timeout=200_000)
     found = set(measure_dock.results.frame["quantity"])
     assert {"volume_fraction", "contact_area", "tortuosity_factor"} <= found
     assert not measure_dock.messages.value
@@ -185,7 +185,7 @@ def test_the_table_is_copied_with_all_digits(window, measure_dock, results, qtbo
     window.layers.selection.active = window.layers["phases"]
     measure_dock.areas.value = False
     click(measure_dock.button)
-    qtbot.waitUntil(lambda: measure_dock.results.frame is not None, timeout=60000)
+    qtbot.waitUntil(lambda: measure_dock.results.frame is not None, timeout=200_000)
     click(measure_dock.results.copy_button)
     assert "0.3333333333333333" in use_app().native.clipboard().text()
 
@@ -199,7 +199,7 @@ def test_a_layer_in_pixels_is_asked_for_its_voxel_size(window, measure_dock, tin
     assert "does not tell its voxel size" in measure_dock.messages.value
     measure_dock.voxel_size.value = "100 nm, 50 nm, 50 nm"
     click(measure_dock.button)
-    qtbot.waitUntil(lambda: measure_dock.results.frame is not None, timeout=60000)
+    qtbot.waitUntil(lambda: measure_dock.results.frame is not None, timeout=200_000)
     assert not measure_dock.messages.value
 
 
