@@ -329,8 +329,10 @@ def test_a_folder_that_is_read_only_is_told(quick, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_told_to_end_the_command_ends_resumably(quick, fresh, tmp_path, number):
+def test_told_to_end_the_command_ends_resumably(quick, fresh, tmp_path, number, request):
     out = tmp_path / "out"
+    before = signal.signal(number, signal.SIG_DFL)  # tests under nohup ignore it, and so would it
+    request.addfinalizer(lambda: signal.signal(number, before))
     with subprocess.Popen(
         [*COMMAND, str(quick), "-o", str(out)], stderr=subprocess.PIPE, text=True
     ) as process:
