@@ -20,6 +20,7 @@ from ssbtomo.kernels.transport.openings import opened
 from ssbtomo.kernels.transport.operator import inside
 from ssbtomo.kernels.transport.planes import cut
 from ssbtomo.kernels.transport.team import Team
+from ssbtomo.measure import tortuosity
 
 CUBE = (1.0, 1.0, 1.0)
 FLAT = (2.0, 0.5, 1.0)
@@ -131,3 +132,30 @@ def test_a_wall_of_less_than_a_voxel_is_told():
     gap = solve(ones, CUBE, 0, {1: 1.0}, fractions=1 - share)
     assert "gaps" in gap.warnings[0]
     assert gap.effective == pytest.approx(0.7 / 9, rel=1e-9)  # flat gaps are exact all the same
+
+
+def _cylinders(edge: int, solid: float, place: tuple[float, float], fine: int = 40):
+    """Fractions outside a square array of cylinders along Z, four cells along Y."""
+    at = (np.arange(edge * fine) + 0.5) / fine
+    y, x = ((at - p) % edge - edge / 2 for p in place)
+    outside = y[:, None] ** 2 + x[None] ** 2 >= edge**2 * solid / np.pi
+    cell = outside.reshape(edge, fine, edge, fine).mean(axis=(1, 3))
+    return np.tile(cell, (2, 4, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("edge", "solid", "place", "limit"),
+    # Curved walls err by the square of voxel over radius (0.2 % at 7 voxels); gaps of 2.9 voxels
+    # between the cylinders of the second, through which all current goes, by as much again.
+    [(23, 0.3, (0.1, 5.42), 0.002), (23, 0.6, (0.31, 3.83), 0.004)],
+)
+def test_insulating_cylinders_conduct_across_as_perrins_has_it(edge, solid, place, limit):
+    # Proc. R. Soc. Lond. A 369, 207 (1979), doi:10.1098/rspa.1979.0160, their formula of
+    # few terms: against 150 voxels per cell 0.03 % off at a share of 0.6, 0.7 % at 0.7.
+    terms = 0.305827 * solid**4 / (1 - 1.402958 * solid**8) + 0.013362 * solid**8
+    exact = 1 - 2 * solid / (1 + solid - terms)
+    fractions = _cylinders(edge, solid, place)
+    found = tortuosity(
+        (fractions >= 0.5).astype(np.uint8), CUBE, axis="y", fractions=fractions, periodic=True
+    )
+    assert found.effective == pytest.approx(exact, rel=limit)

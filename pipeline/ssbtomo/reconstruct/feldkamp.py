@@ -23,7 +23,7 @@ from ssbtomo.kernels.ct.stripes import remove_stripes
 from ssbtomo.kernels.ct.turns import turn_of
 from ssbtomo.model.tomography import Tomography
 from ssbtomo.reconstruct.parallel_beam import Tomogram, volume_of
-from ssbtomo.reconstruct.scan_plan import Samples, images_of, stripe_width_of
+from ssbtomo.reconstruct.scan_plan import Samples, angles_of, images_of, stripe_width_of
 
 if TYPE_CHECKING:
     from ssbtomo.projections import Projections
@@ -125,16 +125,13 @@ def check_cone(scan: Projections, asked: Tomography) -> NDArray[np.float64]:
             "a cone beam cannot be reconstructed without the size of a detector pixel",
             hint="give it: pixel_size: 13 um",
         )
-    told = asked.angles
-    angles = (
-        scan.needed_angles() if told is None else np.deg2rad(np.linspace(*told, len(scan.data)))
-    )
+    angles = angles_of(scan, asked)
     if turn_of(angles) != "whole":
         raise InputDataError(
             f"the projections of this cone beam cover {np.degrees(np.ptp(angles)):.0f} degrees",
             hint="short scans need Parker's weights, which are not there yet; take a whole turn",
         )
-    return np.asarray(angles, np.float64)
+    return angles
 
 
 def cone_slices(

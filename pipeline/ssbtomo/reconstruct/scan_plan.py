@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Samples",
+    "angles_of",
     "check_scan",
     "chosen_rows",
     "cropped",
@@ -115,12 +116,34 @@ def check_scan(scan: Projections, asked: Tomography) -> NDArray[np.float64]:
             f"{scan.geometry.magnification:.3g}), and this is for parallel beams",
             hint="st.reconstruct.cone_beam(scan) reconstructs it (with the extra ssbtomo[recon])",
         )
-    if asked.angles is None:
-        angles = scan.needed_angles()
-    else:
-        angles = np.deg2rad(np.linspace(*asked.angles, len(scan.data)))
+    angles = angles_of(scan, asked)
     turn_of(angles)
-    return np.asarray(angles, np.float64)
+    return angles
+
+
+def angles_of(scan: Projections, asked: Tomography) -> NDArray[np.float64]:
+    """Return the angles of a scan, those of the options before those of the file.
+
+    Parameters
+    ----------
+    scan : Projections
+        The scan.
+    asked : Tomography
+        The options.
+
+    Returns
+    -------
+    ndarray of float, shape (angles,)
+        Radians.
+
+    Raises
+    ------
+    InputDataError
+        If neither tells them.
+    """
+    if asked.angles is None:
+        return np.asarray(scan.needed_angles(), np.float64)
+    return np.deg2rad(np.linspace(*asked.angles, len(scan.data)))
 
 
 def images_of(scan: Projections, asked: Tomography) -> Images:

@@ -112,12 +112,8 @@ class SegmentDock(WorkDock):
         self.live.changed.connect(self._want_slice)
         self.repair.changed.connect(self._want_slice)
         self.recipe_button.changed.connect(self._save_recipe)
-        for event in self._views():
+        for event in self.views():
             event.connect(self._want_slice)
-
-    def _views(self) -> list[Any]:
-        dims = self._viewer.dims.events
-        return [dims.current_step, dims.ndisplay, dims.order]
 
     def _follow_volume(self) -> None:
         layer = self.volume.picked
@@ -234,5 +230,5 @@ class SegmentDock(WorkDock):
         drop_slice(self._viewer, _PREVIEW)
         self.apply.leave()
         self.volume.leave()
-        for event in self._views():
+        for event in self.views():
             event.disconnect(self._want_slice)

@@ -127,12 +127,8 @@ class TrainDock(WorkDock):
         self.load_button.changed.connect(self._pick_model)
         self.save_button.changed.connect(self._save_model)
         self.recipe_button.changed.connect(self._save_recipe)
-        for event in self._views():
+        for event in self.views():
             event.connect(self._want_look)
-
-    def _views(self) -> list[Any]:
-        dims = self._viewer.dims.events
-        return [dims.current_step, dims.ndisplay, dims.order]
 
     @property
     def model(self) -> VoxelModel | None:
@@ -387,5 +383,5 @@ class TrainDock(WorkDock):
             drop_slice(self._viewer, name)
         self.apply.leave()
         self.volume.leave()
-        for event in self._views():
+        for event in self.views():
             event.disconnect(self._want_look)

@@ -67,6 +67,17 @@ class WorkDock(Container[Any]):
         self.messages.value = text
         self.messages.visible = bool(text)
 
+    def views(self) -> list[Any]:
+        """List the events after which another slice is seen.
+
+        Returns
+        -------
+        list
+            Events of the viewer's dims.
+        """
+        dims = self._viewer.dims.events
+        return [dims.current_step, dims.ndisplay, dims.order]
+
     def _take(self, value: Any) -> None:
         """Take what came out of `do`."""
         raise NotImplementedError
