@@ -20,6 +20,7 @@ from ssbtomo.blocks.patterns import halo_map
 from ssbtomo.errors import AxisError, FormatError, InputDataError, OutputError
 from ssbtomo.io import ome_zarr, open_volume, zarr_arrays, zarr_opening
 from ssbtomo.io.ome_pyramid import coarsen, level_steps
+from ssbtomo.io.ome_reader import ZarrVolume
 
 shapes = st.tuples(*[st.integers(1, 40)] * 3)
 blocks = st.tuples(*[st.integers(1, 45)] * 3)
@@ -43,6 +44,44 @@ def test_what_is_written_is_read(tmp_path_factory, shape, block, kind):
     np.testing.assert_array_equal(volume.data.compute(), values)
     assert volume.spacing == (0.3, 0.1, 0.2)
     assert volume.spacing_origin == "tag"
+
+
+WINDOWS = (
+    3,
+    -1,
+    np.s_[..., 5],
+    np.s_[2:9, 4],
+    np.s_[::-2, 1:30:7, -3:],
+    np.s_[[8, 1, 8], 2:4],
+    np.s_[:, 5:5],
+    np.s_[np.arange(11) % 3 == 0],
+    (),
+)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_a_window_reads_its_own_layers_and_no_others(tmp_path, monkeypatch, window):
+    shape, path = (11, 40, 24), tmp_path / "x.ome.zarr"
+    values = np.random.default_rng(1).integers(0, 99, shape).astype(np.uint8)
+    fill(ome_zarr.create(path, shape, np.uint8, (1.0, 1.0, 1.0), block=(4, 20, 24)), values)
+    ome_zarr.finish(path)
+    read: list[tuple[slice, ...]] = []
+    real = zarr_arrays.ArrayFile.__getitem__
+
+    def watched(self, box):
+        read.append(box)
+        return real(self, box)
+
+    monkeypatch.setattr(zarr_arrays.ArrayFile, "__getitem__", watched)
+    source = next(v for v in open_volume(path).data.dask.values() if isinstance(v, ZarrVolume))
+    np.testing.assert_array_equal(source[window], values[window])
+    cuts = window if isinstance(window, tuple) else (window,)
+    wanted = np.indices(shape)[(slice(None), *cuts)].reshape(3, -1)
+    if wanted.size:
+        least = [(rows.min(), rows.max() + 1) for rows in wanted]
+        assert [(cut.start, cut.stop) for cut in read[-1]] == least
+    else:
+        assert any(cut.start == cut.stop for cut in read[-1])
 
 
 @given(edge=st.integers(1, 300))

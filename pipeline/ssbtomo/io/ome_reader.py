@@ -75,13 +75,29 @@ class ZarrVolume:
         return tuple(min(kept[a], n) for a, n in zip(self.order, self.shape, strict=True))
 
     def __getitem__(self, window: Any) -> NDArray[Any]:
-        cuts = window if isinstance(window, tuple) else (window,)
-        if not all(isinstance(cut, slice) for cut in cuts) or len(cuts) != self.ndim:
-            return np.asarray(self[(slice(None),) * self.ndim][window])
-        by_axis = dict(zip(self.order, cuts, strict=True))
+        cuts = _completed(window, self.ndim)
+        reaches, inside = zip(*map(_reach, cuts, self.shape), strict=True)
+        by_axis = dict(zip(self.order, reaches, strict=True))
         kept = iter(range(self.ndim))
         box = tuple(by_axis[next(kept)] if isinstance(i, slice) else i for i in self.index)
-        return np.asarray(self.array[box], dtype=self.dtype).transpose(self.order)
+        read = np.asarray(self.array[box], dtype=self.dtype).transpose(self.order)
+        return np.asarray(read[inside])
+
+
+def _completed(window: Any, ndim: int) -> tuple[Any, ...]:
+    """Return one cut per axis, as NumPy reads a window that leaves some out."""
+    cuts = window if isinstance(window, tuple) else (window,)
+    at = next((n for n, cut in enumerate(cuts) if cut is Ellipsis), len(cuts))
+    return (*cuts[:at], *(slice(None),) * (ndim - len(cuts) + (at < len(cuts))), *cuts[at + 1 :])
+
+
+def _reach(cut: Any, count: int) -> tuple[slice, Any]:
+    """Return the least slice that holds a cut of an axis, and the cut inside it."""
+    numbers = np.arange(count)[cut]
+    first, stop = (int(numbers.min()), int(numbers.max()) + 1) if numbers.size else (0, 0)
+    if not isinstance(cut, slice):
+        return slice(first, stop), numbers - first
+    return slice(first, stop), slice(None, None, cut.step)
 
 
 @dataclass(frozen=True, slots=True)
