@@ -66,17 +66,17 @@ if __name__ == "__main__":
 """
 
 
-def generate(folder: Path, size: int) -> None:
-    """Write the grey volume, unless it is there."""
+def generate(folder: Path, size: int, depth: int) -> None:
+    """Write the grey volume of `depth` layers, unless it is there."""
     if (folder / "generated").exists():
         return
     block = (min(BLOCK, size),) * 3
     sink = io.ome_zarr.create(
-        folder / "grey.ome.zarr", (size,) * 3, np.uint8, SPACING, block=block, kind="image"
+        folder / "grey.ome.zarr", (depth, size, size), np.uint8, SPACING, block=block, kind="image"
     )
     tiles = noise(0), noise(1)
-    for start in range(0, size, BLOCK):
-        z = slice(start, min(start + BLOCK, size))
+    for start in range(0, depth, BLOCK):
+        z = slice(start, min(start + BLOCK, depth))
         sink[z, :, :] = grey(tiles, size, z)
     io.ome_zarr.finish(folder / "grey.ome.zarr")
     (folder / "generated").touch()
@@ -84,7 +84,7 @@ def generate(folder: Path, size: int) -> None:
 
 def grey(tiles: tuple[np.ndarray, np.ndarray], size: int, z: slice) -> np.ndarray:
     """Blur the phases' grey values and add noise; a slab is the same however it is asked for."""
-    near, far = max(z.start - REACH, 0), min(z.stop + REACH, size)
+    near, far = max(z.start - REACH, 0), z.stop + REACH
     blurred = ndi.gaussian_filter(GREY[slab(tiles, size, slice(near, far))], 0.8)
     values = blurred[z.start - near : z.stop - near]
     for n, layer in enumerate(range(z.start, z.stop)):
@@ -92,16 +92,16 @@ def grey(tiles: tuple[np.ndarray, np.ndarray], size: int, z: slice) -> np.ndarra
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def measured(folder: Path, size: int) -> dict[str, Any]:
+def measured(folder: Path, size: int, depth: int = 0, workers: int = WORKERS) -> dict[str, Any]:
     """Run the recipe, or go on with it, and return what ``run.json`` says."""
     story = folder / "results" / "run.json"
     if not story.exists():
-        generate(folder, size)
+        generate(folder, size, depth or size)
         measures = MEASURES if ASKED == "all" else ASKED.split(",")
         text = RECIPE.format(shift=SHIFT, measures=", ".join(measures), block=min(BLOCK, size))
         (folder / "recipe.yaml").write_text(text, encoding="utf-8")
         (folder / "run.py").write_text(RUN, encoding="utf-8")
-        words = [folder / "recipe.yaml", folder / "results", SCHEDULER, WORKERS]
+        words = [folder / "recipe.yaml", folder / "results", SCHEDULER, workers]
         subprocess.run([sys.executable, folder / "run.py", *map(str, words)], check=True)
     return dict(json.loads(story.read_text("utf-8")))
 
