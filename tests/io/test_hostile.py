@@ -126,10 +126,32 @@ def inflating_npz(folder):
 
 
 @pytest.mark.parametrize(
-    "write", [huge_tiff, huge_hdf5, huge_chunk, huge_npy, inflating_zarr, inflating_npz]
+    "write",
+    [huge_tiff, huge_hdf5, huge_chunk, huge_npy, inflating_zarr, inflating_npz],
 )
 def test_a_small_file_that_unfolds_to_a_huge_one_is_refused(write, tmp_path):
     assert told(write(tmp_path)).split()[0] in ("FormatError", "InputDataError", "ResourceError")
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_a_chunk_that_unfolds_inside_a_shard_is_refused_and_the_others_read(tmp_path, damaged):
+    values = np.random.default_rng(0).integers(0, 9, (128, 8, 8)).astype(np.uint8)
+    store = ome_zarr.create(
+        tmp_path / "a.ome.zarr", values.shape, "u1", (1.0, 1.0, 1.0), block=(128, 8, 8)
+    )
+    store[...] = values
+    ome_zarr.finish(tmp_path / "a.ome.zarr")
+    shard = tmp_path / "a.ome.zarr/0/c/0/0/0"
+    content = bytearray(shard.read_bytes())
+    entries = np.frombuffer(content[-(16 * 2 + 4) : -4], "<u8").reshape(2, 2)  # of 64 layers each
+    at = int(entries[damaged, 0])
+    content[at : at + 13] = b"\x28\xb5\x2f\xfd\xe0" + (32 * GB).to_bytes(8, "little")
+    shard.write_bytes(content)
+    layers = [slice(0, 64), slice(64, 128)]
+    with pytest.raises(FormatError, match="unpacks to 34,359,738,368 bytes"):
+        store[layers[damaged]]
+    other = layers[1 - damaged]
+    np.testing.assert_array_equal(store[other], values[other])
 
 
 def test_a_declared_volume_beyond_the_disk_is_refused_before_any_work(tmp_path):

@@ -8,14 +8,15 @@ import lzma
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ssbtomo.errors import FormatError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import zarr
 
 __all__ = ["check_chunks", "unpacked_size"]
@@ -34,7 +35,7 @@ _STREAMS: dict[str, Callable[[], Any]] = {
 def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
     """Refuse chunks that announce, or unpack to, more than the voxels of a chunk.
 
-    Stores with shards are left out: each of their chunks lies inside a file that has an index.
+    In a shard each chunk of the window is looked at on its own.
 
     Parameters
     ----------
@@ -51,17 +52,26 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
         With the chunk and its size.
     """
     codec = _codec(array)
-    if array.shards or not codec:
+    if not codec:
         return
     expected = math.prod(array.chunks) * np.dtype(array.dtype).itemsize
     most = 8 * expected + 2**16  # a filter may pack voxels into wider types
-    for index in _chunks(array, window):
+    ranges = _ranges(array, window)
+    for index in itertools.product(
+        *(_steps(r, n) for r, n in zip(ranges, _files(array), strict=True))
+    ):
         path = node / array.metadata.encode_chunk_key(index)
-        if path.is_file() and (size := unpacked_size(path, codec, most)) > most:
-            raise FormatError(
-                f"{path} unpacks to {size:,} bytes or more; a chunk has {expected:,}",
-                hint="the file is damaged, or made to do harm; get it anew",
-            )
+        if not path.is_file():
+            continue
+        with path.open("rb") as file:
+            whole = (0, path.stat().st_size)
+            packed = _within(array, file, index, ranges) if array.shards else (whole,)
+            for place in packed:
+                if (size := unpacked_size(file, place, codec, most)) > most:
+                    raise FormatError(
+                        f"{path} unpacks to {size:,} bytes or more; a chunk has {expected:,}",
+                        hint="the file is damaged, or made to do harm; get it anew",
+                    )
 
 
 def _codec(array: zarr.Array[Any]) -> str:
@@ -71,27 +81,69 @@ def _codec(array: zarr.Array[Any]) -> str:
     return known[0] if known else ""
 
 
-def _chunks(array: zarr.Array[Any], window: Any) -> Iterator[tuple[int, ...]]:
+def _files(array: zarr.Array[Any]) -> tuple[int, ...]:
+    """Return the voxels of a file along each axis: those of a shard, or of a chunk."""
+    return tuple(array.shards or array.chunks)
+
+
+def _ranges(array: zarr.Array[Any], window: Any) -> list[range]:
+    """Return the voxels of a window along each axis."""
     cuts = window if isinstance(window, tuple) else (window,)
     if not all(isinstance(cut, slice | int) for cut in cuts):
         cuts = ()
     cuts = (*cuts, *(slice(None),) * (len(array.shape) - len(cuts)))
-    steps = []
-    for cut, size, chunk in zip(cuts, array.shape, array.chunks, strict=True):
+    ranges = []
+    for cut, size in zip(cuts, array.shape, strict=True):
         first, stop, _ = (
             slice(cut, cut + 1 or None).indices(size) if isinstance(cut, int) else cut.indices(size)
         )
-        steps.append(range(first // chunk, -(-stop // chunk)))
-    return itertools.product(*steps)
+        ranges.append(range(first, stop))
+    return ranges
 
 
-def unpacked_size(path: Path, codec: str, most: int) -> int:
-    """Return how many bytes a packed file becomes, as far as that can be told cheaply.
+def _steps(voxels: range, size: int) -> range:
+    """Return which pieces of a size hold some voxels of an axis."""
+    return range(voxels.start // size, -(-voxels.stop // size))
+
+
+def _within(
+    array: zarr.Array[Any], file: BinaryIO, index: tuple[int, ...], ranges: list[range]
+) -> Iterator[tuple[int, int]]:
+    """Read from the index of a shard where its chunks of a window lie: first byte and count.
+
+    An index that is itself packed is left to the codec, as is one that is cut off.
+    """
+    sharding = next(c for c in array.metadata.codecs if hasattr(c, "index_codecs"))
+    names = [type(codec).__name__ for codec in sharding.index_codecs]
+    if not names or names[0] != "BytesCodec" or set(names[1:]) - {"Crc32cCodec"}:
+        return
+    counts = [n // c for n, c in zip(_files(array), array.chunks, strict=True)]
+    length, end = 16 * math.prod(counts), file.seek(0, 2)
+    at_start = "start" in str(sharding.index_location)
+    file.seek(0 if at_start else max(end - length - 4 * (len(names) - 1), 0))
+    content = file.read(length)
+    if len(content) < length:
+        return
+    order = ">u8" if "big" in str(sharding.index_codecs[0].endian) else "<u8"
+    entries = np.frombuffer(content, order).reshape(*counts, 2)
+    mine = [
+        _steps(range(max(r.start - i * n, 0), min(r.stop - i * n, n)), c)
+        for r, i, n, c in zip(ranges, index, _files(array), array.chunks, strict=True)
+    ]
+    for first, count in entries[np.ix_(*mine)].reshape(-1, 2).tolist():
+        if first + count <= end:  # an empty chunk has the largest numbers
+            yield first, count
+
+
+def unpacked_size(file: BinaryIO, place: tuple[int, int], codec: str, most: int) -> int:
+    """Return how many bytes packed ones become, as far as that can be told cheaply.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    file : file object
+        Open for reading.
+    place : tuple of int
+        The first byte, and how many.
     codec : str
         ``zlib``, ``gzip``, ``bz2``, ``lzma``, ``zstd``, ``blosc`` or ``lz4``.
     most : int
@@ -100,25 +152,26 @@ def unpacked_size(path: Path, codec: str, most: int) -> int:
     Returns
     -------
     int
-        Bytes; zero if a short file cannot become many, or its header does not tell.
+        Bytes; zero if few bytes cannot become many, or their header does not tell.
     """
-    with path.open("rb") as file:
-        if codec in _STREAMS:
-            few = codec in ("zlib", "gzip") and path.stat().st_size < _SMALL
-            return 0 if few else _counted(file, _STREAMS[codec](), most)
-        head = file.read(18)
+    file.seek(place[0])
+    if codec in _STREAMS:
+        few = codec in ("zlib", "gzip") and place[1] < _SMALL
+        return 0 if few else _counted(file, place[1], _STREAMS[codec](), most)
+    head = file.read(min(18, place[1]))
     if codec == "zstd":
         return _announced(head)
     at = 4 if codec == "blosc" else 0
     return int.from_bytes(head[at : at + 4], "little")
 
 
-def _counted(file: Any, engine: Any, most: int) -> int:
+def _counted(file: BinaryIO, left: int, engine: Any, most: int) -> int:
     """Unpack piece by piece until all is counted, or more than there may be."""
     count, packed = 0, b""
     while count <= most and not engine.eof:
         if not packed and getattr(engine, "needs_input", True):
-            packed = file.read(_PIECE)
+            packed = file.read(min(_PIECE, left))
+            left -= len(packed)
             if not packed:
                 break
         try:
