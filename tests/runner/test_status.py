@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from ssbtomo import errors, runner
-from ssbtomo.events import Pace, StageDone
+from ssbtomo.events import Pace, Progress, StageDone, StageStarted
+from ssbtomo.runner import journal
 from ssbtomo.runner.sharing import part_of
 from ssbtomo.runner.status import held, read_status
 
@@ -83,6 +85,30 @@ def test_the_last_error_is_told(recipe, tmp_path, monkeypatch):
         "kind": "ConvergenceError", "problem": "the solve did not end", "hint": "allow more"
     }  # fmt: skip
     assert "-> allow more" in found.text
+
+
+def test_what_is_left_counts_down_between_two_units(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(journal, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(journal, "_BEAT", 0.01)
+    (tmp_path / "work").mkdir()
+
+    def left():
+        told = read_status(tmp_path).told
+        return told["remaining"], told["run_remaining"]
+
+    expected = {("a", "quantify"): 200.0, ("a", "report"): 5.0}
+    with journal.Journal(tmp_path, lambda event: None, {}, expected, lambda: 0) as told:
+        told(StageStarted("a", "quantify"))
+        told(Progress("a", "quantify", 3, 6, 0.1, 100.0, "first"))
+        wait_for(lambda: left() == (100.0, 105.0))
+        now[0] += 40.0
+        told(Progress("a", "quantify", 3, 6, 0.1, 100.0, "second"))  # a note, no unit more
+        wait_for(lambda: left() == (60.0, 65.0))
+        now[0] += 70.0
+        wait_for(lambda: left() == (0.0, 5.0))
+        told(Progress("a", "quantify", 4, 6, 0.1, 80.0))
+        wait_for(lambda: left() == (80.0, 85.0))
 
 
 def test_a_folder_without_a_run_is_told(tmp_path):

@@ -70,7 +70,7 @@ class Journal:
         self._samples = list(dict.fromkeys(sample for sample, _ in expected))
         self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._told = self._stage_begun = self._compared = self._taken = 0.0
+        self._told = self._stage_begun = self._compared = self._taken = self._heard = 0.0
         self._status: dict[str, Any] = {
             "samples": len(self._samples), **about, "pid": os.getpid(), "host": platform.node(),
             "started": _now(), "state": "running", "failures": [], "error": None,
@@ -113,6 +113,8 @@ class Journal:
         now = time.monotonic()
         content = asdict(event)
         if isinstance(event, Progress):
+            if event.done != self._status["done"] or event.remaining != self._status["remaining"]:
+                self._heard = now
             self._status |= {key: value for key, value in content.items() if key != "sample"}
             if now - self._told < _OFTEN:
                 return
@@ -140,11 +142,16 @@ class Journal:
         slower = self._taken / self._compared if self._compared else 1.0
         here = (self._status["sample"], self._status["stage"])
         later = sum(value for key, value in self._expected.items() if key != here)
-        now = self._status["remaining"]
+        now = self._remaining()
         if now is None:
             gone = time.monotonic() - self._stage_begun
             now = max(self._expected.get(here, 0.0) * slower - gone, 0.0)
         return float(now + later * slower)
+
+    def _remaining(self) -> float | None:
+        """Return the seconds until the stage is done: what was told last, less what has gone."""
+        told = self._status["remaining"]
+        return None if told is None else max(told - (time.monotonic() - self._heard), 0.0)
 
     def _beat(self) -> None:
         while not self._ended.wait(_BEAT):
@@ -158,7 +165,7 @@ class Journal:
             running = self._status["state"] == "running"
             content = {
                 **self._status, "updated": _now(), "memory_bytes": self._memory(),
-                "samples_done": len(done),
+                "samples_done": len(done), "remaining": self._remaining(),
                 "run_remaining": round(self._left(), 1) if running else 0.0,
             }  # fmt: skip
         path = self._folder / "work" / STATUS
