@@ -87,7 +87,7 @@ class Ingest:
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        return 0.0, 5.0 * itemsize
+        return 0.0, 2.5 * itemsize
 
     def expected(self, shape: Shape, itemsize: int) -> list[Work]:
         """Return the parts of the stage's work: it goes with the bytes."""

@@ -226,6 +226,8 @@ class Quantify:
         if group == "anode" and all(phase.role != "lithium" for phase in self.phases):
             times = 0.0
         name = f"quantify.{group}"
+        if group == "fractions" and "contacts" not in self.section.measures:
+            name += ".alone"  # areas are summed in the same read
         return Work(name if variant == "base" else f"{name}.variant", voxels, times)
 
     def expected(self, shape: Shape, itemsize: int) -> list[Work]:
