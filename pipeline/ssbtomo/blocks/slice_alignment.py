@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,15 @@ from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.markers import Markers
 from ssbtomo.blocks.slice_tasks import chunks_of, members_of, read_slice
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.fibsem.band_worth import BandScores, band_gains, band_scores
 from ssbtomo.kernels.fibsem.drift import Drift, drift_of
-from ssbtomo.kernels.fibsem.slice_shift import (
-    Pair,
-    RingSums,
-    coarse_shift,
-    correlation,
-    refined_shift,
-    ring_sums,
-    ring_weights,
-)
+from ssbtomo.kernels.fibsem.rings import RingSums, ring_sums, ring_weights
+from ssbtomo.kernels.fibsem.slice_pair import Pair
+from ssbtomo.kernels.fibsem.slice_shift import coarse_shift, correlation, refined_shift
 
 __all__ = ["Aligning", "align_slices"]
 
-_PASSES = 2
+_SAMPLE = 24  # pairs that tell what bands are worth
 _UNLIKE = 0.5  # share of the usual correlation below which two slices are unlike
 _ROUNDS = 3  # of the template of a region
 
@@ -81,7 +77,8 @@ def align_slices(
     """Find by how much the slices of a stack drifted.
 
     Neighbours are compared by plain cross-correlation, then by a correlation with the weights of
-    Hannan and Thomson, which the coherence of all neighbours tells.
+    Hannan and Thomson, which the coherence of all neighbours tells. Without a mark, bands of
+    frequency in which the structure moves alike are then taken for what they are worth together.
 
     Parameters
     ----------
@@ -120,9 +117,9 @@ def align_slices(
         find = _Finder(source, good, aligning, engine, marked)
         steps, _ = find.coarse("coarse-again")
     if aligning.region is None:
-        found = find.neighbours(steps, None)
+        found, weights = find.neighbours(steps, None)
         if aligning.template:
-            found = find.medians(found)
+            found = find.medians(found, weights)
     else:
         found = find.fiducial(steps)
     return drift_of(
@@ -143,12 +140,24 @@ class _Finder:
         found = np.concatenate(self._run(task, len(self.good) - 1, name))
         return found[:, :2], found[:, 2]
 
-    def neighbours(self, steps: Floats, window: _Window | None) -> _Found:
+    def neighbours(self, steps: Floats, window: _Window | None) -> tuple[_Found, Floats]:
         found = self._pairs(steps, None, window, "coherence")
-        for number in range(_PASSES):
-            weights = ring_weights(found.sums)
-            found = self._pairs(found.shifts, weights, window, f"refined-{number}")
-        return found
+        weights = ring_weights(found.sums)
+        found = self._pairs(found.shifts, weights, window, "refined")
+        weights = ring_weights(found.sums)
+        if window is None:  # the structure moves by itself; a mark does not
+            weights = weights * self.gains(found.shifts, weights)
+        return self._pairs(found.shifts, weights, window, "refined-again"), weights
+
+    def gains(self, steps: Floats, weights: Floats) -> Floats:
+        """Return what bands are worth, from pairs all over the stack."""
+        chosen = np.unique(np.linspace(0, len(steps) - 1, _SAMPLE).round().astype(np.int64))
+        task = partial(
+            _worth, source=self.source, good=self.good, steps=steps, weights=weights,
+            chosen=chosen, high=self.aligning.high_pass,
+        )  # fmt: skip
+        told = self._run(task, len(chosen), "worth")
+        return band_gains(reduce(add, told))
 
     def _pairs(
         self, steps: Floats, weights: Floats | None, window: _Window | None, name: str
@@ -159,12 +168,12 @@ class _Finder:
         )  # fmt: skip
         return _joined(self._run(task, len(steps), name))
 
-    def medians(self, found: _Found) -> _Found:
+    def medians(self, found: _Found, weights: Floats) -> _Found:
         """Correct each place by what the median of its aligned neighbours says."""
         places = _places(found.shifts)
         task = partial(
             _to_median, source=self.source, good=self.good, places=places,
-            weights=ring_weights(found.sums), reach=self.aligning.template,
+            weights=weights, reach=self.aligning.template,
             high=self.aligning.high_pass,
         )  # fmt: skip
         moved = places + np.concatenate(self._run(task, len(self.good), "median"))
@@ -173,7 +182,7 @@ class _Finder:
     def fiducial(self, steps: Floats) -> _Found:
         """Align all slices to the mean image of the region."""
         window = _Window.of(self.aligning, _places(steps), self.source.shape)
-        found = self.neighbours(steps, window)
+        found, _ = self.neighbours(steps, window)
         places = _places(found.shifts)
         sigmas = np.zeros_like(places)
         weights = ring_weights(found.sums)
@@ -279,6 +288,24 @@ def _pairs(
     return _Found(np.array(shifts), np.array(sigmas), np.array(correlations), _added(sums))
 
 
+def _worth(
+    chunk: int,
+    *,
+    source: Source,
+    good: NDArray[np.int64],
+    steps: Floats,
+    weights: Floats,
+    chosen: NDArray[np.int64],
+    high: float,
+) -> BandScores:
+    """Add up what the bands of some pairs say."""
+    found = []
+    for number in chosen[list(members_of(chunk, len(chosen)))].tolist():
+        first, second = (read_slice(source, good[n]) for n in (number, number + 1))
+        found.append(band_scores(first, second, weights, steps[number], high_pass=high))
+    return reduce(add, found)
+
+
 def _summed(
     chunk: int, *, source: Source, good: NDArray[np.int64], places: Floats, window: _Window
 ) -> Floats:
@@ -349,10 +376,7 @@ def _moved(image: NDArray[Any], by: Floats) -> NDArray[np.float32]:
 
 
 def _added(sums: list[RingSums]) -> RingSums:
-    total = sums[0]
-    for one in sums[1:]:
-        total = total + one
-    return total
+    return reduce(add, sums)
 
 
 def _joined(parts: list[_Found]) -> _Found:

@@ -14,13 +14,9 @@ from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.markers import Markers
 from ssbtomo.blocks.slice_tasks import chunks_of, members_of, read_slice
 from ssbtomo.kernels.fibsem.distortion import Bends, Kind, bend_of, bends_of, parts_of
-from ssbtomo.kernels.fibsem.slice_shift import (
-    Pair,
-    RingSums,
-    refined_shift,
-    ring_sums,
-    ring_weights,
-)
+from ssbtomo.kernels.fibsem.rings import RingSums, ring_sums, ring_weights
+from ssbtomo.kernels.fibsem.slice_pair import Pair
+from ssbtomo.kernels.fibsem.slice_shift import refined_shift
 
 __all__ = ["slice_bends"]
 

@@ -10,7 +10,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.fibsem.slice_shift import Pair, taper
+from ssbtomo.kernels.fibsem.slice_pair import Pair, taper
 
 __all__ = ["Likeness", "SliceThickness", "likeness_of", "slice_thickness"]
 
