@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, InputDataError
 
-__all__ = ["cut_cubes", "sharpened_fractions"]
+__all__ = ["cut_cubes", "sharpened_fractions", "smooth_fractions"]
 
 _SMOOTH = 0.7
 """Standard deviation of the smoothing against noise, in voxels."""
@@ -30,6 +30,12 @@ _FLAT = 0.02
 """Slopes of the height below which there is no direction."""
 _WIDTHS = (0.2, 2.5)
 """Blur that is looked for, in voxels."""
+_STAIRCASE = 0.3
+"""Standard deviation of a box of a voxel, of which labels are a sample, in voxels."""
+_LAYERS = 24
+"""Layers from which a fraction is made: those of all smoothings and slopes one after the other."""
+_SLAB = 2**24
+"""Voxels that are worked on at once, about."""
 _BOX = 96
 """Voxels along the edges of the box in which it is looked for."""
 
@@ -90,6 +96,53 @@ def sharpened_fractions(soft: NDArray[Any], blur: float | None = None) -> NDArra
     smooth = _blurred(values, _SMOOTH)
     width = _blur_of(values, _cut_once(values, smooth)) if blur is None else float(blur)
     return _refined(values, smooth, width)
+
+
+def smooth_fractions(inside: NDArray[Any]) -> NDArray[np.float32]:
+    """Lay a smooth surface through the staircase of a phase, and return the volume fractions below it.
+
+    `sharpened_fractions` of labels as an image: the surface whose fractions, blurred by a voxel, are
+    most like the labels.
+
+    Labels of insulating spheres on lattices (16 to 24 voxels per cell, solid share 0.1 to 0.5) conduct
+    0.8 to 20 % too poorly; with these fractions they are within 2.3 % where gaps are wider than
+    two and a half voxels and from -5.4 to +8.6 % where they are narrower (root mean square 1.1 and 3.5 %, no bias).
+    What thresholds or blur did to labels stays in them. Films and necks of one voxel are thinned or torn.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (Z, Y, X)
+        Where the phase is.
+
+    Returns
+    -------
+    ndarray of float32, shape (Z, Y, X)
+        From 0 to 1; for `fractions` of `ssbtomo.kernels.transport.solve`. Beside these 4 bytes per voxel
+        about 50 for each voxel of a slab of 16 million and 24 layers on both its sides are used meanwhile; the
+        slabs leave no trace.
+
+    Raises
+    ------
+    AxisError
+        If it is no volume.
+
+    Examples
+    --------
+    >>> steps = np.arange(12)[:, None, None] < 3 + np.arange(12)[:, None] // 3 + np.zeros(4)
+    >>> bool(abs(smooth_fractions(steps).sum() - steps.sum()) < 0.02 * steps.sum())
+    True
+    """
+    if inside.ndim != 3 or inside.size == 0:
+        raise AxisError(f"the shape {inside.shape} is not that of a volume (Z, Y, X)")
+    planes, area = inside.shape[0], inside.shape[1] * inside.shape[2]
+    depth = max(_LAYERS, _SLAB // area)
+    result = np.empty(inside.shape, np.float32)
+    for start in range(0, planes, depth):
+        near, stop = max(start - _LAYERS, 0), min(start + depth, planes)
+        values = inside[near : min(stop + _LAYERS, planes)].astype(np.float32)
+        found = _refined(values, _blurred(values, _SMOOTH), _STAIRCASE)
+        result[start:stop] = found[start - near : stop - near]
+    return result
 
 
 def _blurred(values: NDArray[np.float32], width: float) -> NDArray[np.float32]:

@@ -26,6 +26,8 @@ _NEEDS = {
 _TABLES = 2.0  # bytes per voxel of what all groups leave behind
 #: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
 _STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
+#: Of fractions, codes of faces and what they are made with, in slabs.
+_SMOOTH_BYTES = 12.0
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
 
@@ -55,4 +57,5 @@ def _solve_bytes(section: Section) -> float:
     if section.transport.storage == "disk":
         solve = _DISK_BYTES
     solve += _MAP_BYTES * bool(section.fields)
+    solve += _SMOOTH_BYTES * (section.transport.surfaces == "smooth")
     return max(solve, _PERIODIC_BYTES if "periodic" in section.transport_extras else 0.0)

@@ -57,6 +57,7 @@ class Resting:
             zlib.crc32(np.ascontiguousarray(labels).data), labels.shape, subject.spacing, what,
             sorted(conductor.conductivities.items()), sorted((conductor.contacts or {}).items()),
             subject.settings.transport.convention, subject.settings.transport.periodic,
+            subject.settings.transport.surfaces,
         ]  # fmt: skip
         digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:16]
         self._name = f"transport of {conductor.name}, {what}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.sharpening import smooth_fractions
 from ssbtomo.kernels.transport import TransportResult, solve
 from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.conductor import Conductor, conductors, stored, telling
@@ -51,9 +52,10 @@ def measure_transport(subject: Subject) -> Findings:
     found = Findings()
     rows: list[dict[str, Any]] = []
     for conductor in conductors(subject, labels):
+        shares = _shares(subject, labels, conductor)
         for axis in subject.settings.tortuosity_axes:
             subject.desk.check_cancelled()
-            result = _solved(subject, labels, conductor, axis)
+            result = _solved(subject, labels, conductor, axis, shares)
             found.measurements.extend(_numbers(result, conductor, axis, subject))
             rows.append(_row(result, conductor.name, axis))
         extend(found, conductor, labels, subject)
@@ -63,8 +65,22 @@ def measure_transport(subject: Subject) -> Findings:
     return found
 
 
+def _shares(
+    subject: Subject, labels: NDArray[np.uint8], conductor: Conductor
+) -> NDArray[np.float32] | None:
+    """Return the volume fractions below a smooth surface of a phase, where these are asked for."""
+    if subject.settings.transport.surfaces == "voxels" or conductor.network:
+        return None
+    subject.desk.note(f"transport of {conductor.name}: laying a smooth surface")
+    return smooth_fractions(np.isin(labels, list(conductor.conductivities)))
+
+
 def _solved(
-    subject: Subject, labels: NDArray[np.uint8], conductor: Conductor, axis: str
+    subject: Subject,
+    labels: NDArray[np.uint8],
+    conductor: Conductor,
+    axis: str,
+    shares: NDArray[np.float32] | None,
 ) -> TransportResult:
     """Solve along one axis, and keep the maps that are wanted."""
     how = subject.settings.transport
@@ -75,7 +91,7 @@ def _solved(
     with stored(subject) as storage:
         result = solve(
             labels, subject.spacing, AXES.index(axis), conductor.conductivities,
-            contacts=conductor.contacts, convention=how.convention, periodic=how.periodic,
+            fractions=shares, contacts=conductor.contacts, convention=how.convention, periodic=how.periodic,
             tolerance=how.tolerance, keep_field=wanted, keep_maps=wanted,
             progress=telling(subject, what), cancelled=subject.desk.cancelled,
             keep=place.keep, start=place.load(storage), storage=storage,
@@ -142,6 +158,7 @@ def estimator(conductor: Conductor, subject: Subject) -> str:
         convention = convention.replace("connected fraction", "connected mean conductivity")
         convention = convention.replace("total fraction", "mean conductivity") + _NETWORK
     name = f" (convention of {how.convention})" if how.convention else ""
+    name += "; smooth surfaces" if how.surfaces == "smooth" and not conductor.network else ""
     sides = "joined" if how.periodic else "insulated"
     return f"finite volumes, sides {sides}, {convention}{name}"
 

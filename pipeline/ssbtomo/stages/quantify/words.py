@@ -167,4 +167,6 @@ def _convention(section: Quantify) -> str:
     sides = "opposite sides were joined" if how.periodic else "the sides were insulated"
     connected = how.convention in {"porespy", "openimpala"}
     counted = "the fraction of what joins both" if connected else "the total volume fraction"
-    return f"{_BOUNDARIES[how.convention]} {sides}; {_FRACTION.format(counted)}"
+    smooth = how.surfaces == "smooth"
+    surfaces = " A smooth surface was laid through the staircase of each phase." if smooth else ""
+    return f"{_BOUNDARIES[how.convention]} {sides}; {_FRACTION.format(counted)}{surfaces}"
