@@ -285,7 +285,7 @@ class Range(Section):
     halved: bool = Field(
         default=True,
         description="Whether fractions, contacts and transport are measured with half the "
-        "resolution, too, for what the voxels miss.",
+        "resolution, and transport with smooth surfaces, too, for what the voxels miss.",
     )
 
 

@@ -26,19 +26,21 @@ _NEEDS = {
 _TABLES = 2.0  # bytes per voxel of what all groups leave behind
 #: Bytes per voxel of a solve in float64, with fields on disk, of maps, of a periodic cell.
 _STEEP_BYTES, _DISK_BYTES, _MAP_BYTES, _PERIODIC_BYTES = 40.0, 8.0, 12.0, 76.0
-#: Of fractions, codes of faces and what they are made with, in slabs.
-_SMOOTH_BYTES = 12.0
+#: Of fractions, and codes of faces beyond what voxels need.
+_SMOOTH_BYTES = 3.0
 #: Ratio of conductivities above which a solve takes float64 throughout.
 _STEEP = 1e4
 
 
-def needs_of(section: Section) -> list[Need]:
+def needs_of(section: Section, *, smooth: bool = False) -> list[Need]:
     """Return what each group of measures that is asked for holds.
 
     Parameters
     ----------
     section : ssbtomo.model.Quantify
         The recipe's section.
+    smooth : bool
+        Whether a variant with smooth surfaces is solved, too.
 
     Returns
     -------
@@ -46,7 +48,12 @@ def needs_of(section: Section) -> list[Need]:
         One per group; they are measured one after the other.
     """
     groups = [_NEEDS[group] for group in section.measures if group != "transport"]
-    solves = [Need(_solve_bytes(section))] if "transport" in section.measures else []
+    surfaces = smooth or section.transport.surfaces == "smooth"
+    solves = (
+        [Need(_solve_bytes(section) + _SMOOTH_BYTES * surfaces)]
+        if "transport" in section.measures
+        else []
+    )
     return [Need(need.whole + _TABLES, need.block, need.slab) for need in groups + solves]
 
 
@@ -57,5 +64,4 @@ def _solve_bytes(section: Section) -> float:
     if section.transport.storage == "disk":
         solve = _DISK_BYTES
     solve += _MAP_BYTES * bool(section.fields)
-    solve += _SMOOTH_BYTES * (section.transport.surfaces == "smooth")
     return max(solve, _PERIODIC_BYTES if "periodic" in section.transport_extras else 0.0)

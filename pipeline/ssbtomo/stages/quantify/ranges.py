@@ -11,13 +11,16 @@ from typing import Any
 from ssbtomo.kernels.ranges import Evidence, Halves, nominal_range
 from ssbtomo.results import Measurement
 
-__all__ = ["HALVED", "HALVED_GROUPS", "Variants", "ranged", "with_ends"]
+__all__ = ["HALVED", "SMOOTH", "VOXEL_GROUPS", "Variants", "ranged", "with_ends"]
 
 HALVED = "half resolution"
 """Name of the variant with every other voxel."""
 
-HALVED_GROUPS = ("fractions", "contacts", "transport")
-"""Groups of measures whose errors fall with the voxel edge."""
+SMOOTH = "smooth surfaces"
+"""Name of the variant with a smooth surface through the staircase of each phase."""
+
+VOXEL_GROUPS = {HALVED: ("fractions", "contacts", "transport"), SMOOTH: ("transport",)}
+"""Groups of measures that are taken on these variants, for what voxels do to them."""
 
 _MOVED = re.compile(r"threshold (\d+) (down|up)")
 _AGAIN = re.compile(r"imaged again \d+")
@@ -65,7 +68,7 @@ class Variants:
             NaN where a variant has no such measurement.
         """
         moved: dict[int, dict[str, float]] = {}
-        others: dict[str, list[float]] = {"again": [], "halved": [], "draws": []}
+        others: dict[str, list[float]] = {"again": [], "halved": [], "smooth": [], "draws": []}
         for variant, items in self.measured.items():
             value = next((item.value for item in items if item.key == key), math.nan)
             if found := _MOVED.fullmatch(variant):
@@ -76,6 +79,8 @@ class Variants:
                 others["draws"].append(value)
             elif variant == HALVED:
                 others["halved"].append(value)
+            elif variant == SMOOTH:
+                others["smooth"].append(value)
         pairs = [
             (pair.get("down", math.nan), pair.get("up", math.nan))
             for _, pair in sorted(moved.items())

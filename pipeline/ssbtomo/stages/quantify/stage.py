@@ -18,7 +18,7 @@ from ssbtomo import io
 from ssbtomo.blocks import Source
 from ssbtomo.blocks.imaging import EveryOther
 from ssbtomo.errors import PhaseMissingError
-from ssbtomo.model import MEASURES, Phase, Range
+from ssbtomo.model import MEASURES, Phase, Range, Sample
 from ssbtomo.model import Quantify as Section
 from ssbtomo.results import Measurement
 from ssbtomo.stages.costs import Work
@@ -38,7 +38,14 @@ from ssbtomo.stages.quantify.graded import measure_graded
 from ssbtomo.stages.quantify.interfaces import measure_interfaces
 from ssbtomo.stages.quantify.memory import needs_of
 from ssbtomo.stages.quantify.one_read import ADDITIVE, OneRead
-from ssbtomo.stages.quantify.ranges import HALVED, HALVED_GROUPS, Variants, ranged, with_ends
+from ssbtomo.stages.quantify.ranges import (
+    HALVED,
+    SMOOTH,
+    VOXEL_GROUPS,
+    Variants,
+    ranged,
+    with_ends,
+)
 from ssbtomo.stages.quantify.sizes import measure_particles, measure_pores
 from ssbtomo.stages.quantify.subject import Findings, Subject
 from ssbtomo.stages.quantify.telling import Told
@@ -95,7 +102,7 @@ class Quantify:
     """
 
     name: ClassVar[str] = "quantify"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     section: Section
     axis: str
@@ -113,16 +120,16 @@ class Quantify:
 
     def bytes_per_voxel(self, itemsize: int) -> float:
         """Memory at the stage's peak, beside the blocks in flight."""
-        return max(need.whole for need in needs_of(self.section))
+        return max(need.whole for need in self.needs(itemsize))
 
     def in_flight(self, itemsize: int) -> tuple[float, float]:
         """Return the bytes per voxel of a block, and of a slab, that a task holds."""
-        needs = needs_of(self.section)
+        needs = self.needs(itemsize)
         return max(need.block for need in needs), max(need.slab for need in needs)
 
     def needs(self, itemsize: int) -> list[Need]:
         """Return what each group of measures holds: they come one after the other."""
-        return needs_of(self.section)
+        return needs_of(self.section, smooth=SMOOTH in self._of_voxels(_LEAST))
 
     def __call__(self, desk: Desk) -> Facts:
         """Measure the segmentation and its variants, and merge them into ranges."""
@@ -130,7 +137,7 @@ class Quantify:
         told: Any = segmented.get("lithium")
         extremes = readings(desk)
         variants = [*segmented["variants"], *self._drawn(desk)]
-        variants += [HALVED] if self._halved(desk, variants) else []
+        variants += self._of_voxels(min(desk.shape)) if variants else []
         if extremes:
             desk = read_as(desk, MERGED, {told["lithium"]: MERGED, told["void"]: MERGED})
         kinds = ["base", *variants, *extremes]
@@ -159,10 +166,12 @@ class Quantify:
             return []
         return draw_variants(desk, io.ome_zarr.open_array(desk.grey), maps, self.range.draws)
 
-    def _halved(self, desk: Desk, variants: Sequence[str]) -> bool:
-        """Whether every other voxel is measured, too: only where the segmentation was varied."""
-        varied = bool(variants) and self.range.shift > 0
-        return varied and self.range.halved and min(desk.shape) >= _LEAST
+    def _of_voxels(self, shortest: int) -> list[str]:
+        """List the variants that tell what voxels do, where the segmentation is varied, too."""
+        if self.range.shift == 0 or not self.range.halved or shortest < _LEAST:
+            return []
+        solved = "transport" in self.section.measures
+        return [HALVED] + [SMOOTH] * (solved and self.section.transport.surfaces == "voxels")
 
     def _all(
         self, desk: Desk, variant: str | None, tell: Told, reading: str = ""
@@ -195,7 +204,7 @@ class Quantify:
 
     def _groups(self, variant: str) -> list[str]:
         """List the groups that are measured on a variant."""
-        wanted = HALVED_GROUPS if variant == HALVED else MEASURES
+        wanted = VOXEL_GROUPS.get(variant, MEASURES)
         return [group for group in wanted if group in self.section.measures]
 
     def works(self, shape: Shape, variant: str, group: str) -> Work:
@@ -219,10 +228,12 @@ class Quantify:
         times = 1.0
         if group == "transport":
             phases = self.section.tortuosity_phases
-            conductors = len(self.phases) if phases is None else len(phases)
-            conductors += len(self.section.networks)
+            alone = len(self.phases) if phases is None else len(phases)
+            conductors = alone + len(self.section.networks)
             # Of many conductors each has a smaller share of the voxels.
             times = max(1.0, 0.45 * conductors) * len(self.section.tortuosity_axes)
+            if variant == SMOOTH or self.section.transport.surfaces == "smooth":
+                times += 4.0 * alone  # to lay a surface takes as long as four solves
         if group == "anode" and all(phase.role != "lithium" for phase in self.phases):
             times = 0.0
         name = f"quantify.{group}"
@@ -233,8 +244,7 @@ class Quantify:
     def expected(self, shape: Shape, itemsize: int) -> list[Work]:
         """Return what the stage's work costs, with as many variants as there will be."""
         kinds = ["base", *[f"variant {k}" for k in range(self.variants)]]
-        if self.variants and self.range.halved and min(shape) >= _LEAST:
-            kinds.append(HALVED)
+        kinds += self._of_voxels(min(shape)) if self.variants else []
         return [self.works(shape, kind, group) for kind in kinds for group in self._groups(kind)]
 
     def _part(self, desk: Desk, variant: str, group: str) -> Path:
@@ -257,7 +267,7 @@ class Quantify:
 
 def _subject(desk: Desk, variant: str | None, waiting: Sequence[str], *, full: bool) -> Subject:
     """Return the labels of a variant, with half the voxels if it is that."""
-    kept = variant is None or variant == HALVED
+    kept = variant in (None, HALVED, SMOOTH)
     path = desk.store("phases") if kept else variant_store(desk, str(variant))
     labels: Source = io.ome_zarr.open_array(path)
     if variant == HALVED:
@@ -269,8 +279,19 @@ def _subject(desk: Desk, variant: str | None, waiting: Sequence[str], *, full: b
         }
         newest = {**desk.facts.get("reconstruct", {}), **coarse}
         desk = replace(desk, facts={**desk.facts, "reconstruct": newest})
+    elif variant == SMOOTH:
+        desk = replace(desk, sample=_smooth(desk.sample))
     counted = cache(partial(OneRead.of, labels, desk, waiting))
     return Subject(labels, desk, full=full, counted=counted)
+
+
+def _smooth(sample: Sample) -> Sample:
+    """Return the sample's part of a recipe with smooth surfaces, and nothing but conductivities."""
+    section = sample.quantify
+    transport = section.transport.model_copy(update={"surfaces": "smooth"})
+    networks: dict[str, Any] = {"networks": (), "transport_extras": ()}
+    quantify = section.model_copy(update={"transport": transport, **networks})
+    return sample.model_copy(update={"quantify": quantify})
 
 
 def _measured(group: str, subject: Subject) -> Findings:

@@ -67,12 +67,13 @@ def measure_transport(subject: Subject) -> Findings:
 
 def _shares(
     subject: Subject, labels: NDArray[np.uint8], conductor: Conductor
-) -> NDArray[np.float32] | None:
+) -> NDArray[np.uint8] | None:
     """Return the volume fractions below a smooth surface of a phase, where these are asked for."""
     if subject.settings.transport.surfaces == "voxels" or conductor.network:
         return None
     subject.desk.note(f"transport of {conductor.name}: laying a smooth surface")
-    return smooth_fractions(np.isin(labels, list(conductor.conductivities)))
+    shares = smooth_fractions(np.isin(labels, list(conductor.conductivities)))
+    return np.rint(255 * shares).astype(np.uint8)
 
 
 def _solved(
@@ -80,7 +81,7 @@ def _solved(
     labels: NDArray[np.uint8],
     conductor: Conductor,
     axis: str,
-    shares: NDArray[np.float32] | None,
+    shares: NDArray[np.uint8] | None,
 ) -> TransportResult:
     """Solve along one axis, and keep the maps that are wanted."""
     how = subject.settings.transport

@@ -66,7 +66,7 @@ _RANGES = {
     "classes": "the root mean square deviation of labels drawn out of the class probabilities by a "
     "Gaussian copula, times Student's t",
     "resolution": "for fractions, contacts and transport, the change with every other voxel "
-    "[@richardson1911]",
+    "[@richardson1911], or of conduction, if larger, that with smooth surfaces through the staircase",
 }
 _NOT_RANGED = (
     "The ranges do not hold how far the volume is from the material, a wrong voxel size, or "
