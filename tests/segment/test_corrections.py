@@ -145,7 +145,6 @@ def rewritten(file, header=None, **arrays):
     ("header", "arrays"),
     [
         ({"kind": "something"}, {}),
-        ({"format": 2}, {}),
         ({"shape": [2, 3]}, {}),
         ({"shape": [0, 3, 4]}, {}),
         ({"phases": []}, {}),
@@ -171,6 +170,10 @@ def test_a_damaged_file_is_explained(tmp_path, header, arrays):
 
 
 def test_files_that_cannot_be_read_or_written_are_told(tmp_path):
+    file = Corrections((1, 1, 1)).save(tmp_path / "c.zip")
+    rewritten(file, {"format": 2})
+    with pytest.raises(FormatError, match="has the format '2', this version reads 1"):
+        Corrections.load(file)
     with pytest.raises(FormatError, match="cannot be read"):
         Corrections.load(tmp_path / "nowhere.zip")
     (tmp_path / "text.zip").write_text("text")

@@ -9,7 +9,7 @@ from scipy import ndimage as ndi
 from ssbtomo.blocks import Engine
 from ssbtomo.errors import InputDataError
 from ssbtomo.segment import TrainingSample, predict, train
-from ssbtomo.segment.growth import drawn_lessons
+from ssbtomo.segment.growth import missing_lessons
 from ssbtomo.segment.learning import Lessons
 
 SPACING = (0.02, 0.01, 0.01)
@@ -53,7 +53,7 @@ def test_what_grew_is_told_and_never_more_than_was_labelled():
     marks = strokes(image.shape)
     model = train(TrainingSample(image, marks, SPACING), PHASES, trees=5)
     count = np.count_nonzero(marks)
-    assert 0 < model.training["grown"] <= count
+    assert 0 < model.training["grown"] <= count  # at most what the labels lack
     assert model.training["used"] == count
     scored = np.sum(model.scores["out_of_bag"]["confusion"])
     assert scored <= count  # what grew is learnt from, but no truth to score by
@@ -93,14 +93,30 @@ def test_scales_of_a_micrograph_are_those_in_its_plane():
     assert models[0].features == models[1].features
 
 
-def test_as_many_are_drawn_as_were_labelled():
-    labels = np.array([0] * 10 + [1] * 500)
-    grown = Lessons(np.zeros((510, 1), np.float32), labels, np.zeros(510, np.intp))
-    by_hand = np.array([0] * 30 + [1] * 20)
-    drawn = drawn_lessons(grown, by_hand, 1000, 0)
-    assert np.bincount(drawn.labels).tolist() == [10, 20]
-    assert drawn_lessons(grown, by_hand, 25, 0).labels.size <= 25
-    assert drawn_lessons(grown.at(slice(0)), by_hand, 25, 0).labels.size == 0
+def ground(on_edges, deep):
+    """A thousand voxels, every second on an edge, of which so many of each kind are labelled."""
+    depth = np.tile(np.array([1, 4], np.int8), 500)
+    marked = np.zeros(1000, bool)
+    marked[: 2 * on_edges : 2] = True
+    marked[1 : 1 + 2 * deep : 2] = True
+    looks = np.arange(1000, dtype=np.float32)[:, None]
+    return Lessons(looks, np.zeros(1000, np.intp), np.zeros(1000, np.intp)), depth, marked
+
+
+@pytest.mark.parametrize(("on_edges", "deep", "lacking"), [(0, 100, 50), (30, 70, 20), (50, 50, 0)])
+def test_what_labels_lack_on_edges_is_drawn(on_edges, deep, lacking):
+    everything, depth, marked = ground(on_edges, deep)
+    drawn = missing_lessons(everything, depth, marked).looks[:, 0].astype(int)
+    assert drawn.size == lacking
+    assert not drawn.size or (depth[drawn].max() == 1 and not marked[drawn].any())
+    assert missing_lessons(everything, depth, marked, times=2.0).labels.size == 2 * lacking
+
+
+def test_nothing_is_drawn_on_level_ground_nor_of_a_class_without_labels():
+    everything, depth, marked = ground(0, 100)
+    assert missing_lessons(everything, -depth, marked).labels.size == 0
+    everything.labels[600:] = 1
+    assert set(missing_lessons(everything, depth, marked).labels.tolist()) == {0}
 
 
 def test_more_phases_than_seeds_are_refused():

@@ -1,13 +1,7 @@
-"""Labels corrected by hand: which voxels, to which phase, by whom and when; and their file.
-
-The file is a zip of JSON and plain arrays. Nothing in it is executed, everything is checked.
-"""
+"""Labels corrected by hand: which voxels, to which phase, by whom and when; and their file."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import FormatError, InputDataError, OutputError
+from ssbtomo.errors import InputDataError
+from ssbtomo.segment.archive import Archive
 
 __all__ = ["MOST_CORRECTED", "Corrections", "Record"]
 
@@ -25,11 +20,11 @@ Places = NDArray[np.int32]
 MOST_CORRECTED = 50_000_000
 """Voxels that corrections may hold."""
 
-_KIND = "ssbtomo corrections"
-_FORMAT = 1
-_HEADER = "corrections.json"
 _ARRAYS = {"places": "<i4", "labels": "|u1"}
-_LARGEST = MOST_CORRECTED * 13 + 2**24  # bytes of what a file unpacks to
+_ARCHIVE = Archive(
+    "ssbtomo corrections", 1, "corrections.json", "file of corrections",
+    again="save the corrections again", largest=MOST_CORRECTED * 13 + 2**24, packed=True,
+)  # fmt: skip
 _PHASES = 64  # names that one file may hold
 
 
@@ -210,25 +205,14 @@ class Corrections:
         """
         place = Path(path)
         header = {
-            "kind": _KIND, "format": _FORMAT, "shape": list(self.shape),
-            "phases": list(self.phases), "records": [asdict(record) for record in self.records],
+            "shape": list(self.shape), "phases": list(self.phases),
+            "records": [asdict(record) for record in self.records],
         }  # fmt: skip
-        draft = place.with_name(f".{place.name}.tmp")
-        try:
-            with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-                text = json.dumps(header, indent=1, ensure_ascii=False)
-                archive.writestr(_entry(_HEADER), text.encode())
-                for name, kind in _ARRAYS.items():
-                    buffer = io.BytesIO()
-                    array = np.ascontiguousarray(getattr(self, name), dtype=kind)
-                    np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
-                    archive.writestr(_entry(f"{name}.npy"), buffer.getvalue())
-            draft.replace(place)
-        except OSError as error:
-            raise OutputError(
-                f"the corrections cannot be written to {place}: {error.strerror or error}",
-                hint="choose a folder that you may write to",
-            ) from error
+        arrays = {
+            name: np.ascontiguousarray(getattr(self, name), dtype=kind)
+            for name, kind in _ARRAYS.items()
+        }
+        _ARCHIVE.write(place, header, arrays)
         return place
 
     @classmethod
@@ -251,23 +235,9 @@ class Corrections:
             If it is no such file, or a damaged one.
         """
         place = Path(path)
-        try:
-            with zipfile.ZipFile(place) as archive:
-                return _corrections(*_unpacked(archive))
-        except OSError as error:
-            raise FormatError(
-                f"{place} cannot be read: {error.strerror or error}",
-                hint="check the path; those in a recipe start from its folder",
-            ) from None
-        except (
-            zipfile.BadZipFile, InputDataError, LookupError, TypeError, ValueError, AttributeError,
-            OverflowError, RecursionError, NotImplementedError,
-        ) as error:  # fmt: skip
-            raise FormatError(
-                f"{place} is no file of corrections, or a damaged one: {type(error).__name__}: "
-                f"{str(error)[:300]}",
-                hint="save the corrections again",
-            ) from None
+        found = _ARCHIVE.read(place, lambda _: _ARRAYS)
+        with _ARCHIVE.checked(place):
+            return _corrections(*found)
 
 
 def _named(labels: NDArray[Any], phases: Mapping[str, int]) -> list[str]:
@@ -318,29 +288,7 @@ def _check_places(places: NDArray[Any], shape: Shape) -> None:
         raise InputDataError(f"a corrected voxel lies outside of the volume of {shape} voxels")
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name)  # with a fixed date
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
-
-
-def _unpacked(archive: zipfile.ZipFile) -> tuple[Any, dict[str, NDArray[Any]]]:
-    if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-        raise ValueError("it unpacks to more than corrections can hold")
-    header = json.loads(archive.read(_HEADER))
-    return header, {name: _array(archive.read(f"{name}.npy"), name) for name in _ARRAYS}
-
-
-def _array(data: bytes, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    if array.dtype.str != _ARRAYS[name]:
-        raise ValueError(f"{name} holds {array.dtype}")
-    return array
-
-
 def _corrections(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Corrections:
-    if header["kind"] != _KIND or header["format"] != _FORMAT:
-        raise ValueError(f"it says {str(header['kind'])[:80]!r}, format {header['format']!r}")
     shape, places, labels = _size(header["shape"]), arrays["places"], arrays["labels"]
     phases = tuple(header["phases"])
     if len(phases) > _PHASES or not all(isinstance(p, str) and 0 < len(p) <= 80 for p in phases):

@@ -23,7 +23,7 @@ from ssbtomo.kernels.forest import Forest, Logistic
 from ssbtomo.kernels.plateaus import GRADIENT_LEVELS
 from ssbtomo.segment.learning import Lessons
 
-__all__ = ["Ground", "drawn_lessons", "grown_lessons", "ridge_feature"]
+__all__ = ["Ground", "grown_lessons", "missing_lessons", "ridge_feature"]
 
 Rule = Forest | Logistic
 
@@ -31,7 +31,7 @@ _RIDGE = 0.7  # voxel edges: scale of the gradient that seeds grow over
 _TILE = 128  # voxels along its edge
 _SURE = 0.8
 _SMOOTH = 1.0  # voxels: of the probabilities before they are believed
-_STEEPEST, _RARE = 0.1, 0.75  # labels that hold less of the steepest voxels avoid edges
+_DEEP = 4  # voxels: farther from an edge, none is lacking
 _FINE = 64  # heights of level ground
 
 
@@ -102,9 +102,9 @@ def ridge_feature(edge: float) -> Feature:
 
 
 def grown_lessons(
-    ground: Ground, classifier: Classifier, level: float, engine: Engine, *, tiles: int
+    ground: Ground, classifier: Classifier, level: float, engine: Engine, *, tiles: int, seed: int
 ) -> Lessons:
-    """Label the voxels around scribbles up to the edges.
+    """Label the voxels around scribbles up to the edges, and draw those that the scribbles lack.
 
     Parameters
     ----------
@@ -119,12 +119,14 @@ def grown_lessons(
         Where features are computed.
     tiles : int
         Tiles of 128 x 128 voxels that are looked at, at most.
+    seed : int
+        Of the draw.
 
     Returns
     -------
     Lessons
-        The voxels of these tiles that are not labelled, not level, and reached by a seed; none if
-        labels do not keep away from edges: then they tell better where these lie.
+        Voxels of these tiles that are not labelled, not level, and reached by a seed: see
+        `missing_lessons`.
 
     Raises
     ------
@@ -151,16 +153,59 @@ def grown_lessons(
         _grown(ground, rule, level, (box, values))
         for box, values in zip(boxes, np.split(looks, ends), strict=True)
     ]
-    joined = Lessons.joined([part for part, _ in found])
-    heights = looks[:, -1]
-    marked = np.concatenate([inside for _, inside in found])
-    return joined if _avoid_edges(heights, marked) else joined.at(slice(0))
+    everything = Lessons.joined([part for part, _ in found])
+    depth, marked = np.concatenate([facts for _, facts in found], axis=1)
+    known = depth * np.where(looks[:, -1] > level, 1, -1)
+    times = ground.labels.size / max(int(np.count_nonzero(marked)), 1)
+    return missing_lessons(everything, known, marked > 0, times=times, seed=seed)
 
 
-def _avoid_edges(gradient: NDArray[np.float32], marked: NDArray[np.bool_]) -> bool:
-    """Tell whether labelled voxels are rare among the steepest tenth of all."""
-    limit = np.quantile(gradient, 1 - _STEEPEST)
-    return float(np.mean(gradient[marked] > limit)) < _RARE * _STEEPEST
+def missing_lessons(
+    everything: Lessons,
+    depth: NDArray[np.int8],
+    marked: NDArray[np.bool_],
+    *,
+    times: float = 1.0,
+    seed: int = 0,
+) -> Lessons:
+    """Draw the voxels near edges that labels lack, beside as many voxels taken at random.
+
+    Parameters
+    ----------
+    everything : Lessons
+        Voxels of slices, with the class that they were labelled as, or that grew to them; -1 where none did.
+    depth : ndarray of int, shape (n,)
+        How many voxels each lies from another class in its slice, 1 at an edge, up to 4; its
+        negative where the ground is level, and nothing is to be drawn.
+    marked : ndarray of bool, shape (n,)
+        Which were labelled by hand.
+    times : float
+        How many voxels were labelled by hand, for each that is among these.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    Lessons
+        In their order. Of a class of which n voxels were labelled, n voxels taken at random would
+        hold a certain number on edges, one voxel away, and so on: as many are drawn as the
+        labels hold less. Labels that lie everywhere, on edges as elsewhere, lack nothing: they
+        tell better where edges lie than what grows.
+    """
+    rng = np.random.default_rng(seed)
+    steps = np.abs(depth)
+    new = ~marked & (depth > 0)
+    chosen = [np.zeros(0, np.intp)]
+    for label in np.unique(everything.labels[marked]):
+        own = everything.labels == label
+        there = np.bincount(steps[own], minlength=_DEEP + 1)
+        here = np.bincount(steps[own & marked], minlength=_DEEP + 1)
+        lacking = times * (here.sum() * there / there.sum() - here)
+        for step in np.flatnonzero(lacking >= 1):
+            members = np.flatnonzero(own & new & (steps == step))
+            count = min(int(lacking[step]), members.size)
+            chosen.append(rng.choice(members, count, replace=False))
+    return everything.at(np.sort(np.concatenate(chosen)))
 
 
 def _voxels(box: Block) -> NDArray[np.intp]:
@@ -170,8 +215,8 @@ def _voxels(box: Block) -> NDArray[np.intp]:
 
 def _grown(
     ground: Ground, rule: Rule, level: float, tile: tuple[Block, NDArray[np.float32]]
-) -> tuple[Lessons, NDArray[np.bool_]]:
-    """Grow the seeds of one tile; return what was grown, and which voxels were labelled before."""
+) -> tuple[Lessons, NDArray[np.int8]]:
+    """Grow the seeds of one tile; return its voxels, how deep they lie, and if they were labelled."""
     box, looks = tile
     inside = ((ground.places >= box.start) & (ground.places < box.stop)).all(1)
     marked = np.zeros(box.shape, np.uint8)
@@ -180,14 +225,26 @@ def _grown(
     seeds = np.where(marked > 0, marked, _sure(rule, looks[:, :-1], gradient <= level))
     heights = np.minimum(gradient * (_FINE / level), GRADIENT_LEVELS - 1).astype(np.uint16)
     grown = grown_labels(flood(heights, seeds.astype(np.uint8))) & 127
-    new = ((marked == 0) & (grown > 0) & (gradient > level)).reshape(-1)
     group = ground.groups[np.flatnonzero(inside)[0]]
-    lessons = Lessons(
-        looks[new, :-1],
-        grown.reshape(-1)[new].astype(np.intp) - 1,
-        np.full(np.count_nonzero(new), group, np.intp),
+    labels = grown.reshape(-1).astype(np.intp) - 1
+    facts = np.stack(
+        [_depth(grown.astype(np.uint8)).reshape(-1), (marked > 0).reshape(-1).astype(np.int8)]
     )
-    return lessons, (marked > 0).reshape(-1)
+    return Lessons(looks[:, :-1], labels, np.full(labels.size, group)), facts
+
+
+def _depth(labels: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Return how many steps each voxel is from another class: 1 beside it, `_DEEP` or more as that."""
+    cross = ndi.generate_binary_structure(labels.ndim, 1)
+    low, high = labels, labels
+    depth = np.ones(labels.shape, np.int8)
+    for _ in range(_DEEP - 1):
+        low, high = (
+            ndi.minimum_filter(low, footprint=cross),
+            ndi.maximum_filter(high, footprint=cross),
+        )
+        depth += low == high
+    return depth
 
 
 def _sure(rule: Rule, looks: NDArray[np.float32], level: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -200,33 +257,3 @@ def _sure(rule: Rule, looks: NDArray[np.float32], level: NDArray[np.bool_]) -> N
     alone = ndi.maximum_filter(best, footprint=cross) > ndi.minimum_filter(best, footprint=cross)
     sure = level & (shares.max(0) >= _SURE) & ~alone
     return np.where(sure, best + np.uint8(1), np.uint8(0))
-
-
-def drawn_lessons(grown: Lessons, labels: NDArray[np.intp], most: int, seed: int) -> Lessons:
-    """Draw from grown examples: of each class at most as many as are labelled by hand.
-
-    Parameters
-    ----------
-    grown : Lessons
-        What grew.
-    labels : ndarray of int
-        Classes of the voxels that were labelled by hand.
-    most : int
-        How many at most in all.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    Lessons
-        In the order in which they grew.
-    """
-    rng = np.random.default_rng(seed)
-    chosen = []
-    share = min(most / max(labels.size, 1), 1.0)
-    for label, count in enumerate(np.bincount(labels)):
-        members = np.flatnonzero(grown.labels == label)
-        wanted = min(int(share * count), members.size)
-        chosen.append(rng.choice(members, wanted, replace=False))
-    kept = np.sort(np.concatenate(chosen))
-    return Lessons(grown.looks[kept], grown.labels[kept], grown.groups[kept])

@@ -1,14 +1,10 @@
-"""Model files: a zip of JSON and plain arrays, checked in full before anything is used.
+"""Model files: the trees or weights of a classifier, every index in them checked before use.
 
-Nothing in a model file is ever executed: no pickle, no names of functions. The entries are
-stored, not compressed, so that what is allocated is bounded by the size of the file.
+The entries are stored, not compressed: what is allocated is bounded by the size of the file.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,15 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.errors import FormatError, OutputError, SsbtomoError
+from ssbtomo.errors import OutputError
 from ssbtomo.kernels.forest import Forest, Logistic
+from ssbtomo.segment.archive import Archive
 
-__all__ = ["FORMAT", "read_model", "rule_from", "write_model"]
+__all__ = ["FORMAT", "MODEL_FILE", "read_model", "rule_from", "write_model"]
 
 FORMAT = 1
-_KIND = "ssbtomo voxel classifier"
-_HEADER = "model.json"
-_LARGEST = 2**30  # bytes of a file
+MODEL_FILE = Archive(
+    "ssbtomo voxel classifier", FORMAT, "model.json", "model file",
+    again="train it again: ssbtomo train", largest=2**30, packed=False,
+)  # fmt: skip
+"""Models have the suffix ``.ssbmodel``."""
+
 _FOREST = {
     "roots": "<i4",
     "depths": "<i4",
@@ -35,7 +35,7 @@ _FOREST = {
     "shares": "<f8",
 }
 _LOGISTIC = {"weights": "<f8", "bias": "<f8"}
-_TYPES = {**_FOREST, **_LOGISTIC}
+_TYPES = {"forest": _FOREST, "logistic": _LOGISTIC}
 
 
 def write_model(path: Path, header: Mapping[str, Any], rule: Forest | Logistic) -> None:
@@ -55,29 +55,19 @@ def write_model(path: Path, header: Mapping[str, Any], rule: Forest | Logistic) 
     OutputError
         If it cannot be written.
     """
-    names = _FOREST if isinstance(rule, Forest) else _LOGISTIC
-    content = {"kind": _KIND, "format": FORMAT, "rule": _rule_name(rule), **header}
-    draft = path.with_name(f".{path.name}.tmp")
+    kind = "forest" if isinstance(rule, Forest) else "logistic"
+    arrays = {
+        name: np.ascontiguousarray(getattr(rule, name), dtype=dtype)
+        for name, dtype in _TYPES[kind].items()
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
-            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-            archive.writestr(zipfile.ZipInfo(_HEADER), text.encode())
-            for name, kind in names.items():
-                buffer = io.BytesIO()
-                array = np.ascontiguousarray(getattr(rule, name), dtype=kind)
-                np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
-        draft.replace(path)
     except OSError as error:
         raise OutputError(
-            f"the model cannot be written to {path}: {error.strerror or error}",
+            f"there is no folder for {path}, and none can be made: {error.strerror or error}",
             hint="choose a folder that you may write to",
         ) from error
-
-
-def _rule_name(rule: Forest | Logistic) -> str:
-    return "forest" if isinstance(rule, Forest) else "logistic"
+    MODEL_FILE.write(path, {"rule": kind, **header}, arrays)
 
 
 def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -100,87 +90,14 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     FormatError
         If it is no model file, is damaged, or is of another version.
     """
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise FormatError(f"{path} has {size} bytes, which is no model of ours")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FormatError(
-            f"there is no model file {path}", hint="make one with: ssbtomo train"
-        ) from None
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read: {error.strerror or error}") from None
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _entries(path, archive, size)
-    except SsbtomoError:
-        raise
-    except Exception as error:  # a damaged archive provokes errors of every kind
-        raise _foreign(path, str(error)[:200]) from error
+    return MODEL_FILE.read(path, _types)
 
 
-def _foreign(path: Path, why: str) -> FormatError:
-    return FormatError(
-        f"{path} is no model file, or a damaged one: {why}",
-        hint="train it again: ssbtomo train",
-    )
-
-
-def _entries(
-    path: Path, archive: zipfile.ZipFile, size: int
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    infos = {info.filename: info for info in archive.infolist()}
-    if _HEADER not in infos or len(infos) != len(archive.infolist()) or len(infos) > 16:
-        raise _foreign(path, f"it has no {_HEADER}, or entries that no model has")
-    for info in infos.values():
-        stored = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
-        if not stored or info.file_size > size:
-            raise _foreign(path, f"the entry {info.filename[:40]!r} is not stored plainly")
-    header = _header(path, archive.read(_HEADER))
-    names = _FOREST if header["rule"] == "forest" else _LOGISTIC
-    if set(infos) != {_HEADER, *(f"{name}.npy" for name in names)}:
-        raise _foreign(path, f"its entries are {', '.join(sorted(infos))[:200]}")
-    return header, {name: _array(path, name, archive.read(f"{name}.npy")) for name in names}
-
-
-def _header(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        header = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _foreign(path, f"{_HEADER}: {error}") from None
-    if not isinstance(header, dict) or header.get("kind") != _KIND:
-        raise _foreign(path, f"{_HEADER} does not describe a voxel classifier")
-    if header.get("format") != FORMAT:
-        raise FormatError(
-            f"{path} has the model format {str(header.get('format'))[:20]!r}, this version reads {FORMAT}",
-            hint="train it again with this version, or use the one that made it",
-        )
-    if header.get("rule") not in ("forest", "logistic"):
-        raise _foreign(path, f"its rule is {str(header.get('rule'))[:40]!r}")
-    return header
-
-
-def _array(path: Path, name: str, data: bytes) -> NDArray[Any]:
-    """Return an array over the bytes of its entry: nothing is allocated by what the entry says."""
-    try:
-        return _plain(name, data)
-    except (ValueError, TypeError, OverflowError, SyntaxError, MemoryError) as error:
-        raise _foreign(path, f"{name}: {str(error)[:200]}") from None
-
-
-def _plain(name: str, data: bytes) -> NDArray[Any]:
-    stream = io.BytesIO(data)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("unknown version of the array format")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=1000)
-    count = 1
-    for edge in shape:
-        count *= int(edge)
-    here = len(data) - stream.tell()
-    if fortran or dtype.str != _TYPES[name] or count < 0 or count * dtype.itemsize != here:
-        raise ValueError(f"{dtype.str} array of shape {shape} in {here} bytes")
-    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape).copy()
+def _types(header: Mapping[str, Any]) -> Mapping[str, str]:
+    rule = str(header.get("rule"))
+    if rule not in _TYPES:
+        raise ValueError(f"its rule is {rule[:40]!r}")
+    return _TYPES[rule]
 
 
 def rule_from(
@@ -213,7 +130,7 @@ def rule_from(
     found = _forest_flaw if kind == "forest" else _logistic_flaw
     flaw = found(arrays, features, classes)
     if flaw:
-        raise _foreign(path, flaw)
+        MODEL_FILE.refuse(path, flaw)
     native = {
         name: np.ascontiguousarray(a, a.dtype.newbyteorder("=")) for name, a in arrays.items()
     }

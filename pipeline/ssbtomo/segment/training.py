@@ -19,9 +19,9 @@ from ssbtomo.kernels.feature_list import Feature
 from ssbtomo.kernels.forest import Logistic
 from ssbtomo.kernels.settling import Settling
 from ssbtomo.segment.feature_sets import chosen_features, mean_edge
-from ssbtomo.segment.growth import Ground, drawn_lessons, grown_lessons, ridge_feature
+from ssbtomo.segment.growth import Ground, grown_lessons, ridge_feature
 from ssbtomo.segment.inputs import check_source
-from ssbtomo.segment.learning import MOST, Learner, Lessons, learnt_scores
+from ssbtomo.segment.learning import Learner, Lessons, learnt_scores
 from ssbtomo.segment.scribbles import Scribbles, scribbles_from_labels
 from ssbtomo.segment.voxel_model import VoxelModel
 from ssbtomo.units import Spacing, check_spacing
@@ -110,8 +110,8 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
         Of the forest: 1 to 500 trees, at most 1 to 24 deep.
     grow : bool
         Whether a forest learns once more, from what the labels grow to: up to the edges around
-        them. Nothing grows where labels do not keep away from edges; the preview by regression does
-        without.
+        them, as many as they lack there. Labels that lie everywhere lack next to none; the preview
+        by regression does without.
     settle : bool
         Whether edges take the phases beside them: no films of a middle phase where a dark one
         meets a bright one, at the price of rounding what is a few voxels thin.
@@ -153,8 +153,8 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     if grow and rule == "forest":
         first = learner.fit(kept.looks, kept.labels, len(phases), score=False).rule
         looked = Classifier((*chosen, ridge_feature(edge)), several[0].spacing, levels, first)
-        grown = _grown(several, grounds, looked, edge, engine)
-        grown = drawn_lessons(grown, kept.labels, MOST, seed)
+        grown = _grown(several, grounds, looked, engine, edge=edge, seed=seed)
+        grown = grown.at(learner.drawn(grown.labels, len(phases)))
     seen = Lessons.joined([kept, grown])
     model = learner.fit(seen.looks, seen.labels, len(phases))
     settling = (
@@ -272,8 +272,10 @@ def _grown(
     samples: Sequence[TrainingSample],
     grounds: Sequence[Ground],
     classifier: Classifier,
-    edge: float,
     engine: Engine,
+    *,
+    edge: float,
+    seed: int,
 ) -> Lessons:
     """Grow the labels of all samples; each has its share of the tiles."""
     ridge = ridge_feature(edge)
@@ -282,7 +284,7 @@ def _grown(
     parts = []
     for sample, ground in zip(samples, grounds, strict=True):
         ready = replace(classifier, spacing=check_spacing(sample.spacing))
-        parts.append(grown_lessons(ground, ready, steep, engine, tiles=tiles))
+        parts.append(grown_lessons(ground, ready, steep, engine, tiles=tiles, seed=seed))
     return Lessons.joined(parts)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ssbtomo.blocks.classify import Classifier
-from ssbtomo.errors import FormatError, InputDataError, SsbtomoError
+from ssbtomo.errors import FormatError, InputDataError
 from ssbtomo.kernels.feature_list import Feature, features_from_json
 from ssbtomo.kernels.forest import Forest, Logistic
 from ssbtomo.kernels.settling import Settling
-from ssbtomo.segment.model_file import read_model, rule_from, write_model
+from ssbtomo.segment.model_file import MODEL_FILE, read_model, rule_from, write_model
 from ssbtomo.units import Spacing, check_spacing, format_length
 
 __all__ = ["VoxelModel"]
@@ -122,23 +122,8 @@ class VoxelModel:
         """
         place = Path(path)
         header, arrays = read_model(place)
-        try:
+        with MODEL_FILE.checked(place):
             return _model(place, header, arrays)
-        except FormatError:
-            raise
-        except (
-            SsbtomoError,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            OverflowError,
-        ) as error:
-            raise FormatError(
-                f"{place} is no model file, or a damaged one: {type(error).__name__}: "
-                f"{str(error)[:300]}",
-                hint="train it again: ssbtomo train",
-            ) from None
 
     def ordered(self, phases: Sequence[str]) -> VoxelModel:
         """Return the model with its labels in another order.
