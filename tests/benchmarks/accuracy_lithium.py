@@ -80,7 +80,7 @@ def trained(scan: Any, case: str) -> tuple[float, bool, list[str], dict[str, Any
             tifffile.imwrite(folder / f"{kind}.tif", array, photometric="minisblack")
         more = ", companions: [companion.tif]" if case == "companion" else ""
         (folder / "recipe.yaml").write_text(RECIPE % more, encoding="utf-8")
-        with mock.patch("ssbtomo.runner.execute.write_report", lambda place, _: place):
+        with mock.patch("ssbtomo.runner.execute.write_report", lambda place, **_: place):
             results = runner.run(folder / "recipe.yaml", folder / "out")
         told = json.loads((results.path / "run.json").read_text())["samples"][0]["lithium"]
         table = results.table

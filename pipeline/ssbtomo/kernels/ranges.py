@@ -8,16 +8,16 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-__all__ = ["PLACE_ERROR", "Evidence", "Halves", "nominal_range"]
+__all__ = ["AGAIN", "PLACE_ERROR", "Evidence", "Halves", "nominal_range"]
 
 PLACE_ERROR = 0.015
 """Standard error of where a threshold lies, in units of the contrast between its phases."""
 
+AGAIN = 1 / (math.sqrt(2) - 1)
+"""How much more a blur costs, in proportion to its width, than an equal one after it adds."""
+
 _NORMAL = 1.96
 _EVENLY = 0.95  # of a length: what is anywhere along it lies within, 95 times of 100
-# What a blur of sigma costs in proportion to sigma, a second blur of the same kind, which makes
-# it sqrt(2) sigma, costs once more by this share of it.
-_AGAIN = 1 / (math.sqrt(2) - 1)
 # An error in proportion to the voxel edge is what it grows by when the edge is doubled.
 _HALVED = 1.0
 # A classifier rounds edges at about a voxel edge: it loses once more what voxels do.
@@ -140,7 +140,7 @@ def nominal_range(
         return math.nan, math.nan, Halves()
     halves = Halves(
         thresholds=_of_thresholds(value, evidence, shift),
-        imaging=_AGAIN * abs(_mean_change(value, evidence.again)),
+        imaging=AGAIN * abs(_mean_change(value, evidence.again)),
         scatter=_scatter(evidence.again),
         resolution=(_ROUNDED if evidence.draws else _HALVED)
         * abs(_mean_change(value, evidence.halved)),

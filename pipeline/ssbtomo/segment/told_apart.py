@@ -9,10 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.filters import gaussian
+from ssbtomo.kernels.ranges import AGAIN
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.evidence import Channel
 from ssbtomo.segment.inputs import check_image
 from ssbtomo.segment.lithium import Ask, Face, LowAbsorbing
+from ssbtomo.segment.surfaces import image_blur
 from ssbtomo.units import Spacing
 
 __all__ = ["LithiumOrVoid", "lithium_or_void"]
@@ -112,8 +115,9 @@ def lithium_or_void(  # noqa: PLR0913 - one keyword per kind of evidence
     Estimator of d': two Gaussians of one deviation are fitted to grey values that were smoothed
     inside the merged class, two voxels away from all else; their distance is divided by the
     deviation of single voxels. Bias: features thinner than five voxels are not seen, drifting
-    grey values lower it. Void that is only rim is uncertain: its blur looks like lithium. 60
-    bytes per voxel.
+    grey values lower it. Void that is only rim is uncertain: its blur looks like lithium. Bounds
+    hold the outer threshold moved, all doubtful voxels given to either, and what blur takes from
+    small pieces: 2.4 times what as much blur takes again. 60 bytes per voxel.
     """
     grey = check_image(image)
     bench = Bench.in_memory(grey.shape)
@@ -130,7 +134,7 @@ def lithium_or_void(  # noqa: PLR0913 - one keyword per kind of evidence
     segmented = found.segment(sink=labels)
     if progress is not None:
         progress(1, 2)
-    bounds = _bounds(found, labels, shift)
+    bounds = _bounds(found, labels, shift, spacing)
     return LithiumOrVoid(
         labels, found.state == "merged", found.study.dprime, limit,
         {item.channel.kind: item.dprime for item in found.study.judged[1:]},
@@ -139,19 +143,33 @@ def lithium_or_void(  # noqa: PLR0913 - one keyword per kind of evidence
 
 
 def _bounds(
-    found: LowAbsorbing, labels: NDArray[np.uint8], shift: float
+    found: LowAbsorbing, labels: NDArray[np.uint8], shift: float, spacing: Spacing
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the smallest and largest fraction of lithium, and of void."""
-    first, size = min(found.places), labels.size
-    seen: list[list[float]] = [[], []]
-    other = np.empty_like(labels)
+    first = min(found.places)
+    lithium, void = found.places[1], found.places[0]
     outer = (first, first + 1) if found.state == "clear" else (first,)
     moves = [(k, s) for k in outer for s in (-shift, shift)]
-    for move, lean in ((None, 0), *((m, b) for m in moves for b in (-1, 1))):
+    own = [first, first] if found.state == "merged" else [lithium, void]
+    seen: list[list[float]] = [[float((labels == label).mean())] for label in own]
+    other = np.empty_like(labels)
+    for move, lean in ((m, b) for m in moves for b in (-1, 1)):
         found.labels(move, lean=lean, sink=other)
-        for k, place in enumerate(found.places):
-            own = first if found.state == "merged" else place
-            seen[k].append(float((other == own).sum()) / size)
+        for values, label in zip(seen, own, strict=True):
+            values.append(float((other == label).mean()))
+    lost = [_lost(found, labels == label, spacing) for label in own]
+    lows = [max(min(values) + min(more, 0.0), 0.0) for values, more in zip(seen, lost, strict=True)]
+    highs = [max(values) + max(more, 0.0) for values, more in zip(seen, lost, strict=True)]
     if found.state == "merged":
-        return (0.0, max(seen[1])), (0.0, max(seen[0]))
-    return (min(seen[1]), max(seen[1])), (min(seen[0]), max(seen[0]))
+        lows = [0.0, 0.0]
+    return (lows[0], highs[0]), (lows[1], highs[1])
+
+
+def _lost(found: LowAbsorbing, phase: NDArray[np.bool_], spacing: Spacing) -> float:
+    """Return what blur took from a phase, as a fraction: as much as it takes again, and more."""
+    look = found.segmenter.surfaces
+    if look is None:
+        return 0.0
+    blur = image_blur(look.plateaus.edge_width, look.scale, spacing)
+    again = gaussian(phase.astype(np.float32), blur) > 0.5
+    return AGAIN * (float(phase.mean()) - float(again.mean()))
