@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,12 @@ def corrected_maps(
         The stores themselves if nothing was corrected.
     """
     laid = _laid(section, phases, desk)
-    sure = [
-        laid(store, lambda number, own=label: _SURE * (number == own))
-        for label, store in enumerate(maps)
-    ]
+    sure = [laid(store, partial(_share, label)) for label, store in enumerate(maps)]
     return [*sure, laid(entropy, lambda _: 0)]
+
+
+def _share(label: int, corrected_to: int) -> int:
+    return _SURE * (label == corrected_to)
 
 
 def _laid(

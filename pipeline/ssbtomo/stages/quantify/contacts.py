@@ -140,7 +140,7 @@ def _hidden(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> str:
     is thinner than the limit of the repair looks like their blurred edge. Beside a triple line it is
     so thin over about that limit.
     """
-    limit = subject.desk.facts.get("segment", {}).get("film_limit_um")
+    limit = float(subject.desk.facts.get("segment", {}).get("film_limit_um") or 0.0)
     low, high = sorted((a, b))
     between = {
         label: length
@@ -148,9 +148,7 @@ def _hidden(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> str:
         for label in triple
         if {low, high} < set(triple) and low < label < high
     }
-    share = (
-        sum(between.values()) * (limit or 0.0) / max(areas.area_um2.get((low, high), 0.0), 1e-30)
-    )
+    share = sum(between.values()) * limit / max(areas.area_um2.get((low, high), 0.0), 1e-30)
     if share < _NEAR:
         return ""
     middle = " or ".join(subject.names[label] for label in between)
