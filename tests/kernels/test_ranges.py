@@ -13,7 +13,7 @@ from ssbtomo.kernels.ranges import PLACE_ERROR, Evidence, Halves, nominal_range
 numbers = some.floats(0.1, 10) | some.just(math.nan)
 lists = some.lists(numbers, max_size=4)
 evidence = some.builds(
-    Evidence, some.lists(some.tuples(numbers, numbers), max_size=3), lists, lists, lists
+    Evidence, some.lists(some.tuples(numbers, numbers), max_size=3), lists, lists, lists, lists
 )
 
 
@@ -32,7 +32,7 @@ def test_the_range_holds_the_value(value, found):
 def test_ranges_scale_with_the_unit(value, found, factor):
     scaled = Evidence(
         [(factor * a, factor * b) for a, b in found.thresholds],
-        *([factor * one for one in part] for part in (found.again, found.halved, found.draws)),
+        *([factor * one for one in part] for part in (found.again, found.halved, found.smooth, found.draws)),
     )  # fmt: skip
     low, high, _ = nominal_range(value, found, shift=0.05)
     low2, high2, _ = nominal_range(factor * value, scaled, shift=0.05)
@@ -55,6 +55,8 @@ def test_each_kind_of_evidence_has_its_share():
     assert again == Halves(imaging=pytest.approx(0.01 * (1 + math.sqrt(2))))
     halved = nominal_range(1.0, Evidence(halved=[0.9]), shift=0.05)[2]
     assert halved == Halves(resolution=pytest.approx(0.1))
+    smooth = nominal_range(1.0, Evidence(halved=[0.95], smooth=[1.06]), shift=0.05)[2]
+    assert smooth == Halves(resolution=pytest.approx(0.06 / 0.6))  # the larger of the two
     # Student's t of two values: 12.7; of two draws about a known value: 4.30.
     noisy = nominal_range(1.0, Evidence(again=[0.99, 1.01]), shift=0.05)[2]
     assert noisy.scatter == pytest.approx(12.7062 * math.sqrt(2) * 0.01, rel=1e-4)

@@ -94,6 +94,9 @@ def test_grey_values_far_apart_let_the_classifier_be(tmp_path):
     assert told["dprime"] == pytest.approx(4.0, abs=1.0)  # two Gaussians inside the class
     number = row(results, "volume_fraction", "lithium")
     assert number.value == pytest.approx(scan.shares["lithium"], rel=0.1)
+    assert number.low <= scan.shares["lithium"] <= number.high
+    leaning = results.objects("sensitivity").variant
+    assert {"lithium low", "lithium high"} <= set(leaning)
     assert "probability-lithium.ome.zarr" in stores(results)
 
 

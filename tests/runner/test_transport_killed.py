@@ -69,7 +69,9 @@ def killed_after(code: str, wait: float, *arguments: object) -> None:
 def place_in(folder, values, told=None) -> resting.Resting:
     """Return the resting place of a solve of nothing in particular."""
     desk = SimpleNamespace(work=folder, note=(told if told is not None else []).append)
-    settings = SimpleNamespace(transport=SimpleNamespace(convention=None, periodic=False))
+    settings = SimpleNamespace(
+        transport=SimpleNamespace(convention=None, surfaces="voxels", periodic=False)
+    )
     subject = SimpleNamespace(desk=desk, spacing=(1.0, 1.0, 1.0), settings=settings)
     labels = np.zeros((2, 2, 2), np.uint8)
     return resting.Resting(subject, labels, Conductor("p", values), "z")

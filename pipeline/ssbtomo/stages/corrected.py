@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,7 @@ def corrected(sink: Sink, section: Segment, phases: Sequence[Phase], desk: Desk)
     Sink
         The store itself if nothing was corrected.
     """
-    numbers = _numbers(section, phases, desk)
-    if numbers is None:
-        return sink
-    assert section.corrections is not None
-    return Corrected(sink, section.corrections, tuple(numbers))
+    return _laid(section, phases, desk)(sink, lambda number: number)
 
 
 def corrected_maps(
@@ -108,27 +105,29 @@ def corrected_maps(
     list of Sink
         The stores themselves if nothing was corrected.
     """
-    numbers = _numbers(section, phases, desk)
-    if numbers is None:
-        return [*maps, entropy]
-    assert section.corrections is not None
+    laid = _laid(section, phases, desk)
+    sure = [laid(store, partial(_share, label)) for label, store in enumerate(maps)]
+    return [*sure, laid(entropy, lambda _: 0)]
+
+
+def _share(label: int, corrected_to: int) -> int:
+    return _SURE * (label == corrected_to)
+
+
+def _laid(
+    section: Segment, phases: Sequence[Phase], desk: Desk
+) -> Callable[[Sink, Callable[[int], int]], Sink]:
+    """Return what lays the corrections over a store, given the value of each corrected phase."""
     file = section.corrections
-    sure = [
-        Corrected(store, file, tuple(_SURE * (number == label) for number in numbers))
-        for label, store in enumerate(maps)
-    ]
-    return [*sure, Corrected(entropy, file, (0,) * len(numbers))]
-
-
-def _numbers(section: Segment, phases: Sequence[Phase], desk: Desk) -> list[int] | None:
-    if section.corrections is None:
-        return None
-    found = Corrections.load(section.corrections)
+    if file is None:
+        return lambda store, _: store
+    found = Corrections.load(file)
     found.check(desk.shape)
     names = [phase.name for phase in phases]
     joined = [name for name in names if name not in {p.name for p in desk.sample.phases}]
     same = {p.name: joined[0] for p in desk.sample.phases if p.name not in names} if joined else {}
-    return [int(number) for number in found.numbered(names, same)]
+    numbers = found.numbered(names, same).tolist()
+    return lambda store, value: Corrected(store, file, tuple(value(n) for n in numbers))
 
 
 def correction_facts(section: Segment, desk: Desk) -> Facts:

@@ -26,9 +26,12 @@ from ssbtomo.stages.laps import Laps
 if TYPE_CHECKING:
     from ssbtomo.stages.segment import Segment
 
-__all__ = ["MERGED", "Places", "answer", "merged_phases", "places_of", "says"]
+__all__ = ["LEANING", "MERGED", "Places", "answer", "merged_phases", "places_of", "says"]
 
 MERGED = "lithium or void"
+LEANING = ("lithium low", "lithium high")
+"""Variants in which all that is doubtful is void, and lithium."""
+
 _CHANCE = "lithium-probability"
 Places = tuple[int, int]
 
@@ -211,8 +214,8 @@ def _variants(
             for word, sign in (("down", -1), ("up", 1)):
                 yield f"threshold {k + 1} {word}", (k, sign * shift), 0
     if found.state == "split":
-        yield "lithium low", (first, -shift) if shift else None, -1
-        yield "lithium high", (first, shift) if shift else None, 1
+        for name, sign in zip(LEANING, (-1, 1), strict=True):
+            yield name, (first, sign * shift) if shift else None, sign
 
 
 def _imaged_again(

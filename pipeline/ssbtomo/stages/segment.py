@@ -80,7 +80,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     section: Section
     range: Range
@@ -130,9 +130,9 @@ class Segment:
         """How many variants there will be: thresholds moved, imaged again, or drawn."""
         if self.section.method == "labels" or self.range.shift == 0:
             return 0
-        if self.section.method == "trained":
-            return self.range.draws
         asked = places_of(self.phases, self.section.lithium) is not None
+        if self.section.method == "trained":
+            return self.range.draws + 2 * asked
         return 2 * (len(self.phases) - 1) + 2 * asked + self.range.repeats
 
     def expected(self, shape: Shape, itemsize: int) -> list[Work]:
@@ -200,7 +200,9 @@ class Segment:
         }
 
     def _trained(self, desk: Desk, image: Source) -> Facts:
-        counts, facts = segment_trained(desk, image, self.section, self.phases)
+        counts, facts = segment_trained(
+            desk, image, self.section, self.phases, varied=self.range.shift > 0
+        )
         shown = tuple(Phase.model_validate(phase) for phase in facts.get("phases", []))
         stage = replace(self, phases=shown or self.phases)
         if self.section.corrections is not None:  # the classifier counted what it said itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,7 @@ def open_companions(paths: Sequence[str], shape: tuple[int, ...]) -> list[Source
 
 
 def segment_trained(
-    desk: Desk, image: Source, section: Segment, phases: Sequence[Phase]
+    desk: Desk, image: Source, section: Segment, phases: Sequence[Phase], *, varied: bool = True
 ) -> tuple[list[int], Facts]:
     """Write labels, probabilities and entropy; return the voxels of each phase, and the facts.
 
@@ -215,6 +215,8 @@ def segment_trained(
         The recipe's section.
     phases : sequence of Phase
         The recipe's phases.
+    varied : bool
+        Whether lithium and void that are kept apart get variants with all doubt given to either.
 
     Returns
     -------
@@ -242,12 +244,13 @@ def segment_trained(
         looked = {feature.channel for feature in model.features}
         seen = [channel for k, channel in enumerate(channels, start=1) if k in looked]
         made, voxels, told = asked_of_classes(
-            desk, made, (image, seen), places, section.lithium, voxels
-        )
+            desk, made, (image, seen), places, section.lithium, voxels,
+            variant=partial(corrected, section=section, phases=phases, desk=desk) if varied else None,
+        )  # fmt: skip
     made.publish(desk)
     counts = [int(n) for n in voxels]
     facts = {
-        "variants": [],
+        "variants": told.pop("variants", []),
         "stores": ["phases", *made.names],
         "probabilities": made.maps,
         "warnings": [*notes, *([told["warning"]] if told else [])],

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssbtomo.blocks import Source
+from ssbtomo.blocks import Sink, Source
 from ssbtomo.blocks.joining import join_classes
 from ssbtomo.model.lithium import Lithium
 from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.evidence import Channel, Look, Volume
+from ssbtomo.segment.lithium import split_tables
 from ssbtomo.segment.low_absorbing import Study, study
 from ssbtomo.stages.class_maps import ClassMaps
 from ssbtomo.stages.desk import Desk
-from ssbtomo.stages.low_absorbing import Places, merged_phases
+from ssbtomo.stages.low_absorbing import LEANING, Places, merged_phases
 
 __all__ = ["asked_of_classes", "said_of_classes"]
 
@@ -29,6 +30,8 @@ def asked_of_classes(  # noqa: PLR0917 - what was classified, into what, and wha
     places: Places,
     section: Lithium,
     voxels: NDArray[np.int64],
+    *,
+    variant: Callable[[Sink], Sink] | None = None,
 ) -> tuple[ClassMaps, NDArray[np.int64], dict[str, Any]]:
     """Join lithium and void in what a classifier made, unless its channels tell them apart.
 
@@ -46,6 +49,8 @@ def asked_of_classes(  # noqa: PLR0917 - what was classified, into what, and wha
         The recipe's table.
     voxels : ndarray of int64
         Voxels of each class.
+    variant : callable, optional
+        What lays corrections over the labels of a variant; without it none are written.
 
     Returns
     -------
@@ -54,14 +59,16 @@ def asked_of_classes(  # noqa: PLR0917 - what was classified, into what, and wha
     voxels : ndarray of int64
         Voxels of each of its classes.
     told : dict
-        How the two were treated, as plain values.
+        How the two were treated, as plain values; the names of the variants that give all doubtful
+        voxels to either, where the two are kept apart.
 
     Notes
     -----
     That the classifier parts the two is no evidence: it repeats what the scribbles said. Asked
     are the grey values, by d' of single voxels inside the joint class, and each companion that
-    the classifier looks at, by d' of its smoothed values. 60 bytes per voxel of a block with a
-    halo of 12 voxels.
+    the classifier looks at, by d' of its smoothed values. What these leave in doubt is another thing
+    than what the classifier doubts: it may be sure of what few scribbles said. 60 bytes per voxel of
+    a block with a halo of 12 voxels.
     """
     joint = ClassMaps.of(desk, merged_phases(made.phases, places), "joint-phases")
     counts = join_classes(
@@ -70,6 +77,7 @@ def asked_of_classes(  # noqa: PLR0917 - what was classified, into what, and wha
     found = _study(desk, joint, channels, places, section)
     parted = section.split != "never" and bool(found.used)
     told = _told(found, made, places, section, parted=parted)
+    told["variants"] = _leaning(desk, found, places, variant) if parted and variant else []
     gone = joint if parted else made
     gone.discard(desk)
     return (made, voxels, told) if parted else (joint, counts, told)
@@ -96,6 +104,25 @@ def _study(
     if section.intensity:
         return found
     return replace(found, judged=(replace(found.judged[0], counts=False), *found.judged[1:]))
+
+
+def _leaning(
+    desk: Desk, found: Study, places: Places, variant: Callable[[Sink], Sink]
+) -> list[str]:
+    """Write the joint class split by what the channels show, all doubt given to either."""
+    bench = Bench(desk.grid, desk.engine, desk.allocate)
+    for name, side in zip(LEANING, (-1, 1), strict=True):
+        desk.check_cancelled()
+        word = name.replace(" ", "-")
+        sink, markers = desk.marked_draft(
+            f"variant-{word}", desk.shape, np.uint8, desk.spacing, kind="labels"
+        )
+        found.split(
+            split_tables(places), variant(sink), bench, lean=side * (found.band + 1e-6),
+            markers=markers,
+        )  # fmt: skip
+        desk.publish(f"variant-{word}", desk.work / "variants" / f"{word}.ome.zarr")
+    return list(LEANING)
 
 
 def _told(

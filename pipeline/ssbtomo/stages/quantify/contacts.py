@@ -12,11 +12,13 @@ from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify.guard import judged, phases_seen
 from ssbtomo.stages.quantify.one_read import Wanted
 from ssbtomo.stages.quantify.subject import Findings, Rows, Subject
+from ssbtomo.units import format_length
 
 __all__ = ["measure_contacts"]
 
 _ESTIMATOR = "voxel face x local normal"
 _CHECK = "voxels joined in 13 directions"
+_NEAR = 0.1  # of a contact: less near a third phase is not worth a warning
 
 
 def measure_contacts(subject: Subject) -> Findings:
@@ -84,15 +86,17 @@ def _pairs(
 ) -> Iterator[Measurement]:
     for (a, b), area in areas.area_um2.items():
         check = areas.crofton_um2[a, b]
-        pair, differ = _joined(subject, a, b), estimators_differ(area, check)
+        pair = _joined(subject, a, b)
+        doubts = tuple(
+            filter(None, (estimators_differ(area, check), _hidden(areas, a, b, subject)))
+        )
         for quantity, value, how in (
             ("contact_area_per_volume", area, _ESTIMATOR),
             ("contact_area_per_volume_crofton", check, _CHECK),
         ):
             yield judged(
                 Measurement(
-                    quantity, pair, value / subject.counted_um3, "1/um", how,
-                    warnings=(differ,) if differ else (),
+                    quantity, pair, value / subject.counted_um3, "1/um", how, warnings=doubts,
                 ),
                 seen[a], seen[b],
             )  # fmt: skip
@@ -118,6 +122,7 @@ def _specific(
             each = Measurement(
                 "specific_contact_area", pair, area / volume, "1/um",
                 f"{_ESTIMATOR}, per volume of {active}",
+                warnings=tuple(filter(None, [_hidden(areas, own, other, subject)])),
             )  # fmt: skip
             yield judged(each, seen[own], seen[other])
         if surface > 0:
@@ -126,6 +131,31 @@ def _specific(
                 f"{_ESTIMATOR}, share of the surface of {active}",
             )  # fmt: skip
             yield judged(share, seen[own], seen[other])
+
+
+def _hidden(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> str:
+    """Warn where much of a contact lies so near a phase between that blur hides which of them it is.
+
+    Where two phases touch that have a third between them in grey value, a layer of the third that
+    is thinner than the limit of the repair looks like their blurred edge. Beside a triple line it is
+    so thin over about that limit.
+    """
+    limit = float(subject.desk.facts.get("segment", {}).get("film_limit_um") or 0.0)
+    low, high = sorted((a, b))
+    between = {
+        label: length
+        for triple, length in areas.triple_um.items()
+        for label in triple
+        if {low, high} < set(triple) and low < label < high
+    }
+    share = sum(between.values()) * limit / max(areas.area_um2.get((low, high), 0.0), 1e-30)
+    if share < _NEAR:
+        return ""
+    middle = " or ".join(subject.names[label] for label in between)
+    return (
+        f"{min(share, 1.0):.0%} of it lies within {format_length(limit, 2)} of {middle}, of which thinner "
+        "layers look like blur there: the range does not hold that"
+    )
 
 
 def _triples(
