@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ssbtomo.errors import FormatError
-from ssbtomo.io.headers import check_shape, first_bytes, map_voxels, numbers, spacing_with_unit
-from ssbtomo.io.lazy import lazy_array
+from ssbtomo.io.headers import (
+    check_shape,
+    described,
+    first_bytes,
+    map_voxels,
+    numbers,
+    spacing_with_unit,
+)
 from ssbtomo.io.packed import Codec, PackedVolume
 from ssbtomo.io.selection import read_selection
 from ssbtomo.volume import Volume
@@ -93,12 +99,7 @@ class AmiraReader:
         field = _choose(path, header, choice.path)
         source = _voxels(path, field, shape, order, starts)
         spacing, note = _spacing(header, shape, choice.unit)
-        return Volume(
-            lazy_array(source),
-            spacing=spacing,
-            spacing_origin="tag" if spacing else "unknown",
-            notes=(note,) if note else (),
-        )
+        return described(source, spacing, note)
 
 
 READER = AmiraReader()
@@ -162,10 +163,8 @@ def _voxels(
         )
     if not field.codec:
         return map_voxels(path, shape, stored, offset=offset)
-    codec, stamp = _CODECS[field.codec], path.stat().st_mtime_ns
-    return PackedVolume(
-        str(path.absolute()), shape, stored, codec, offset, field.packed, stamp
-    ).check()
+    codec = _CODECS[field.codec]
+    return PackedVolume.of(path, shape, stored, codec=codec, offset=offset, packed=field.packed)
 
 
 def _spacing(

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssbtomo.errors import FormatError, InputDataError, UnitError
-from ssbtomo.io.lazy import MappedFile
+from ssbtomo.io.lazy import MappedFile, lazy_array
 from ssbtomo.units import Spacing, micrometres
+from ssbtomo.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ssbtomo.io.lazy import LazyFile
+
 __all__ = [
     "Table",
     "check_shape",
+    "described",
     "file_beside",
     "first_bytes",
     "ini_tables",
@@ -241,6 +245,31 @@ def spacing_with_unit(edges: Sequence[float], unit: str, who: str) -> tuple[Spac
     if z is None or y is None or x is None:
         return None, f"{who} gives {story} {unit}, which is no voxel size"
     return (z, y, x), ""
+
+
+def described(source: LazyFile, spacing: Spacing | None, note: str) -> Volume:
+    """Return the volume that a header describes.
+
+    Parameters
+    ----------
+    source : MappedFile or PackedVolume
+        Its voxels.
+    spacing : tuple of float or None
+        Voxel edges in µm, where the header tells them.
+    note : str
+        What a user should know of them, or empty.
+
+    Returns
+    -------
+    Volume
+        Lazy voxels.
+    """
+    return Volume(
+        lazy_array(source),
+        spacing=spacing,
+        spacing_origin="tag" if spacing else "unknown",
+        notes=(note,) if note else (),
+    )
 
 
 def file_beside(header: Path, name: str) -> Path:

@@ -10,13 +10,13 @@ from ssbtomo.errors import AxisError, FormatError
 from ssbtomo.io.headers import (
     Table,
     check_shape,
+    described,
     file_beside,
     map_voxels,
     number,
     numbers,
     spacing_with_unit,
 )
-from ssbtomo.io.lazy import lazy_array
 from ssbtomo.io.packed import PackedVolume
 from ssbtomo.io.selection import read_selection
 from ssbtomo.volume import Volume
@@ -95,12 +95,7 @@ class MetaImageReader:
         edges = numbers(table.get("elementspacing") or table.get("elementsize"))
         unit = table.get("distanceunits", "") or read_selection(dataset).unit
         spacing, note = spacing_with_unit(edges[::-1], unit.replace("?", ""), "ElementSpacing")
-        return Volume(
-            lazy_array(source),
-            spacing=spacing,
-            spacing_origin="tag" if spacing else "unknown",
-            notes=(note,) if note else (),
-        )
+        return described(source, spacing, note)
 
 
 READER = MetaImageReader()
@@ -148,11 +143,10 @@ def _voxels(
     offset = -1 if skip == -1 else offset + int(skip)
     if table.get("compresseddata", "false").lower() != "true":
         return map_voxels(place, shape, stored, offset=offset, header=path)
-    stat = place.stat()
     told = number(table.get("compresseddatasize"))
-    packed = int(told) if told is not None and told > 0 else stat.st_size - max(offset, 0)
-    at, stamp = max(offset, 0), stat.st_mtime_ns
-    return PackedVolume(str(place.absolute()), shape, stored, "zlib", at, packed, stamp).check()
+    packed = int(told) if told is not None and told > 0 else None
+    at = max(offset, 0)
+    return PackedVolume.of(place, shape, stored, codec="zlib", offset=at, packed=packed)
 
 
 def _stored(path: Path, table: Table) -> str:

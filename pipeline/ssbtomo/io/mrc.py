@@ -10,8 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from ssbtomo.errors import AxisError, FormatError, InputDataError
-from ssbtomo.io.headers import check_shape, length, map_voxels
-from ssbtomo.io.lazy import lazy_array
+from ssbtomo.io.headers import check_shape, described, length, map_voxels
 from ssbtomo.units import Spacing
 from ssbtomo.volume import Volume
 
@@ -94,12 +93,7 @@ class MrcReader:
         source = map_voxels(path, shape, order + _TYPES[mode], offset=_HEADER + extra)
         edges = [_edge(c, m) for c, m in zip(reversed(cell), reversed(sampled), strict=True)]
         spacing, note = _spacing(edges)
-        return Volume(
-            lazy_array(source),
-            spacing=spacing,
-            spacing_origin="tag" if spacing else "unknown",
-            notes=(note,) if note else (),
-        )
+        return described(source, spacing, note)
 
 
 READER = MrcReader()

@@ -12,13 +12,13 @@ from ssbtomo.errors import AxisError, FormatError
 from ssbtomo.io.headers import (
     Table,
     check_shape,
+    described,
     file_beside,
     map_voxels,
     number,
     numbers,
     spacing_with_unit,
 )
-from ssbtomo.io.lazy import lazy_array
 from ssbtomo.io.packed import Codec, PackedVolume
 from ssbtomo.io.selection import read_selection
 from ssbtomo.volume import Volume
@@ -96,12 +96,7 @@ class NrrdReader:
         source = _voxels(path, table, shape, end)
         edges, unit, who = _edges(table)
         spacing, note = spacing_with_unit(edges, unit or read_selection(dataset).unit, who)
-        return Volume(
-            lazy_array(source),
-            spacing=spacing,
-            spacing_origin="tag" if spacing else "unknown",
-            notes=(note,) if note else (),
-        )
+        return described(source, spacing, note)
 
 
 READER = NrrdReader()
@@ -151,11 +146,7 @@ def _voxels(
     offset = _skipped(path, table, place, offset, raw=encoding == "raw")
     if encoding == "raw":
         return map_voxels(place, shape, stored, offset=offset, header=path)
-    stat = place.stat()
-    codec, left = _CODECS[encoding], stat.st_size - offset
-    return PackedVolume(
-        str(place.absolute()), shape, stored, codec, offset, left, stat.st_mtime_ns
-    ).check()
+    return PackedVolume.of(place, shape, stored, codec=_CODECS[encoding], offset=offset)
 
 
 def _skipped(path: Path, table: Table, place: Path, offset: int, *, raw: bool) -> int:

@@ -80,6 +80,44 @@ class PackedVolume:
     packed: int
     stamp: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        shape: tuple[int, int, int],
+        stored: str,
+        *,
+        codec: Codec,
+        offset: int,
+        packed: int | None = None,
+    ) -> PackedVolume:
+        """Describe a stream as its file lies there now.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        shape : tuple of int
+            Voxels along (Z, Y, X).
+        stored : str
+            Type of a voxel, byte order included.
+        codec : {"zlib", "gzip", "bzip2", "rle"}
+            How it is packed.
+        offset : int
+            First byte of the stream.
+        packed : int, optional
+            Its bytes; all that follow if not given.
+
+        Returns
+        -------
+        PackedVolume
+            Checked, see `check`.
+        """
+        stat = path.stat()
+        length = stat.st_size - offset if packed is None else packed
+        where = str(path.absolute())
+        return cls(where, shape, stored, codec, offset, length, stat.st_mtime_ns).check()
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a voxel, in this machine's byte order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +10,7 @@ from ssbtomo.errors import FormatError
 from ssbtomo.io.headers import (
     Table,
     check_shape,
+    described,
     file_beside,
     ini_tables,
     map_voxels,
@@ -18,7 +19,6 @@ from ssbtomo.io.headers import (
     read_text,
     spacing_with_unit,
 )
-from ssbtomo.io.lazy import lazy_array
 from ssbtomo.io.selection import read_selection
 from ssbtomo.volume import Volume
 
@@ -72,13 +72,7 @@ class VgiReader:
         unit = table.get("unit", "") or read_selection(dataset).unit
         edges = numbers(table.get("resolution") or table.get("samplingdistance"))
         spacing, note = spacing_with_unit(edges[::-1], unit, "resolution")
-        return Volume(
-            lazy_array(source),
-            spacing=spacing,
-            spacing_origin="tag" if spacing else "unknown",
-            modality="xct",
-            notes=(note,) if note else (),
-        )
+        return replace(described(source, spacing, note), modality="xct")
 
 
 READER = VgiReader()
