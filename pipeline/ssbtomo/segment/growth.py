@@ -32,10 +32,7 @@ _TILE = 128  # voxels along its edge
 _SURE = 0.8
 _SMOOTH = 1.0  # voxels: of the probabilities before they are believed
 _DEEP = 4  # voxels: farther from an edge, none is lacking
-<<<<<<< HEAD
-=======
 _BY_CHANCE = 2.33  # standard deviations of a count: random labels fall so low once in a hundred
->>>>>>> 2fc144951456c1d5d6140a913239178b7844ee2a
 _FINE = 64  # heights of level ground
 
 
@@ -193,25 +190,16 @@ def missing_lessons(
     Lessons
         In their order. Of a class of which n voxels were labelled, n voxels taken at random would
         hold a certain number on edges, one voxel away, and so on: as many are drawn as the
-<<<<<<< HEAD
-        labels hold less. Labels that lie everywhere, on edges as elsewhere, lack nothing: they
-        tell better where edges lie than what grows.
-=======
         labels hold less. None where labels hold about as many on edges as voxels taken at random
         would, but for chance: such labels tell better where edges lie than what grows.
->>>>>>> 2fc144951456c1d5d6140a913239178b7844ee2a
     """
     rng = np.random.default_rng(seed)
     steps = np.abs(depth)
     new = ~marked & (depth > 0)
     chosen = [np.zeros(0, np.intp)]
-<<<<<<< HEAD
-    for label in np.unique(everything.labels[marked]):
-=======
     expected = np.count_nonzero(marked) * float(np.mean(steps == 1))
     avoided = np.count_nonzero(steps[marked] == 1) < expected - _BY_CHANCE * expected**0.5
     for label in np.unique(everything.labels[marked]) if avoided else ():
->>>>>>> 2fc144951456c1d5d6140a913239178b7844ee2a
         own = everything.labels == label
         there = np.bincount(steps[own], minlength=_DEEP + 1)
         here = np.bincount(steps[own & marked], minlength=_DEEP + 1)
@@ -239,17 +227,6 @@ def _grown(
     gradient = looks[:, -1].reshape(box.shape)
     sure = _sure(rule, looks[:, :-1], gradient <= level)
     heights = np.minimum(gradient * (_FINE / level), GRADIENT_LEVELS - 1).astype(np.uint16)
-<<<<<<< HEAD
-    grown = grown_labels(flood(heights, seeds.astype(np.uint8))) & 127
-    group = ground.groups[np.flatnonzero(inside)[0]]
-    labels = grown.reshape(-1).astype(np.intp) - 1
-    facts = np.stack(
-        [_depth(grown.astype(np.uint8)).reshape(-1), (marked > 0).reshape(-1).astype(np.int8)]
-    )
-    return Lessons(looks[:, :-1], labels, np.full(labels.size, group)), facts
-
-
-=======
     grown = _reached(heights, np.where(marked > 0, marked, sure))
     depth = _depth(_reached(heights, sure))  # a label reaches all around it: it is never on an edge
     group = ground.groups[np.flatnonzero(inside)[0]]
@@ -263,7 +240,6 @@ def _reached(heights: NDArray[np.uint16], seeds: NDArray[np.uint8]) -> NDArray[n
     return labels
 
 
->>>>>>> 2fc144951456c1d5d6140a913239178b7844ee2a
 def _depth(labels: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Return how many steps each voxel is from another class: 1 beside it, `_DEEP` or more as that."""
     cross = ndi.generate_binary_structure(labels.ndim, 1)

@@ -29,15 +29,9 @@ _BARE = 3.5  # where two peaks are bare, their own width is the noise
 _WANTED = 6.0  # one voxel in 700 is then on the wrong side
 _SIGMAS = (1.0, 1.5, 2.0)  # in finest voxel edges
 _SHELL = 1e-5  # weight of what is beside other phases: it counts only where nothing else is near
-<<<<<<< HEAD
-# In a map of an element, what is beside other phases has about half the contrast, so a quarter
-# of the information, and no wrong sign.
-_MAPPED = 0.25
-=======
 # In a map of an element, what is beside other phases has about a third of the contrast, so a tenth of
 # the information, and no wrong sign.
 _MAPPED = 0.1
->>>>>>> 2fc144951456c1d5d6140a913239178b7844ee2a
 _BINS = 4096
 _UNSEEN = 1e-4  # share of the weights that must lie inside for the grey value to decide
 _MOST = 30.0

@@ -110,13 +110,8 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
         Of the forest: 1 to 500 trees, at most 1 to 24 deep.
     grow : bool
         Whether a forest learns once more, from what the labels grow to: up to the edges around
-<<<<<<< HEAD
-        them, as many as they lack there. Labels that lie everywhere lack next to none; the preview
-        by regression does without.
-=======
         them, as many as they lack there. Nothing grows where labels lie on edges as elsewhere; the
         preview by regression does without.
->>>>>>> 2fc144951456c1d5d6140a913239178b7844ee2a
     settle : bool
         Whether edges take the phases beside them: no films of a middle phase where a dark one
         meets a bright one, at the price of rounding what is a few voxels thin.
