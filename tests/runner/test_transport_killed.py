@@ -44,7 +44,7 @@ import numpy as np
 from ssbtomo.kernels.transport import Checkpoint
 from ssbtomo.stages.quantify.conductor import Conductor
 desk = Bag(work=Path(sys.argv[1]), note=print)
-settings = Bag(transport=Bag(convention=None, periodic=False))
+settings = Bag(transport=Bag(convention=None, surfaces="voxels", periodic=False))
 subject = Bag(desk=desk, spacing=(1.0, 1.0, 1.0), settings=settings)
 place = resting.Resting(subject, np.zeros((2, 2, 2), np.uint8), Conductor("p", {1: 1.0}), "z")
 for number in itertools.count(1):
