@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
 
 from ssbtomo import runner
+from ssbtomo.stages.quantify import contacts
 
 RECIPE = """\
 sample: {path: labels.tif, name: specks, voxel_size: [100 nm, 100 nm, 100 nm]}
@@ -49,3 +51,18 @@ def test_specks_have_no_contact_area_but_a_reason(tmp_path):
     assert unexplained.empty
     page = results.report.read_text(encoding="utf-8")
     assert "not resolvable" in page
+
+
+def test_a_contact_near_a_phase_between_carries_a_warning():
+    areas = SimpleNamespace(triple_um={(0, 1, 2): 4.0}, area_um2={(0, 1): 10.0, (0, 2): 10.0})
+    names = ("void", "electrolyte", "active")
+
+    def told(pair, **facts):
+        desk = SimpleNamespace(facts={"segment": facts})
+        return contacts._hidden(areas, *pair, SimpleNamespace(names=names, desk=desk))
+
+    # 4 µm of triple line, 0.6 µm to its side: 2.4 of 10 µm².
+    assert told((2, 0), film_limit_um=0.6).startswith("24% of it lies within 600 nm of electrolyte")
+    assert told((0, 2), film_limit_um=0.2) == ""
+    assert told((0, 1), film_limit_um=0.6) == ""  # nothing lies between these two in grey value
+    assert told((0, 2), film_limit_um=None) == told((0, 2)) == ""

@@ -49,6 +49,15 @@ def test_evidence_gives_the_lithium_volume(evidence):
     assert _holds(found, scan)
 
 
+def test_small_voids_are_seen_in_a_companion_and_held_by_the_bounds():
+    """Voids of three voxels: their insides alone are noise, and blur takes a tenth of them."""
+    scan = lithium_scan((40, 40, 40), dprime=0.5, seed=0)
+    found = segment.lithium_or_void(scan.image, scan.spacing, 4, companion=scan.companion)
+    assert float((found.labels == 1).mean()) == pytest.approx(scan.shares["lithium"], rel=0.05)
+    scan = lithium_scan((40, 40, 40), dprime=4.0, seed=6)
+    assert _holds(segment.lithium_or_void(scan.image, scan.spacing, 4), scan)
+
+
 def test_a_companion_of_mere_noise_splits_nothing():
     scan = lithium_scan((48, 48, 48), dprime=0.5, seed=4)
     noise = np.random.default_rng(0).normal(1000, 100, scan.image.shape)

@@ -153,7 +153,7 @@ def _hidden(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> str:
         return ""
     middle = " or ".join(subject.names[label] for label in between)
     return (
-        f"{min(share, 1.0):.0%} of it lies within {format_length(limit, 2)} of {middle}, of which thinner "
+        f"{min(share, 1.0):.0%} of it lies within {format_length(limit, 3)} of {middle}, of which thinner "
         "layers look like blur there: the range does not hold that"
     )
 
