@@ -16,7 +16,7 @@ from ssbtomo.blocks.grid import Block, Grid
 from ssbtomo.blocks.patterns import each
 from ssbtomo.kernels.crack_facets import connected
 from ssbtomo.kernels.crack_planes import local_quantiles
-from ssbtomo.kernels.crack_points import Points, crack_points
+from ssbtomo.kernels.crack_points import Points, crack_points, group_extents
 from ssbtomo.kernels.crack_ridges import RidgeRules, find_ridges
 from ssbtomo.kernels.sheets import voxel_edge
 from ssbtomo.units import Spacing
@@ -211,16 +211,7 @@ def _large(
     mean = np.bincount(groups, scores, count) / np.maximum(size, 1)
     sure = np.maximum(peak, mean * np.sqrt(np.maximum(size / _CELL, 1.0)))
     keep = (sure >= _SURE) & (np.bincount(groups, plain, count) >= _PLAIN * size)
-    where = points.places * points.steps
-    spread = np.empty((count, 3, 3))
-    middle = [np.bincount(groups, where[:, k], count) / np.maximum(size, 1) for k in range(3)]
-    for i in range(3):
-        for j in range(3):
-            sums = np.bincount(groups, where[:, i] * where[:, j], count) / np.maximum(size, 1)
-            spread[:, i, j] = sums - middle[i] * middle[j]
-    flat = grid.shape.count(1)
-    values = np.sqrt(12 * np.maximum(np.linalg.eigvalsh(spread), 0))[:, 1 + flat]
-    keep &= values >= extent
+    keep &= group_extents(points, groups) >= extent
     return np.asarray(keep[groups], dtype=bool)
 
 

@@ -32,6 +32,7 @@ _FARTHEST = 16.0  # the same at most
 _DISC = 5.0  # radius in voxel edges of the discs over which responses are averaged
 _INSIDE = (9.0, 0.8)  # ball in voxel edges, and quantile in it, that tell the response inside
 _HALF = 0.5  # share of that at a rim
+_DEEP = 0.8  # the same well inside: planes fitted further out would follow the noise
 _FILTER = (1.2, 5.0, 0.55)  # σ of the filter in voxel edges: least, largest; and by aperture
 _SOME = 0.02  # share of the response inside from which it is one at all
 _WIDER = 2.5  # ratio of the two filters that tell how wide a profile is
@@ -92,6 +93,7 @@ def traced(
     rough = subset(ridges.points, ~ridges.chosen)
     found = _traced(ridges, rough, work)
     seeds = sheet_seeds(found.points, found.scores, engine)
+    seeds = replace(seeds, chosen=seeds.chosen & found.deep)
     found = _traced(_centred(seeds, work), rough, work)
     bright = np.full(len(found.scores), work.bright)
     return replace(
@@ -142,6 +144,7 @@ class _Sheets:
     points: Points
     scores: NDArray[np.uint8]
     strengths: NDArray[np.float32]
+    deep: NDArray[np.bool_]
 
 
 def _traced(seeds: Seeds, rough: Points, work: _Work) -> _Sheets:
@@ -154,12 +157,24 @@ def _traced(seeds: Seeds, rough: Points, work: _Work) -> _Sheets:
     widths = _filter_widths(thick, edge)
     wider = np.where(widths < _THIN * edge, _WIDER * widths, 0).astype(np.float32)
     near, far = work.responses(trace, (widths, wider))
-    inner, keep = _inside(points, trace.normals, near, edge, engine)
+    inner, keep, deep = _inside(points, trace.normals, near, edge, engine)
     keep &= ~(_resolved(trace, (near, far, widths), work) & _weak(points, inner))
     near_kept = partial(local_quantiles, points, keep.astype(np.float32), (_CROSS * edge, 0.3))
     keep |= _among(points, rough) & (over_points(near_kept, len(keep), engine) > 0)
+    keep = _rooted(points, keep, seeds)
     strengths = (thick[keep] * work.depth).astype(np.float32)
-    return _Sheets(subset(points, keep), seeds.scores[trace.sources[keep]], strengths)
+    return _Sheets(subset(points, keep), seeds.scores[trace.sources[keep]], strengths, deep[keep])
+
+
+def _rooted(points: Points, keep: NDArray[np.bool_], seeds: Seeds) -> NDArray[np.bool_]:
+    """Keep the connected parts that hold a seed: where planes only pass, a gap is no crack."""
+    kept = subset(points, keep)
+    groups = connected(kept)
+    held = np.zeros(int(groups.max(initial=-1)) + 1, dtype=bool)
+    held[groups[_among(kept, subset(seeds.points, seeds.chosen))]] = True
+    rooted = keep.copy()
+    rooted[keep] = held[groups]
+    return rooted
 
 
 def _centred(seeds: Seeds, work: _Work) -> Seeds:
@@ -258,14 +273,15 @@ def _inside(
     found: NDArray[np.float32],
     edge: float,
     engine: Engine,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the response over discs, and where it is more than half of that further inside."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the response further inside, and where that over discs is more than 0.5, 0.8 of it."""
     count = len(found)
     smooth = _averaged(points, normals, found, _DISC * edge, engine)
     inner = over_points(
         partial(local_quantiles, points, smooth, (_INSIDE[0] * edge, _INSIDE[1])), count, engine
     )
-    return inner, smooth >= np.maximum(_HALF * inner, _SOME * inner.max(initial=0))
+    keep = smooth >= np.maximum(_HALF * inner, _SOME * inner.max(initial=0))
+    return inner, keep, smooth >= _DEEP * inner
 
 
 def _averaged(

@@ -16,7 +16,7 @@ from ssbtomo.units import Spacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Points", "around", "ball_size", "crack_points", "locate", "voxel_widths"]
+__all__ = ["Points", "around", "ball_size", "crack_points", "group_extents", "locate", "voxel_widths"]
 
 _FAR = 24  # steps after which a chord is long
 _WAYS = np.array(
@@ -80,6 +80,36 @@ def crack_points(
         np.asarray(spacing, dtype=np.float64),
         np.asarray(shape, dtype=np.int64),
     )
+
+
+def group_extents(points: Points, groups: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return how far each group of points reaches along both directions of its plane at least.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    groups : ndarray of int32, shape (n,)
+        The group of each, from 0.
+
+    Returns
+    -------
+    ndarray of float64
+        √(12 λ) in µm of the second largest moment (of a slice the largest): the width of an
+        evenly filled strip; a disc reads 0.87 of its diameter.
+    """
+    count = int(groups.max(initial=-1)) + 1
+    size = np.maximum(np.bincount(groups, minlength=count), 1)
+    where = points.places * points.steps
+    middle = [np.bincount(groups, where[:, k], count) / size for k in range(3)]
+    spread = np.empty((count, 3, 3))
+    for i in range(3):
+        for j in range(3):
+            sums = np.bincount(groups, where[:, i] * where[:, j], count) / size
+            spread[:, i, j] = sums - middle[i] * middle[j]
+    second = 1 + int((points.shape == 1).any())
+    moments: NDArray[np.float64] = np.linalg.eigvalsh(spread)[:, second]
+    return np.sqrt(12 * np.maximum(moments, 0))
 
 
 def ball_size(spacing: Spacing, radius: float) -> int:

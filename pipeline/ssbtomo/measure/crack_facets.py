@@ -14,6 +14,7 @@ from ssbtomo.blocks.crack_sides import side_labels
 from ssbtomo.blocks.facets import Facets, find_facets, over_points
 from ssbtomo.kernels.crack_facets import ordered
 from ssbtomo.kernels.crack_lines import line_rows
+from ssbtomo.kernels.crack_points import group_extents
 from ssbtomo.kernels.facet_sums import bottlenecks, disc_means, local_apertures, rim_lengths
 from ssbtomo.kernels.facet_table import Surfels, facet_rows
 from ssbtomo.kernels.sheets import voxel_edge
@@ -119,8 +120,8 @@ def with_grey(
         Where the work is done.
     limits : tuple, optional
         What is a crack, and the least aperture in µm: sheets that are too wide, too narrow, or too
-        small for their aperture, are dropped. Without it rims are looked for: where the aperture
-        falls to half of that further inside.
+        small for their aperture, and connected cracks that are too small, are dropped. Without it
+        rims are looked for: where the aperture falls to half of that further inside.
 
     Returns
     -------
@@ -144,6 +145,9 @@ def with_grey(
         lacking = inner_contents(lacking, (told, around), voxels, found, place)
     contents = filled_up(lacking, areas, found)
     rows = _large(found, areas, contents, place, limits)[found.facets]
+    if limits is not None:
+        extents = group_extents(voxels.points, voxels.groups)
+        rows &= (extents >= limits[0].extent)[voxels.groups]
     fields = areas[rows], contents[rows], local[rows]
     less = replace(found, areas=areas)
     return _network(*_cut_down(voxels, less, rows), fields, place)

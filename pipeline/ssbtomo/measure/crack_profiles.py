@@ -35,7 +35,7 @@ __all__ = [
 
 LOCAL_DISC = 3.0  # radius in voxel edges of the discs over which grey values are averaged
 _INSIDE = 7.0  # voxel edges within which the inside of that sheet lies
-_BLUR = 3.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
+_BLUR = 2.5  # voxel edges beyond a crack that profiles reach, for the blur of the image
 _RIM = 0.85  # share of what discs mostly hold, below which a point is at a rim
 _LONGEST = 16.0  # longest half profile, in voxel edges
 
@@ -90,7 +90,7 @@ def across(
     points, edge = voxels.points, voxel_edge(place.spacing)
     ground, _ = grey_levels(image, place)
     thick = voxels.strengths / max(abs(ground - level), 1e-12)
-    halves = np.minimum(np.maximum(0.9 * thick, 0.5 * found.widths) + _BLUR * edge, _LONGEST * edge)
+    halves = np.minimum(0.5 * np.maximum(thick, found.widths) + _BLUR * edge, _LONGEST * edge)
     halves = np.where(found.areas > 0, halves, 0).astype(np.float32)
     apertures = across_grey(
         image, place.spacing, place.grid, place.engine,
