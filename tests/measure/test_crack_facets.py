@@ -131,6 +131,21 @@ def test_grey_values_give_apertures(bright):
     assert found.score.max() > 80
 
 
+def test_pores_beside_a_wide_crack_do_not_narrow_it():
+    normal, at = unit(0.5, 0.3, 0.8), np.full(3, 26.0)
+    aside = unit(0.3, -0.5, 0.0)
+    # the walls of both pores are 8 from the middle of the crack, and 5 from its walls
+    pores = [
+        (Ball(tuple(at + 14 * normal), 6.0), VOID),
+        (Ball(tuple(at - 13 * normal + 6 * aside), 5.0), VOID),
+    ]
+    drawn = scene((52,) * 3, (1.0,) * 3, *pores, (Disc(tuple(at), tuple(normal), 15.0, 6.0), VOID))
+    grey = ndi.gaussian_filter(drawn.rasterise([0, 1000], 3).grey, 0.8)
+    found = measure.cracks(grey, (1.0,) * 3, void_grey=0)
+    assert len(found.facets) == 1
+    assert found.facets.iloc[0]["aperture_um"] == pytest.approx(6, abs=0.3)
+
+
 def test_noise_alone_holds_no_cracks():
     grey = np.random.default_rng(2).normal(1000, 100, (64, 64, 64)).astype(np.float32)
     assert len(measure.cracks(grey, (1.0,) * 3, void_grey=0).facets) == 0

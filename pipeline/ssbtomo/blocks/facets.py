@@ -25,7 +25,8 @@ _SMOOTH = 4.0  # radius in voxel edges over which widths are compared
 _RADIUS = 5.5  # radius in voxel edges of the ball that gives a plane
 _THIN = 0.6  # heights within which a point lies in the middle, in steps across the crack
 _ROUGH = 0.5  # second moment in squared voxel edges of a single sheet across its plane, at most
-_FURTHER = 1.75  # how much further patches are looked for than planes
+_FURTHER = 3.5  # how much further patches are looked for: cracks that cross at 30° part slowly
+_SAMPLE = 64  # points of a patch that tell whether two others that cross explain it
 _LEAST = 45  # points of the smallest patch
 _LEAST_LINE = 8  # the same in a slice, where patches are lines
 _BESIDE = 2.0  # voxel edges from the middle within which the middle surface may pass
@@ -143,8 +144,7 @@ def find_facets(points: Points, groups: NDArray[np.int32], engine: Engine = SERI
     task = partial(middle_areas, points, (names, named.asked), normals, (widths, _MIDDLE * edge))
     heights, areas = over_points(task, len(groups), engine)
     told = named.told
-    heights[told] = named.heights[told]
-    areas[told] = shares(points, normals[told], heights[told], widths[told])
+    heights[told], areas[told] = named.heights[told], named.areas[told]
     return Facets(points, groups, names, sheets, widths, normals, heights, areas, touching)
 
 
@@ -155,6 +155,7 @@ class _Named:
     names: NDArray[np.int32]
     normals: NDArray[np.float32]
     heights: NDArray[np.float32]
+    areas: NDArray[np.float32]
     widths: NDArray[np.float32]
     told: NDArray[np.bool_]
     asked: NDArray[np.bool_]
@@ -205,31 +206,26 @@ def _named(
     sources = spread_out(points, groups, np.where(middle, numbers, -1))
     sources = np.where(sources < 0, numbers, sources)
     patch, normals = _flat(points, groups, found, edge, engine)
+    patch = _unexplained(points, (groups, patch), widths, edge, engine)
     told = patch[sources] < 0
     follows = spread_out(points, groups, np.where(patch >= 0, numbers, -1))
     near = np.where(follows < 0, sources, follows)
     normals, widths = normals[near], widths[near]
     asking = np.flatnonzero(told)
-    sizes = (
-        np.maximum(_FURTHER * _RADIUS * edge, 0.75 * widths[asking] + 6.0 * edge).astype(
-            np.float32
-        ),
-        (0.5 * widths[asking] + 1.5 * edge).astype(np.float32),
-    )
-    answers = over_points(
-        partial(extend, points, (groups, patch), asking, sizes), asking.size, engine
-    )
-    names = patch[sources]
-    names[asking] = answers[0]
-    told[asking] = answers[0] >= 0
-    normals[told] = answers[1][answers[0] >= 0]
-    heights = np.zeros(len(groups), dtype=np.float32)
-    heights[asking] = answers[2]
+    task = partial(extend, points, (groups, patch), asking, _sizes(widths[asking], edge))
+    found, ways, above = over_points(task, asking.size, engine)
+    names, held = patch[sources], found >= 0
+    names[asking], told[asking] = found, held
+    at, ways, above = asking[held], ways[held], above[held]
+    heights, areas = np.zeros((2, len(groups)), dtype=np.float32)
+    normals[at], heights[at] = ways[:, 0], above[:, 0]
+    own, crossing = (shares(points, ways[:, k], above[:, k], widths[at]) for k in range(2))
+    areas[at] = own + crossing
     whole = np.where((names < 0) & (follows >= 0), patch[near], names).astype(np.int64)
     bare = whole < 0  # a crack without any patch is one
     whole[bare] = groups[bare].astype(np.int64) + whole.max(initial=-1) + 1
     asked = _beside(points, sources, edge) & ~told
-    return _Named(ordered(whole), normals, heights, widths, told, asked)
+    return _Named(ordered(whole), normals, heights, areas, widths, told, asked)
 
 
 def _flat(
@@ -256,6 +252,36 @@ def _flat(
     patch = np.full(len(groups), -1, dtype=np.int32)
     patch[flat] = patches[patches >= 0]
     return patch, normals
+
+
+def _sizes(
+    widths: NDArray[np.float32], edge: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return how far around points patches are looked for, and how high above a plane they may lie."""
+    reach = _FURTHER * (_RADIUS * edge + 0.5 * widths)
+    return reach.astype(np.float32), (0.5 * widths + 1.5 * edge).astype(np.float32)
+
+
+def _unexplained(
+    points: Points,
+    labels: tuple[NDArray[np.int32], NDArray[np.int32]],
+    widths: NDArray[np.float32],
+    edge: float,
+    engine: Engine,
+) -> NDArray[np.int32]:
+    """Return the patches without those that lie where two others cross: what these share is flat too."""
+    patch = labels[1]
+    order = np.argsort(patch, kind="stable")[np.count_nonzero(patch < 0) :]
+    sizes = np.bincount(patch[order], minlength=1)
+    ranks = np.arange(order.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    asking = order[ranks % np.repeat(np.maximum(sizes // _SAMPLE, 1), sizes) == 0]
+    task = partial(extend, points, labels, asking, _sizes(widths[asking], edge))
+    _, _, above = over_points(task, asking.size, engine)
+    limit = 0.5 * widths[asking] + 0.5 * edge
+    shared = (np.abs(above) <= limit[:, None]).all(axis=1)
+    number = np.bincount(patch[asking], minlength=sizes.size)
+    dropped = 2 * np.bincount(patch[asking], shared, sizes.size) > number
+    return np.where(np.append(dropped, [False])[patch], -1, patch).astype(np.int32)
 
 
 def _beside(points: Points, sources: NDArray[np.int64], edge: float) -> NDArray[np.bool_]:

@@ -16,7 +16,15 @@ from ssbtomo.units import Spacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Points", "around", "ball_size", "crack_points", "group_extents", "locate", "voxel_widths"]
+__all__ = [
+    "Points",
+    "around",
+    "ball_size",
+    "crack_points",
+    "group_extents",
+    "locate",
+    "voxel_widths",
+]
 
 _FAR = 24  # steps after which a chord is long
 _WAYS = np.array(
