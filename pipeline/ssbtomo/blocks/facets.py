@@ -215,9 +215,9 @@ def _named(
     normals, widths = normals[near], widths[near]
     asking = np.flatnonzero(told)
     task = partial(extend, points, (groups, patch), asking, _sizes(widths[asking], edge))
-    found, ways, above = over_points(task, asking.size, engine)
-    names, held = patch[sources], found >= 0
-    names[asking], told[asking] = found, held
+    given, ways, above = over_points(task, asking.size, engine)
+    names, held = patch[sources], given >= 0
+    names[asking], told[asking] = given, held
     at, ways, above = asking[held], ways[held], above[held]
     heights, areas = np.zeros((2, len(groups)), dtype=np.float32)
     normals[at], heights[at] = ways[:, 0], above[:, 0]
