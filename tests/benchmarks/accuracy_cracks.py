@@ -5,7 +5,7 @@ pores, in a bed of grains of two grey values; read as labels and as images (blur
 edges, noise by contrast-to-noise). For each width, spacing and reading: recall of the area, false area
 by true area, error of area, normal and aperture (mean, 95 % of the draws, worst), and how often
 one penny was one facet. ``crossings``: two pennies that cross at an angle. ``networks``: 30
-pennies. With a file each case is kept as a line of it, and cases that it holds are not repeated.
+pennies. DRAWS may be a range, as in 100:104. With a file each case is kept as a line of it, and cases that it holds are not repeated.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ def judged(penny: Penny, found: measure.Cracks) -> dict[str, float]:
 
 
 def pennies(
-    draws: int, largest: float = LARGEST
+    draws: range, largest: float = LARGEST
 ) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
     """Yield the name of each case, and what works it out."""
-    for number in range(draws):
+    for number in draws:
         for which, spacing in enumerate(SPACINGS):
             for width in WIDTHS:
                 seed = [number, which, int(10 * width)]
@@ -129,9 +129,9 @@ def _penny(
     return judged(penny, measure.cracks(image, spacing, void_grey=GREYS[VOID]))
 
 
-def crossings(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+def crossings(draws: range) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
     """Yield two pennies that cross in their middles."""
-    for number in range(draws):
+    for number in draws:
         for radius in (16, 28):
             for width in (1, 2, 3, 6):
                 for angle in ANGLES:
@@ -156,9 +156,9 @@ def _crossing(number: int, radius: float, width: float, angle: float) -> dict[st
     }  # fmt: skip
 
 
-def networks(draws: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+def networks(draws: range) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
     """Yield 30 pennies in a box of 128 voxels."""
-    for number in range(draws):
+    for number in draws:
         yield f"network seed {number}", lambda n=number: _network(n)
 
 
@@ -234,7 +234,7 @@ def table(found: dict[str, dict[str, float]]) -> None:
 if __name__ == "__main__":
     kinds = {"pennies": pennies, "crossings": crossings, "networks": networks}
     what = sys.argv[1] if len(sys.argv) > 1 else "pennies"
-    number = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    ends = [int(value) for value in (sys.argv[2] if len(sys.argv) > 2 else "3").split(":")]
     kept = Path(sys.argv[3]) if len(sys.argv) > 3 else None
     sizes = [float(value) for value in sys.argv[4:5]]
-    table(done(kinds[what](number, *sizes), kept))
+    table(done(kinds[what](range(*ends), *sizes), kept))

@@ -70,6 +70,20 @@ def test_crossing_pennies_meet_in_one_line():
     assert (found.facet_labels > 0).sum() == found.facets["voxels"].sum()
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_pennies_that_cross_at_thirty_degrees_are_told_apart(width):
+    first, aside = unit(0.5, 0.3, 0.8), unit(0.6, -1.0, 0.0)
+    turn = np.radians(30)
+    normals = first, np.cos(turn) * first + np.sin(turn) * aside
+    both = [(Disc((31.0, 31.2, 30.9), tuple(n), 25.0, float(width)), VOID) for n in normals]
+    found = measure.cracks(scene((62,) * 3, (1.0,) * 3, *both).labels(), (1.0,) * 3)
+    assert len(found.facets) in {3, 4}
+    assert len(found.graph.lines) == 1
+    assert found.graph.lines.iloc[0]["length_um"] == pytest.approx(50, rel=0.1)
+    # where they cross the area of both counts; the acceptance of areas
+    assert found.facets["area_um2"].sum() == pytest.approx(2 * np.pi * 25**2, rel=0.05)
+
+
 def test_a_network_spans_or_does_not():
     slab = (Disc((30.0, 30.0, 30.0), (0.1, 1.0, 0.0), 90.0, 3.0), VOID)
     loose = (Disc((15.0, 8.0, 45.0), (1.0, 0.2, 0.1), 11.0, 2.0), VOID)

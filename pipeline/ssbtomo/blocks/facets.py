@@ -124,9 +124,11 @@ def find_facets(points: Points, groups: NDArray[np.int32], engine: Engine = SERI
     fitted to the middle in a ball of 5.5 voxel edges (more for wide cracks) around each of
     its voxels; where they spread further from it than a single sheet does, cracks cross or
     turn. The rest is joined into patches where neighbours' normals agree to 18°. Then each
-    voxel of the middle that is left goes to the patch whose plane, drawn on, passes nearest;
+    voxel of the middle that is left goes to the patch whose plane, drawn on, passes nearest (of
+    two patches that one plane fits, on both sides of what crosses them, that plane);
     all others follow the nearest of the middle; and patches are joined again that touch in one
-    plane with no third at hand. Two cracks that cross at less than about 30° are not told
+    plane with no third at hand. Where two planes cross the area of both counts. A patch that
+    two others explain, where they cross, is none. Two cracks that cross at less than about 30° are not told
     apart. Memory: about 120 bytes for each voxel of a crack.
     """
     edge = voxel_edge(tuple(points.steps))
@@ -213,9 +215,9 @@ def _named(
     normals, widths = normals[near], widths[near]
     asking = np.flatnonzero(told)
     task = partial(extend, points, (groups, patch), asking, _sizes(widths[asking], edge))
-    found, ways, above = over_points(task, asking.size, engine)
-    names, held = patch[sources], found >= 0
-    names[asking], told[asking] = found, held
+    given, ways, above = over_points(task, asking.size, engine)
+    names, held = patch[sources], given >= 0
+    names[asking], told[asking] = given, held
     at, ways, above = asking[held], ways[held], above[held]
     heights, areas = np.zeros((2, len(groups)), dtype=np.float32)
     normals[at], heights[at] = ways[:, 0], above[:, 0]

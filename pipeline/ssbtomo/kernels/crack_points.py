@@ -116,8 +116,8 @@ def group_extents(points: Points, groups: NDArray[np.int32]) -> NDArray[np.float
             sums = np.bincount(groups, where[:, i] * where[:, j], count) / size
             spread[:, i, j] = sums - middle[i] * middle[j]
     second = 1 + int((points.shape == 1).any())
-    moments: NDArray[np.float64] = np.linalg.eigvalsh(spread)[:, second]
-    return np.sqrt(12 * np.maximum(moments, 0))
+    moments = np.linalg.eigvalsh(spread)[:, second]
+    return np.asarray(np.sqrt(12 * np.maximum(moments, 0)), dtype=np.float64)
 
 
 def ball_size(spacing: Spacing, radius: float) -> int:

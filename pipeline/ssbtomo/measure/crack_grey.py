@@ -48,8 +48,8 @@ def grey_apertures(
 
     Notes
     -----
-    The background is the mean at both ends of each profile, half the width and 3.5 voxel edges
-    from the middle: where another phase as dark as the crack lies that near, apertures read
+    The background is the mean at both ends of each profile, 3 to 4.5 voxel edges beyond
+    the walls: where another phase as dark as the crack lies that near, apertures read
     too narrow. Noise averages out over a facet, and widens the percentiles.
     """
     lacking, smooth = across(network.voxels, network.found, image, level, place)
