@@ -243,7 +243,7 @@ def test_walls_seen_through_pores_do_not_fill_them(tmp_path):
     recipe = RECIPE.replace("SOURCE", more).replace("[16, 16, 16]", "[16, 32, 32]")
     (tmp_path / "recipe.yaml").write_text(recipe + "reconstruct: {method: fib-sem}\n")
     table = runner.run(tmp_path / "recipe.yaml", tmp_path / "results").table
-    row = table[(table["quantity"] == "volume fraction") & (table["subject"] == "void")]
+    row = table[(table["quantity"] == "volume_fraction") & (table["subject"] == "void")]
     true = np.mean(made.labels == 0)
     # below 0.02 on 80 x 192 x 192 voxels; three slices of 64 x 64 teach a twentieth as much
     assert float(row["value"].iloc[0]) == pytest.approx(true, rel=0.05)
