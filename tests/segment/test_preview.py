@@ -108,3 +108,60 @@ def test_many_labels_are_thinned_evenly(made):
     everything = scribbles_from_labels(made.labels + 1, range(1, 4))
     view = SlicePreview(made.image, SPACING).view(0, 4, everything, 3)
     assert (view.labels == made.labels[4:5]).mean() > 0.85
+
+
+class Chunked:
+    """A store that counts how often each of its chunks is read."""
+
+    def __init__(self, data, chunks):
+        self.data, self.chunks = data, chunks
+        self.shape, self.dtype = data.shape, data.dtype
+        self.reads = np.zeros([-(-n // c) for n, c in zip(data.shape, chunks, strict=True)], int)
+
+    def __getitem__(self, window):
+        cuts = zip(window, self.chunks, strict=True)
+        self.reads[tuple(slice(cut.start // c, -(-cut.stop // c)) for cut, c in cuts)] += 1
+        return self.data[window]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_store_is_read_once_for_neighbouring_slices(made, axis):
+    store = Chunked(made.image, (8, 16, 32))
+    with Engine.start("threads", 2) as engine:
+        preview = SlicePreview(store, SPACING, engine=engine)
+        assert preview.classifier
+        before = store.reads.copy()
+        plain = SlicePreview(made.image, SPACING)
+        for index in (9, 10, 8):
+            np.testing.assert_array_equal(preview._slice(axis, index), plain._slice(axis, index))
+        assert (store.reads - before).max() == 1
+        far = made.image.shape[axis] - 1  # planes that are left behind are read again
+        np.testing.assert_array_equal(preview._slice(axis, far), plain._slice(axis, far))
+        assert (store.reads - before).max() <= 1 + (axis < 2)
+        np.testing.assert_array_equal(preview._slice(axis, 9), plain._slice(axis, 9))
+
+
+def test_planes_that_would_fill_the_memory_are_not_held_for_their_chunks(made, monkeypatch):
+    from ssbtomo.segment import held_planes as module
+
+    monkeypatch.setattr(module, "_MOST", 10 * made.image[0].nbytes)
+    held = module.HeldPlanes(Chunked(made.image, (20, 16, 32)), Engine())
+    held.hold(0, 4, 11)
+    assert held._held[1:] == (4, held._held[2])
+    assert held._held[2].shape == (7, *made.image.shape[1:])
+    held.hold(0, 6, 30)  # those that are held are not read again; past the end there are none
+    np.testing.assert_array_equal(held._held[2], made.image[6:20])
+    window = (slice(0, 20), slice(0, 5), slice(2, 9))
+    np.testing.assert_array_equal(held[window], made.image[window])
+
+
+def test_labels_of_slices_that_were_seen_cost_nothing(made, marks, monkeypatch):
+    chosen = np.isin(marks.places[:, 0], np.unique(marks.places[:, 0])[:2])
+    few = Scribbles(marks.places[chosen], marks.labels[chosen])
+    wanted = SlicePreview(made.image, SPACING).view(0, 12, few, 3)
+    preview = SlicePreview(made.image, SPACING)
+    for z in np.unique(few.places[:, 0]):
+        preview._slice(0, int(z))
+    monkeypatch.setattr("ssbtomo.segment.preview.features_at", None)
+    found = preview.view(0, 12, few, 3)
+    np.testing.assert_array_equal(found.labels, wanted.labels)

@@ -17,6 +17,7 @@ __all__ = ["Box", "Place", "normalised", "smoothed_inside", "trimmed"]
 
 Float = NDArray[np.float32]
 Margin = tuple[int, int, int]
+Cut = tuple[slice, slice, slice]
 
 
 def normalised(grey: NDArray[Any], centre: float, width: float) -> Float:
@@ -147,10 +148,25 @@ class Box:
         ndarray of float32
             A view.
         """
+        return self.windows[channel][self.cut(margin)]
+
+    def cut(self, margin: Margin) -> Cut:
+        """Return where the slab lies in the windows.
+
+        Parameters
+        ----------
+        margin : tuple of int
+            Voxels on all sides.
+
+        Returns
+        -------
+        tuple of slice
+            Along (Z, Y, X).
+        """
         z, y, x = (h - m for h, m in zip(self.halo, margin, strict=True))
         depth, height, width = (n + 2 * m for n, m in zip(self.shape, margin, strict=True))
         z += self.first
-        return self.windows[channel][z : z + depth, y : y + height, x : x + width]
+        return slice(z, z + depth), slice(y, y + height), slice(x, x + width)
 
     def smooth(self, channel: int, scale: tuple[float, float, float], least: Margin) -> Float:
         """Return the smoothed slab, which is kept with the margin that was announced.
@@ -178,10 +194,19 @@ class Box:
         ):
             radii = self.radii(scale)
             wide: Margin = tuple(a + b for a, b in zip(margin, radii, strict=True))  # type: ignore[assignment]
-            self.kept[key] = self.blurred(self.window(channel, wide), scale, radii)
+            whole, cut = self.windows[channel], self.cut(wide)
+            self.kept[key] = self.blurred(whole, scale, radii, cut=cut)
         return trimmed(self.kept[key], self.shape, least)
 
-    def blurred(self, values: Float, scale: Sequence[float], radii: Margin) -> Float:
+    def blurred(
+        self,
+        values: Float,
+        scale: Sequence[float],
+        radii: Margin,
+        *,
+        cut: Cut | None = None,
+        squared: bool = False,
+    ) -> Float:
         """Smooth values where all taps are inside.
 
         Parameters
@@ -192,6 +217,10 @@ class Box:
             Standard deviation along (Z, Y, X) in µm.
         radii : tuple of int
             From `radii`.
+        cut : tuple of slice, optional
+            The part of them that is smoothed.
+        squared : bool
+            Whether their squares are smoothed in their place.
 
         Returns
         -------
@@ -199,10 +228,17 @@ class Box:
             Smaller by the radii on all sides.
         """
         widths = [s / edge for s, edge in zip(scale, self.spacing, strict=True)]
-        return smoothed_inside(values, widths, radii)
+        return smoothed_inside(values, widths, radii, cut=cut, squared=squared)
 
 
-def smoothed_inside(values: Float, widths: Sequence[float], radii: Margin) -> Float:
+def smoothed_inside(
+    values: Float,
+    widths: Sequence[float],
+    radii: Margin,
+    *,
+    cut: Cut | None = None,
+    squared: bool = False,
+) -> Float:
     """Smooth values with a Gaussian where all its taps are inside.
 
     Parameters
@@ -213,20 +249,27 @@ def smoothed_inside(values: Float, widths: Sequence[float], radii: Margin) -> Fl
         Standard deviations in voxels.
     radii : tuple of int
         Taps on either side along each axis; 0 leaves an axis as it is.
+    cut : tuple of slice, optional
+        The part of the values that is smoothed, all if absent; it is read where it lies.
+    squared : bool
+        Whether the squares of the values are smoothed in their place; they are never held.
 
     Returns
     -------
     ndarray of float32
-        Smaller by the radii on all sides.
+        Smaller than the part by the radii on all sides.
     """
-    for axis in range(3):
-        if radii[axis]:
-            shape = list(values.shape)
-            shape[axis] -= 2 * radii[axis]
-            out = np.empty(shape, np.float32)
-            weights = half_taps(widths[axis], radii[axis])
-            _convolve(np.ascontiguousarray(values), weights, axis, out)
-            values = out
+    cut = cut or (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))
+    if not any(radii):
+        part: Float = values[cut]
+        return part * part if squared else part
+    first, shape = tuple(c.start for c in cut), [c.stop - c.start for c in cut]
+    for axis in np.flatnonzero(radii):
+        shape[axis] -= 2 * radii[axis]
+        out = np.empty(shape, np.float32)
+        weights = half_taps(widths[axis], radii[axis])
+        _convolve(np.ascontiguousarray(values), first, weights, int(axis), squared, out)
+        values, first, squared = out, (0, 0, 0), False
     return values
 
 
@@ -273,7 +316,7 @@ def half_taps(width: float, radius: int) -> Float:
 
 
 @njit(nogil=True, cache=True)
-def _convolve(image, weights, axis, out):  # type: ignore[no-untyped-def]
+def _convolve(image, first, weights, axis, squared, out):  # type: ignore[no-untyped-def]  # noqa: PLR0917 - a part of an array
     # Symmetric taps in pairs, middle first; stretches of 1024 values stay in the first cache.
     radius = weights.size - 1
     dz, dy, dx = int(axis == 0), int(axis == 1), int(axis == 2)
@@ -281,17 +324,25 @@ def _convolve(image, weights, axis, out):  # type: ignore[no-untyped-def]
     for z in range(planes):
         for y in range(rows):
             for start in range(0, columns, 1024):
-                stop = min(start + 1024, columns)
-                target = out[z, y, start:stop]
-                line = image[z + dz * radius, y + dy * radius]
-                middle = line[start + dx * radius : stop + dx * radius]
-                weight = weights[0]
-                for column in range(stop - start):
-                    target[column] = weight * middle[column]
-                for tap in range(1, radius + 1):
-                    weight = weights[tap]
+                count = min(1024, columns - start)
+                target = out[z, y, start : start + count]
+                target[:] = np.float32(0)
+                for tap in range(radius + 1):
                     low, high = radius - tap, radius + tap
-                    one = image[z + dz * low, y + dy * low][start + dx * low : stop + dx * low]
-                    two = image[z + dz * high, y + dy * high][start + dx * high : stop + dx * high]
-                    for column in range(stop - start):
-                        target[column] += weight * (one[column] + two[column])
+                    here, there = first[2] + start + dx * low, first[2] + start + dx * high
+                    one = image[first[0] + z + dz * low, first[1] + y + dy * low]
+                    two = image[first[0] + z + dz * high, first[1] + y + dy * high]
+                    weight = weights[tap] if tap else np.float32(0.5) * weights[0]
+                    pair = one[here : here + count], two[there : there + count]
+                    _add_pair(target, weight, pair, squared)
+
+
+@njit(nogil=True, cache=True)
+def _add_pair(target, weight, pair, squared):  # type: ignore[no-untyped-def]
+    one, two = pair
+    if squared:
+        for column in range(target.size):
+            target[column] += weight * (one[column] * one[column] + two[column] * two[column])
+    else:
+        for column in range(target.size):
+            target[column] += weight * (one[column] + two[column])

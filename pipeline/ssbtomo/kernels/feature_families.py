@@ -77,8 +77,8 @@ def _log(box: Box, feature: Feature) -> Float:
 def _spread(box: Box, feature: Feature) -> Float:
     mean = box.smooth(feature.channel, feature.scale, (0, 0, 0))
     radii = box.radii(feature.scale)
-    values = box.window(feature.channel, radii)
-    square = box.blurred(values * values, feature.scale, radii)
+    values, cut = box.windows[feature.channel], box.cut(radii)
+    square = box.blurred(values, feature.scale, radii, cut=cut, squared=True)
     square -= mean * mean
     np.maximum(square, np.float32(0), out=square)
     return np.sqrt(square, out=square)

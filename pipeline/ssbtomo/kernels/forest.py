@@ -14,6 +14,8 @@ __all__ = ["Forest", "Logistic", "entropy_of", "entropy_table", "quantised"]
 
 Float = NDArray[np.float32]
 _BATCH = 256  # voxels whose features stay in the first cache while all trees are walked
+_SERIES = np.asarray([1.0 / math.factorial(n) for n in range(15)])  # of the exponential
+_HALVED = np.append(0.5 ** np.arange(1010), (0.0, 0.0))  # below exp(-700) there is nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,32 +196,41 @@ def _walk(features, roots, depths, feature, threshold, child, row, shares, out):
 
 @njit(nogil=True, cache=True)
 def _softmax(features, weights, bias, out):  # type: ignore[no-untyped-def]
+    # A batch of voxels at a time, side by side; sums in the order of the features.
     count, classes = out.shape
-    for v in range(count):
-        most = -np.inf
+    sums = np.empty((classes, _BATCH))
+    for start in range(0, count, _BATCH):
+        held = min(_BATCH, count - start)
+        most, whole = np.full(held, -np.inf), np.zeros(held)
         for k in range(classes):
-            total = bias[k]
+            total = sums[k, :held]
+            total[:] = bias[k]
             for f in range(features.shape[0]):
-                total += weights[k, f] * np.float64(features[f, v])
-            out[v, k] = total
-            most = max(most, total)
-        whole = 0.0
+                _add_weighted(total, weights[k, f], features[f, start : start + held])
+            np.maximum(most, total, most)
         for k in range(classes):
-            out[v, k] = _exp(out[v, k] - most)
-            whole += out[v, k]
+            _exponential(sums[k, :held], most)
+            whole += sums[k, :held]
         for k in range(classes):
-            out[v, k] /= whole
+            for v in range(held):
+                out[start + v, k] = sums[k, v] / whole[v]
 
 
 @njit(nogil=True, cache=True)
-def _exp(x):  # type: ignore[no-untyped-def]
+def _add_weighted(total, weight, values):  # type: ignore[no-untyped-def]
+    for v in range(total.size):
+        total[v] += weight * np.float64(values[v])
+
+
+@njit(nogil=True, cache=True)
+def _exponential(values, most):  # type: ignore[no-untyped-def]
     # Only sums and products, so that no library's vector code gives other bits: 2**k times a
-    # series in the rest, |rest| <= ln 2 / 2.
-    if x < -700.0:
-        return 0.0
-    power = math.floor(x * 1.4426950408889634 + 0.5)
-    rest = (x - power * 0.6931471803691238) - power * 1.9082149292705877e-10
-    total = 1.0
-    for n in range(14, 0, -1):
-        total = 1.0 + total * rest / n
-    return math.ldexp(total, int(power))
+    # series in the rest, |rest| <= ln 2 / 2. Values less `most` are never positive.
+    for v in range(values.size):
+        x = max(values[v] - most[v], -700.0)
+        power = math.floor(x * 1.4426950408889634 + 0.5)
+        rest = (x - power * 0.6931471803691238) - power * 1.9082149292705877e-10
+        total = _SERIES[14]
+        for n in range(13, -1, -1):
+            total = total * rest + _SERIES[n]
+        values[v] = total * _HALVED[-int(power)]

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from ssbtomo.blocks import SERIAL, Block, Engine, Grid, Source
 from ssbtomo.blocks.classify import Classifier, features_at, features_in
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.feature_list import feature_halo
 from ssbtomo.kernels.forest import Forest, Logistic, entropy_table, quantised
 from ssbtomo.segment.feature_sets import chosen_features
+from ssbtomo.segment.held_planes import HeldPlanes
 from ssbtomo.segment.inputs import check_source
 from ssbtomo.segment.learning import Learner
 from ssbtomo.segment.prediction import typical_grey
@@ -74,7 +76,9 @@ class SlicePreview:
 
     Notes
     -----
-    Holds the features of three slices: 59 MB for 1024² voxels and 14 features.
+    Holds the features of three slices: 59 MB each for 1024² voxels and 14 features; and of a
+    store the planes that features look at: 27 of them, or as many as come with the same chunks
+    if that is less than 256 MiB.
     """
 
     def __init__(
@@ -86,7 +90,10 @@ class SlicePreview:
         companions: Sequence[Any] = (),
         engine: Engine = SERIAL,
     ) -> None:
-        self.sources: tuple[Source, ...] = tuple(map(check_source, (image, *companions)))
+        self._held = tuple(
+            HeldPlanes(check_source(source), engine) for source in (image, *companions)
+        )
+        self.sources: tuple[Source, ...] = self._held
         self.spacing = check_spacing(spacing)
         self.shape = _shape(self.sources[0])
         self._features = chosen_features(features, self.spacing)
@@ -138,7 +145,7 @@ class SlicePreview:
                 hint="paint a few strokes in each phase",
             )
         found = self._slice(axis, index)
-        looks, labels = self._learnt_from(axis, index, marks)
+        looks, labels = self._learnt_from(marks)
         fitted = Learner("logistic").fit(looks, np.searchsorted(seen, labels), seen.size).rule
         rule = fitted if seen.size == phases else _spread(fitted, seen, phases)
         return self._classified(found, rule)
@@ -175,47 +182,59 @@ class SlicePreview:
         key = axis, index
         if key not in self._slices:
             block = slice_block(self.shape, axis, index)
+            self._hold(axis, index)
             tiles = list(_tiles(block, axis))
             task = partial(features_in, sources=self.sources, classifier=self.classifier)
-            out = np.empty((len(self._features), *block.shape), np.float32)
+            out = self._room((len(self._features), *block.shape))
             for tile, part in zip(tiles, self._engine.map(task, tiles), strict=True):
                 cut = (
                     slice(a - b, c - b)
                     for a, b, c in zip(tile.start, block.start, tile.stop, strict=True)
                 )
                 out[(slice(None), *cut)] = part
-            while len(self._slices) >= _KEPT:
-                self._slices.popitem(last=False)
             self._slices[key] = out
         self._slices.move_to_end(key)
         return self._slices[key]
 
-    def _learnt_from(
-        self, axis: int, index: int, marks: Scribbles
-    ) -> tuple[Float, NDArray[np.intp]]:
+    def _room(self, shape: tuple[int, ...]) -> Float:
+        """Return an array for a slice: that of the one seen longest ago, if it fits."""
+        while len(self._slices) >= _KEPT:
+            _, oldest = self._slices.popitem(last=False)
+            if oldest.shape == shape and len(self._slices) < _KEPT:
+                return oldest
+        return np.empty(shape, np.float32)
+
+    def _hold(self, axis: int, index: int) -> None:
+        """Read what the features of a slice look at."""
+        reach = feature_halo(self._features, self.spacing)[axis]
+        for held in self._held:
+            held.hold(axis, index - reach, index + reach + 1)
+
+    def _learnt_from(self, marks: Scribbles) -> tuple[Float, NDArray[np.intp]]:
         """Return features and labels of the labelled voxels, or of as many as a preview takes."""
         chosen = _drawn(marks.labels)
         places, labels = marks.places[chosen], marks.labels[chosen]
         flat = np.ravel_multi_index(tuple(places.T), self.shape).astype(np.int64)
         strange = ~np.isin(flat, self._known)
         if strange.any():
-            self._learn(axis, index, places[strange], flat[strange])
+            self._learn(places[strange], flat[strange])
         return self._looks[np.searchsorted(self._known, flat)], labels
 
-    def _learn(
-        self, axis: int, index: int, places: NDArray[np.intp], flat: NDArray[np.int64]
-    ) -> None:
-        """Keep the features of some voxels: those of the slice at hand cost nothing."""
+    def _learn(self, places: NDArray[np.intp], flat: NDArray[np.int64]) -> None:
+        """Keep the features of some voxels: those of slices that were seen cost nothing."""
         looks = np.empty((len(flat), len(self._features)), np.float32)
-        here = places[:, axis] == index
-        inside = places[here].copy()
-        inside[:, axis] = 0
-        looks[here] = self._slice(axis, index)[(slice(None), *inside.T)].T
-        if not here.all():
+        left = np.ones(len(flat), bool)
+        for (axis, index), found in self._slices.items():
+            here = left & (places[:, axis] == index)
+            inside = places[here].copy()
+            inside[:, axis] = 0
+            looks[here] = found[(slice(None), *inside.T)].T
+            left &= ~here
+        if left.any():
             z, y, x = (min(n, 64) for n in self.shape)
             grid = Grid(self.shape, (z, y, x))
-            looks[~here] = features_at(
-                self.sources, places[~here], grid, self._engine, self.classifier
+            looks[left] = features_at(
+                self.sources, places[left], grid, self._engine, self.classifier
             )
         order = np.argsort(np.concatenate([self._known, flat]), kind="stable")
         self._known = np.concatenate([self._known, flat])[order]

@@ -164,9 +164,10 @@ class Annotations:
         data = self.layer.data
         found = [np.zeros((0, 3), np.intp)]
         for axis, index in sorted(self.slices):
-            flat = np.argwhere(np.take(data, index, axis=axis))
-            found.append(np.insert(flat, axis, index, axis=1))
-        places = np.unique(np.concatenate(found), axis=0)
+            inside = np.argwhere(np.take(data, index, axis=axis))
+            found.append(np.insert(inside, axis, index, axis=1))
+        flat = np.ravel_multi_index(tuple(np.concatenate(found).T), data.shape)
+        places = np.stack(np.unravel_index(np.unique(flat), data.shape), axis=1)
         labels = np.asarray(data)[tuple(places.T)].astype(np.intp) - 1
         known = labels < self.phases
         return Scribbles(places[known], labels[known])
