@@ -76,6 +76,20 @@ def test_starting_napari_imports_nothing_of_the_plugin():
     assert not [name for name in run.stdout.split() if "." in name]  # the package itself, no more
 
 
+def test_the_guide_knows_every_dock_and_key(manifest):
+    from napari.utils.shortcuts import default_shortcuts
+
+    from napari_ssbtomo.controllers.guide import DOCKS, KEYS, guide_html, keys_of
+
+    assert set(DOCKS) == {dock.display_name for dock in manifest.contributions.widgets}
+    assert all(keys_of(default_shortcuts, command) for command in KEYS)
+    mine = {**default_shortcuts, "napari:roll_axes": ["F5"], "napari:reset_view": []}
+    page = guide_html(mine)
+    assert "<b>F5</b>&nbsp;&nbsp;</td><td>look along the next axis" in page
+    assert "show all" not in page
+    assert keys_of(default_shortcuts, "napari:activate_labels_paint_mode") == "P"
+
+
 def test_preferences_are_those_of_the_manifest(manifest):
     from dataclasses import asdict
 

@@ -363,8 +363,11 @@ def test_opened_results_come_with_a_scale_bar_and_a_guard(window, results):
 
 
 def test_help_names_the_keys(window):
-    found = dock(window, "Keys and help")
-    assert "Stack doctor" in found.text.native.toPlainText()
+    from napari_ssbtomo.controllers.guide import DOCKS
+
+    told = dock(window, "Keys and help").text.native.toPlainText()
+    assert all(name in told for name in DOCKS)
+    assert "Ctrl+Y" in told
 
 
 def _dock_of(window, name):

@@ -325,6 +325,7 @@ def _shares(block: Block, sources: tuple[Source, ...], classifier: Classifier) -
     shares = np.empty((classifier.rule.classes, *shape), kind)
     gradient = np.empty(shape if settling else (0, 0, 0), np.float32)
     for first, last in _slabs(shape):
+        check_wanted()
         found = bank.slab(first, last)
         flat = found[: len(features)].reshape(len(features), -1)
         parts = classifier.rule.probabilities(flat).T

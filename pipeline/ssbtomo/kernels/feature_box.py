@@ -264,11 +264,11 @@ def smoothed_inside(
         part: Float = values[cut]
         return part * part if squared else part
     first, shape = tuple(c.start for c in cut), [c.stop - c.start for c in cut]
-    for axis in np.flatnonzero(radii):
+    for axis in (k for k in range(3) if radii[k]):
         shape[axis] -= 2 * radii[axis]
         out = np.empty(shape, np.float32)
         weights = half_taps(widths[axis], radii[axis])
-        _convolve(np.ascontiguousarray(values), first, weights, int(axis), squared, out)
+        _convolve(np.ascontiguousarray(values), first, weights, axis, squared, out)
         values, first, squared = out, (0, 0, 0), False
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -99,7 +100,7 @@ class HeldPlanes:
         boxes = [
             tuple(slice(a, b) if k == axis else part for k, part in enumerate(piece))
             for piece in _pieces(self.shape, axis, _chunk(self._source))
-            for a, b in zip(cuts, cuts[1:], strict=False)
+            for a, b in pairwise(cuts)
         ]
         task = partial(_fill, source=self, out=out, axis=axis, low=low)
         for _ in self._engine.map(task, boxes):

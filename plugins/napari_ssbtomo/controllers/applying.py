@@ -28,6 +28,7 @@ __all__ = [
     "applied_layers",
     "apply_request",
     "box_around",
+    "box_in_view",
     "inside",
     "parse_box",
 ]
@@ -101,6 +102,27 @@ def box_around(layer: Any, corners: Any, point: Any, depth: int = 64) -> str:
         low, high = max(low, 0), min(high, size)
         parts.append(f"{low}:{max(high, low + 1)}")
     return ", ".join(parts)
+
+
+def box_in_view(layer: Any, point: Any) -> str:
+    """Return the box of a layer that the window shows, as text for `parse_box`.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        The volume.
+    point : sequence of float
+        The viewer's point.
+
+    Returns
+    -------
+    str
+        The box.
+    """
+    corners = layer.corner_pixels
+    if layer.multiscale:
+        corners = (corners * layer.downsample_factors[layer.data_level]).astype(int)
+    return box_around(layer, corners, layer.world_to_data(point[-3:]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from ssbtomo.kernels.histogram import Histogram
 
-__all__ = ["Bars", "check_thresholds", "find_bars", "repaired_slice", "thresholded_slice"]
+__all__ = [
+    "Bars",
+    "check_thresholds",
+    "find_bars",
+    "repair_note",
+    "repaired_slice",
+    "thresholded_slice",
+]
 
 _BARS = 256  # that are drawn
 _TAIL = 1e-4  # share of the voxels that may lie beyond either end of what is drawn
@@ -185,13 +192,7 @@ def repaired_slice(
     from ssbtomo.segment.volumes import segment_volume
 
     plain = thresholded_slice(pick, axis, index, thresholds)
-    box = []
-    for k, size in enumerate(pick.shape):
-        if k == axis:
-            box.append(slice(max(index - _DEPTH, 0), min(index + _DEPTH + 1, size)))
-        else:
-            room = max(size - _WIDE, 0) // 2
-            box.append(slice(room, size - room))
+    box = _seen_by_repair(pick.shape, axis, index)
     values = np.asarray(pick.grey[tuple(box)])
     hands.check()
     found = segment_volume(
@@ -203,3 +204,36 @@ def repaired_slice(
     target = tuple(slice(0, 1) if k == axis else cut for k, cut in enumerate(box))
     plain[target] = found.labels[own] + np.uint8(1)
     return plain
+
+
+def repair_note(pick: Pick, axis: int, index: int) -> str:
+    """Say what the repair of a slice saw.
+
+    Parameters
+    ----------
+    pick : Pick
+        The volume.
+    axis, index : int
+        The slice.
+
+    Returns
+    -------
+    str
+        Such as ``repaired, seeing slices 2 to 22``.
+    """
+    box = _seen_by_repair(pick.shape, axis, index)
+    note = f"repaired, seeing slices {box[axis].start} to {box[axis].stop - 1} alone"
+    wide = [k for k in range(3) if k != axis and box[k] != slice(0, pick.shape[k])]
+    return f"{note}; thresholds outside of its middle" if wide else note
+
+
+def _seen_by_repair(shape: tuple[int, int, int], axis: int, index: int) -> list[slice]:
+    """Return the box that the repair of a slice is computed from."""
+    box = []
+    for k, size in enumerate(shape):
+        if k == axis:
+            box.append(slice(max(index - _DEPTH, 0), min(index + _DEPTH + 1, size)))
+        else:
+            room = max(size - _WIDE, 0) // 2
+            box.append(slice(room, size - room))
+    return box

@@ -16,7 +16,7 @@ from napari_ssbtomo.controllers.applying import (
     Growth,
     applied_layers,
     apply_request,
-    box_around,
+    box_in_view,
     parse_box,
 )
 from napari_ssbtomo.controllers.picking import grey_of
@@ -99,12 +99,7 @@ class ApplyBox(Container[Any]):
         except SsbtomoError as error:
             self._say(str(error))
             return
-        corners = layer.corner_pixels
-        if layer.multiscale:
-            factor = layer.downsample_factors[layer.data_level]
-            corners = (corners * factor).astype(int)
-        point = layer.world_to_data(self._viewer.dims.point[-3:])
-        self.box.value = box_around(layer, corners, point)
+        self.box.value = box_in_view(layer, self._viewer.dims.point)
 
     def _start(self) -> None:
         if self._background.busy:

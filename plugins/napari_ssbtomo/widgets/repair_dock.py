@@ -6,15 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import (
-    FileEdit,
-    LineEdit,
-    PushButton,
-    show_file_dialog,
-)
+from magicgui.widgets import FileEdit, LineEdit, PushButton
 
 from napari_ssbtomo.controllers.annotating import bind_phase_keys
-from napari_ssbtomo.controllers.applying import box_around, parse_box
+from napari_ssbtomo.controllers.applying import box_in_view, parse_box
 from napari_ssbtomo.controllers.recipe_draft import draft_of
 from napari_ssbtomo.controllers.repairing import (
     Repair,
@@ -110,11 +105,7 @@ class RepairDock(WorkDock):
         if layer is None:
             self.say("there is no segmentation to correct\n  -> open results, or apply a model")
             return
-        corners = layer.corner_pixels
-        if layer.multiscale:
-            corners = (corners * layer.downsample_factors[layer.data_level]).astype(int)
-        point = layer.world_to_data(self._viewer.dims.point[-3:])
-        self.box.value = box_around(layer, corners, point)
+        self.box.value = box_in_view(layer, self._viewer.dims.point)
 
     def _start(self) -> None:
         layer = self.segmentation.picked
@@ -182,11 +173,9 @@ class RepairDock(WorkDock):
         put_segment(draft_of(self._viewer), corrected_section(saved.file.absolute()))
 
     def _save_recipe(self) -> None:
-        file = show_file_dialog(
-            mode="w", caption="Save a recipe", filter="*.yaml", parent=self.native
-        )
-        if file:
-            self.save_recipe(Path(str(file)).with_suffix(".yaml"))
+        target = self.ask_recipe()
+        if target is not None:
+            self.save_recipe(target)
 
     def save_recipe(self, target: Path, base: Path | None = None) -> None:
         """Write a recipe that takes the corrections in.

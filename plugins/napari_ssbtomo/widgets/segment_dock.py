@@ -5,13 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import (
-    CheckBox,
-    Container,
-    LineEdit,
-    PushButton,
-    show_file_dialog,
-)
+from magicgui.widgets import CheckBox, Container, PushButton
 
 from napari_ssbtomo.controllers.applying import ApplyRequest
 from napari_ssbtomo.controllers.phases import colored, named
@@ -19,7 +13,6 @@ from napari_ssbtomo.controllers.picking import (
     Pick,
     paint_colors,
     parse_phases,
-    phases_of,
     seen_slice,
 )
 from napari_ssbtomo.controllers.recipe_draft import draft_of
@@ -34,16 +27,15 @@ from napari_ssbtomo.controllers.thresholding import (
     Bars,
     check_thresholds,
     find_bars,
+    repair_note,
     repaired_slice,
     thresholded_slice,
 )
 from napari_ssbtomo.controllers.working import Ended, Hands
-from napari_ssbtomo.widgets.apply_box import ApplyBox
 from napari_ssbtomo.widgets.histogram_view import HistogramView
 from napari_ssbtomo.widgets.live import Live
-from napari_ssbtomo.widgets.rows import field_row, plain_row
-from napari_ssbtomo.widgets.volume_rows import VolumeRows
-from napari_ssbtomo.widgets.work_dock import WorkDock
+from napari_ssbtomo.widgets.rows import plain_row
+from napari_ssbtomo.widgets.segmenting_dock import SegmentingDock
 from ssbtomo.errors import InputDataError, SsbtomoError
 
 if TYPE_CHECKING:
@@ -56,69 +48,57 @@ _MOST = 5  # phases of a histogram
 _Seen = tuple[int, int, Any, bool]
 
 
-class SegmentDock(WorkDock):
+class SegmentDock(SegmentingDock):
     """Histogram, thresholds, partial-volume repair, apply.
 
     Made with ``napari_viewer``: the viewer.
     """
 
+    _pictures = (_PREVIEW,)
+
     def __init__(self, napari_viewer: ViewerModel) -> None:
         self._bars: Bars | None = None
         self._pick: Pick | None = None
-        self._over: Any = None
         self._names: tuple[str, ...] = ()
-        self._roles: dict[str, str] = {}
         self._plain = Live(self._show_slice)
         self._fine = Live(self._show_slice)
         super().__init__(napari_viewer, self._rows)
-        self.apply.root = self.native
         self._connect()
         self._follow_volume()
 
     def _rows(self) -> list[Any]:
-        viewer = self._viewer
-        self.volume = VolumeRows(viewer, "image", self._follow_volume)
-        self.phases = LineEdit()
         self.phases.tooltip = "Names from dark to bright, two to five"
         self.find_button = PushButton(text="Find thresholds")
         self.histogram = HistogramView(self._want_slice)
         self.live = CheckBox(value=True, text="Live on the slice")
         self.repair = CheckBox(value=True, text="Repair partial volume")
         self.repair.tooltip = (
-            "Remove the film of a middle phase that blur leaves between a dark and a bright one"
+            "Remove the film of a middle phase that blur leaves between a dark and a bright one.\n"
+            "The slice in view is repaired from those around it alone; applied to the volume, the\n"
+            "repair knows the plateaus of all slices, and may give other labels here and there."
         )
-        self.apply = ApplyBox(
-            viewer, self._request, lambda: self._over or self.volume.picked, self.say
-        )
-        self.recipe_button = PushButton(text="Save recipe …")
         holder: Container[Any] = Container(labels=False)
         holder.margins = (0, 0, 0, 0)
         holder.native.layout().addWidget(self.histogram)
         return [
-            self.volume,
-            field_row("Phases", self.phases),
             plain_row(self.find_button, self.cancel_button),
             holder,
             plain_row(self.live, self.repair),
             self.told,
             self.bar,
             self.messages,
-            self.apply,
-            self.recipe_button,
         ]
 
     def _connect(self) -> None:
         self.find_button.changed.connect(self._find)
         self.live.changed.connect(self._want_slice)
         self.repair.changed.connect(self._want_slice)
-        self.recipe_button.changed.connect(self._save_recipe)
-        for event in self.views():
-            event.connect(self._want_slice)
 
-    def _follow_volume(self) -> None:
-        layer = self.volume.picked
-        if layer is not None and layer is not self._over and self._bars is None:
-            self.phases.value, self._roles = phases_of(layer)
+    def _begun(self) -> bool:
+        return self._bars is not None
+
+    def _lives(self) -> list[Live]:
+        return [self._plain, self._fine]
 
     def _find(self) -> None:
         try:
@@ -189,7 +169,9 @@ class SegmentDock(WorkDock):
             opacity=0.5, features=named(numbers),
             colormap=colored(numbers, paint_colors(self._names, self._roles)),
         )  # fmt: skip
-        self.told.value = f"slice {index}, {'repaired' if repaired else 'thresholds alone'}"
+        pick = self._pick
+        told = repair_note(pick, axis, index) if repaired and pick else "thresholds alone"
+        self.told.value = f"slice {index}, {told}"
 
     def _request(self, box: Any, folder: Path) -> ApplyRequest:
         if self._pick is None or self._bars is None:
@@ -199,13 +181,6 @@ class SegmentDock(WorkDock):
             thresholds=check_thresholds(self.histogram.thresholds, len(self._names)),
             repair=bool(self.repair.value), box=box, roles=self._roles,
         )  # fmt: skip
-
-    def _save_recipe(self) -> None:
-        file = show_file_dialog(
-            mode="w", caption="Save a recipe", filter="*.yaml", parent=self.native
-        )
-        if file:
-            self.save_recipe(Path(str(file)).with_suffix(".yaml"))
 
     def save_recipe(self, target: Path) -> None:
         """Write a recipe with these thresholds.
@@ -222,13 +197,3 @@ class SegmentDock(WorkDock):
             self.say(f"recipe written to {save_recipe(origin, target, section, self._names)}")
         except SsbtomoError as error:
             self.say(str(error))
-
-    def _let_go(self) -> None:
-        """Stop the previews and what is applied, and let go of the viewer."""
-        for live in (self._plain, self._fine):
-            live.stop()
-        drop_slice(self._viewer, _PREVIEW)
-        self.apply.leave()
-        self.volume.leave()
-        for event in self.views():
-            event.disconnect(self._want_slice)

@@ -9,7 +9,6 @@ from magicgui.widgets import (
     CheckBox,
     ComboBox,
     Label,
-    LineEdit,
     PushButton,
     SpinBox,
     Table,
@@ -23,7 +22,6 @@ from napari_ssbtomo.controllers.picking import (
     Pick,
     paint_colors,
     parse_phases,
-    phases_of,
     pick_of,
     seen_slice,
 )
@@ -42,12 +40,10 @@ from napari_ssbtomo.controllers.training import (
     uncertain_slices,
 )
 from napari_ssbtomo.controllers.working import Ended
-from napari_ssbtomo.widgets.apply_box import ApplyBox
 from napari_ssbtomo.widgets.live import Live
 from napari_ssbtomo.widgets.phase_buttons import PhaseButtons
 from napari_ssbtomo.widgets.rows import field_row, plain_row
-from napari_ssbtomo.widgets.volume_rows import VolumeRows
-from napari_ssbtomo.widgets.work_dock import WorkDock
+from napari_ssbtomo.widgets.segmenting_dock import SegmentingDock
 from ssbtomo.errors import SsbtomoError
 
 if TYPE_CHECKING:
@@ -60,29 +56,25 @@ __all__ = ["TrainDock"]
 _PREVIEW, _DOUBT = "preview", "uncertainty of the slice"
 
 
-class TrainDock(WorkDock):
+class TrainDock(SegmentingDock):
     """Paint a few strokes of each phase, see what they mean, train, apply.
 
     Made with ``napari_viewer``: the viewer.
     """
 
+    _pictures = (_PREVIEW, _DOUBT)
+
     def __init__(self, napari_viewer: ViewerModel) -> None:
         self._annotations: Annotations | None = None
-        self._over: Any = None
         self._preview: Preview | None = None
         self._model: VoxelModel | None = None
         self._options: dict[str, Any] | None = None
-        self._roles: dict[str, str] = {}
         self._live = Live(self._show_look)
         super().__init__(napari_viewer, self._rows)
-        self.apply.root = self.native
         self._connect()
         self._follow_volume()
 
     def _rows(self) -> list[Any]:
-        viewer = self._viewer
-        self.volume = VolumeRows(viewer, "image", self._follow_volume)
-        self.phases = LineEdit()
         self.phases.tooltip = "Names from dark to bright, at most six; keys 1 to 6 paint them"
         self.paint_button = PushButton(text="New scribbles")
         self.next_button = PushButton(text="Next uncertain slice")
@@ -96,13 +88,9 @@ class TrainDock(WorkDock):
         self.quality = Label(value="", visible=False)
         self.load_button = PushButton(text="Load model …")
         self.save_button = PushButton(text="Save model …", enabled=False)
-        self.apply = ApplyBox(viewer, self._request, self._volume, self.say)
-        self.recipe_button = PushButton(text="Save recipe …")
         self.scores.read_only = True
         self.scores.min_height = self.scores.max_height = 100
         return [
-            self.volume,
-            field_row("Phases", self.phases),
             plain_row(self.paint_button, self.next_button),
             self.brush,
             plain_row(self.live, self.doubt),
@@ -114,35 +102,27 @@ class TrainDock(WorkDock):
             self.quality,
             self.scores,
             plain_row(self.load_button, self.save_button),
-            self.apply,
-            self.recipe_button,
         ]
 
     def _connect(self) -> None:
         self.paint_button.changed.connect(self._new_scribbles)
-        self.live.changed.connect(self._want_look)
-        self.doubt.changed.connect(self._want_look)
+        self.live.changed.connect(self._want_slice)
+        self.doubt.changed.connect(self._want_slice)
         self.next_button.changed.connect(self._next_uncertain)
         self.train_button.changed.connect(self._train)
         self.load_button.changed.connect(self._pick_model)
         self.save_button.changed.connect(self._save_model)
-        self.recipe_button.changed.connect(self._save_recipe)
-        for event in self.views():
-            event.connect(self._want_look)
+
+    def _begun(self) -> bool:
+        return self._annotations is not None
+
+    def _lives(self) -> list[Live]:
+        return [self._live]
 
     @property
     def model(self) -> VoxelModel | None:
         """The trained classifier, if there is one."""
         return self._model
-
-    def _follow_volume(self) -> None:
-        layer = self.volume.picked
-        if self._annotations is None and layer is not None:
-            self.phases.value, self._roles = phases_of(layer)
-
-    def _volume(self) -> Any:
-        """Return the volume that is annotated, whatever is selected now."""
-        return self._over if self._over in self._viewer.layers else self.volume.picked
 
     def _pick(self) -> Pick:
         return pick_of(self._volume(), self.volume.voxel_size.value)
@@ -167,7 +147,7 @@ class TrainDock(WorkDock):
         bind_phase_keys(layer, numbers.values(), self.brush.mark)
         layer.brush_size = 6
         layer.events.paint.connect(self._painted)
-        layer.events.labels_update.connect(self._want_look)
+        layer.events.labels_update.connect(self._want_slice)
         self._viewer.layers.selection.active = layer
         self._paint_with(1)
         self.brush.mark(1)
@@ -187,15 +167,14 @@ class TrainDock(WorkDock):
             self._annotations.touch(*seen)
         if self._model is not None and self._model.training.get("rule") != "forest":
             self._forget_model()
-        self._want_look()
+        self._want_slice()
 
     def _forget_model(self) -> None:
         self._model = self._options = None
         self.save_button.enabled = False
         self.scores.visible = self.quality.visible = False
 
-    def _want_look(self, _event: object = None) -> None:
-        """Ask for the slice in view, or take its layers away."""
+    def _want_slice(self, _event: object = None) -> None:
         if not (self.live.value or self.doubt.value) or self._annotations is None:
             self._live.forget()
             drop_slice(self._viewer, _PREVIEW)
@@ -308,7 +287,7 @@ class TrainDock(WorkDock):
         self.scores.native.verticalHeader().hide()
         self.scores.native.resizeColumnsToContents()
         self.scores.native.verticalHeader().setDefaultSectionSize(22)
-        self._want_look()
+        self._want_slice()
 
     def _go_to(self, found: list[tuple[int, float]]) -> None:
         """Show the slice that is most uncertain."""
@@ -351,11 +330,6 @@ class TrainDock(WorkDock):
             model, place = self._model, Path(str(file)).with_suffix(".ssbmodel")
             self.do(lambda _hands: f"model written to {model.save(place)}")
 
-    def _save_recipe(self) -> None:
-        file = show_file_dialog("w", "Save a recipe", filter="*.yaml", parent=self.native)
-        if file:
-            self.save_recipe(Path(str(file)).with_suffix(".yaml"))
-
     def save_recipe(self, target: Path) -> None:
         """Write a recipe that trains with these scribbles, which are written beside it.
 
@@ -375,13 +349,3 @@ class TrainDock(WorkDock):
         trained = Trained(pick, names, self._annotations, options, model)
         origin = origin_of(layer, pick.spacing)
         self.do(lambda hands: record_training(trained, origin, target, hands))
-
-    def _let_go(self) -> None:
-        """Stop the preview and what is applied, and let go of the viewer."""
-        self._live.stop()
-        for name in (_PREVIEW, _DOUBT):
-            drop_slice(self._viewer, name)
-        self.apply.leave()
-        self.volume.leave()
-        for event in self.views():
-            event.disconnect(self._want_look)

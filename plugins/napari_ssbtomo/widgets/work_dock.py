@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, Label, ProgressBar, PushButton, TextEdit
+from magicgui.widgets import Container, Label, ProgressBar, PushButton, TextEdit, show_file_dialog
 
 from napari_ssbtomo.controllers.working import Doing, Ended, Hands, Work
 from napari_ssbtomo.widgets.background import Background
@@ -30,6 +31,7 @@ class WorkDock(Container[Any]):
         self._work: Work[Any] | None = None
         self._background = Background(self._show_doing, self._end_work, self._leave)
         self.told = Label(value="")
+        self.told.native.setWordWrap(True)
         self.bar = ProgressBar(value=0, min=0, max=1, visible=False)
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.messages = TextEdit(visible=False)
@@ -77,6 +79,19 @@ class WorkDock(Container[Any]):
         """
         dims = self._viewer.dims.events
         return [dims.current_step, dims.ndisplay, dims.order]
+
+    def ask_recipe(self) -> Path | None:
+        """Ask where a recipe is saved.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The file; ``None`` if the user does not want to.
+        """
+        file = show_file_dialog(
+            mode="w", caption="Save a recipe", filter="*.yaml", parent=self.native
+        )
+        return Path(str(file)).with_suffix(".yaml") if file else None
 
     def _take(self, value: Any) -> None:
         """Take what came out of `do`."""
