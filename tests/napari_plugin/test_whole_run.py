@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.gui]
 def shorter(recipe, file):
     """Write a recipe that measures only what is looked at below, without ranges."""
     content = yaml.safe_load(recipe.read_text("utf-8"))
-    content["sample"]["path"] = str(recipe.parent / content["sample"]["path"])
+    for key in ("path", "truth"):
+        content["sample"][key] = str(recipe.parent / content["sample"][key])
     content["quantify"] = {"measures": ["fractions", "contacts"]}
     content["range"] = {"shift": 0}
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
