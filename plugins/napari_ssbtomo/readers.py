@@ -96,10 +96,11 @@ def read_series(paths: Sequence[str]) -> list[LayerData]:
 
 
 def _opened(work: Callable[[], list[LayerData]]) -> list[LayerData]:
+    from napari_ssbtomo.controllers.layering import compiled
     from napari_ssbtomo.widgets.aside import aside
     from napari_ssbtomo.widgets.opened import welcome
 
-    layers = aside(work)
+    layers = aside(lambda: compiled(work()))
     welcome(layers)
     return layers
 

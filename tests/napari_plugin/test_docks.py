@@ -70,7 +70,7 @@ def test_a_run_shows_progress_then_table_and_layers(window, run_dock, results, q
     assert dock.cancel_button.enabled
     assert not dock.run_button.enabled
     go_on.set()
-    qtbot.waitUntil(lambda: dock.doing.value == "Done.", timeout=20000)
+    qtbot.waitUntil(lambda: dock.doing.value == "Done.", timeout=200_000)
     assert dock.results.table.data.to_list()[0][:2] == ["volume fraction", "void"]
     assert [layer.name for layer in window.layers] == ["grey", "phases", "particles", "cracks"]
     assert dock.run_button.enabled

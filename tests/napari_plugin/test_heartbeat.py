@@ -14,6 +14,9 @@ import pytest
 pytestmark = [pytest.mark.gui]
 
 EDGE = 512
+SPACING = (0.05, 0.05, 0.05)
+PLACE = {"scale": SPACING, "units": ("um",) * 3}
+PHASES = ("void", "electrolyte", "active")
 LIMIT = 0.1  # s of work between two turns of the event loop
 LONG = 200_000  # ms
 
@@ -92,15 +95,34 @@ def labels():
     return np.broadcast_to(plane, (EDGE, EDGE, EDGE))
 
 
-def calm(found, baseline):
+def first_pictures(window, qtbot):
+    """Return the longest work of the window's thread for layers of eight voxels.
+
+    What napari and the drawing on the processor do for the first picture of any layer.
+    """
+    heart, small = Heartbeat(), np.zeros((2, 2, 2), np.uint8)
+    with heart.beating():
+        for add in (window.add_image, window.add_labels):
+            layer = add(small)
+            qtbot.wait(200)
+            window.layers.remove(layer)
+    return max(heart.works)
+
+
+def calm(found, baseline, pictures=0.0):
     """Say whether a heart beat as it should.
 
     Work of the window's thread must stay below 100 ms. By the clock, a pause may be as long as
     three times the longest one of an idle window beside one working thread of Python, as measured
-    a moment before: what a busy machine does to any window is not ours.
+    a moment before: what a busy machine does to any window is not ours. Where layers are added,
+    the work of their first picture is allowed for, as napari itself needs it for eight voxels:
+    twice, for one and the same layer is drawn in a larger canvas and with a legend. Such tests
+    are long, and meet some pause of a busy machine: of theirs one in a hundred is left out.
     """
-    assert max(found.works) < LIMIT
-    assert max(found.walls) < max(LIMIT, 3 * baseline)
+    limit = max(LIMIT, 2 * pictures)
+    assert max(found.works) < limit
+    pause = np.quantile(found.walls, 0.99) if pictures else max(found.walls)
+    assert pause < max(limit, 3 * baseline)
 
 
 def test_docks_never_keep_the_window_waiting(window, labels, qtbot):
@@ -147,3 +169,108 @@ def test_saving_and_opening_never_keep_the_window_waiting(window, labels, tmp_pa
         (_, meta, kind) = get_reader(path)(path)[0]
     assert (kind, meta["multiscale"]) == ("labels", True)
     calm(found, baseline)
+
+
+@pytest.fixture(scope="module")
+def grey(labels):
+    """Three phases with noise; 512 slices that are one slice in memory."""
+    plane = 40 + 70.0 * labels[0] + np.random.default_rng(0).normal(0, 8, (EDGE, EDGE))
+    return np.broadcast_to(plane.astype(np.uint8), (EDGE, EDGE, EDGE))
+
+
+def docked(window, name):
+    return window.window.add_plugin_dock_widget("ssbtomo", name)[1]
+
+
+def names(window):
+    return [layer.name for layer in window.layers]
+
+
+def imported_and_compiled(grey, labels):
+    """Use once what the docks use: libraries are imported at the first use, and kernels compiled."""
+    from napari_ssbtomo.controllers.picking import Pick
+    from napari_ssbtomo.controllers.thresholding import find_bars, repaired_slice
+    from napari_ssbtomo.controllers.working import Hands
+    from ssbtomo.segment import TrainingSample, predict, train
+    from ssbtomo.segment.preview import SlicePreview
+    from ssbtomo.segment.scribbles import scribbles_from_labels
+
+    few, truth = grey[:8, :64, :64], labels[:8, :64, :64] + 1
+    pick, hands = Pick(few, SPACING), Hands(lambda *_: None, threading.Event())
+    SlicePreview(few, SPACING).view(0, 3, scribbles_from_labels(truth, range(1, 4)), 3)
+    predict(few, train(TrainingSample(few, truth, SPACING), PHASES, trees=1), SPACING)
+    repaired_slice(pick, 0, 3, find_bars(pick, 3, hands).thresholds, hands)
+
+
+def test_training_and_thresholds_never_keep_the_window_waiting(
+    window, grey, labels, tmp_path, qtbot
+):
+    imported_and_compiled(grey, labels)
+    baseline, pictures = longest_pause_beside_work(qtbot), first_pictures(window, qtbot)
+    window.add_image(grey, name="large", **PLACE)
+    train, segment = docked(window, "Annotate and train"), docked(window, "Segment by thresholds")
+    train.apply.folder.value = tmp_path
+    qtbot.wait(200)
+    found = Heartbeat()
+    with found.beating():
+        train.paint_button.native.click()
+        layer = window.layers["scribbles: large"]
+        window.dims.set_point(0, 100 * SPACING[0])
+        for label, x in enumerate((24, 72, 120), start=1):
+            layer.paint((100, 16, x), label)
+            qtbot.wait(5)
+        qtbot.waitUntil(lambda: "preview" in names(window), timeout=LONG)
+        window.dims.set_point(0, 101 * SPACING[0])
+        qtbot.waitUntil(lambda: "slice 101" in train.told.value, timeout=LONG)
+        train.trees.value = 2
+        train.train_button.native.click()
+        qtbot.waitUntil(lambda: train.model is not None, timeout=LONG)
+        train.apply.button.native.click()
+        qtbot.waitUntil(lambda: train.apply.bar.value >= 1, timeout=LONG)
+        train.apply.cancel_button.native.click()
+        qtbot.waitUntil(lambda: "Cancelled" in train.apply.doing.value, timeout=LONG)
+        segment.find_button.native.click()
+        qtbot.waitUntil(lambda: "repaired" in segment.told.value, timeout=LONG)
+    assert len(segment.histogram.thresholds) == 2
+    assert not list(tmp_path.glob("*.ome.zarr"))
+    calm(found, baseline, pictures)
+
+
+def test_correcting_and_running_never_keep_the_window_waiting(
+    window, labels, results, tmp_path, qtbot
+):
+    from napari_ssbtomo.controllers.recipe_forms import pages
+    from napari_ssbtomo.widgets.run_dock import RunDock
+    from ssbtomo.events import Progress
+
+    def run(recipe, out, *, events, cancel):
+        for n in range(2000):
+            events(Progress("cathode", "quantify", n, 2000))
+        return results
+
+    phases = {name: number for number, name in enumerate(PHASES)}
+    known = {"ssbtomo": {"phases": phases, "part": "phases"}}
+    baseline, pictures = longest_pause_beside_work(qtbot), first_pictures(window, qtbot)
+    window.add_labels(labels, name="phases", metadata=known, **PLACE)
+    repair, recipe = docked(window, "Repair labels"), docked(window, "Recipe")
+    running = RunDock(window, run=run)
+    window.window.add_dock_widget(running, name="Run recipe")
+    qtbot.wait(200)
+    found = Heartbeat()
+    with found.beating():
+        repair.start_button.native.click()
+        qtbot.waitUntil(lambda: "repair: phases" in names(window), timeout=LONG)
+        window.layers["repair: phases"].paint((256, 200, 200), 2)
+        repair.file.value, repair.who.value = tmp_path / "hand.zip", "ann"
+        repair.save_button.native.click()
+        qtbot.waitUntil(lambda: "corrected voxels" in repair.messages.value, timeout=LONG)
+        for page in pages():
+            recipe.section.value = page.title
+            qtbot.wait(2)
+        recipe.draft.set(("sample", "path"), "scan.tif")
+        qtbot.wait(2)
+        running.recipe.value = tmp_path / "recipe.yaml"
+        running.run_button.native.click()
+        qtbot.waitUntil(lambda: running.doing.value == "Done.", timeout=LONG)
+    assert "particles" in names(window)
+    calm(found, baseline, pictures)

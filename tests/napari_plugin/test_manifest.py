@@ -35,34 +35,36 @@ def test_menus_are_those_that_napari_offers(manifest):
     assert all(is_menu_contributable(menu) for menu in manifest.contributions.menus)
 
 
-@pytest.mark.parametrize(
-    "modules",
-    [
-        "readers, samples, writers",
-        "controllers.opening, controllers.running, controllers.measuring, controllers.saving",
-        "controllers.recipe_draft, controllers.recipe_forms, controllers.doctoring",
-        "controllers.inspecting, controllers.results_opening, controllers.sampling",
-    ],
-)
-def test_the_plugin_imports_nothing_heavy_until_used(modules):
-    names = ", ".join(f"napari_ssbtomo.{name.strip()}" for name in modules.split(","))
-    heavy = "{'dask', 'distributed', 'numba', 'skimage', 'sklearn', 'porespy', 'zarr', 'pandas'}"
-    code = f"import sys, {names}; print(*{heavy} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert not run.stdout.split()
+HEAVY = "{'distributed', 'numba', 'skimage', 'sklearn', 'porespy', 'zarr'}"
+
+
+def first_heavy_import(folder, heavy, *, before, allowed="set()"):
+    """Return the first module of the plugin that imports what is heavy, and what that is."""
+    code = f"""
+import importlib, pkgutil, sys
+{before}
+allowed = {allowed}
+place = importlib.import_module("napari_ssbtomo{folder}").__path__
+for part in pkgutil.iter_modules(place):
+    importlib.import_module(f"napari_ssbtomo{folder}.{{part.name}}")
+    found = ({heavy} & set(sys.modules)) - allowed
+    if found:
+        sys.exit(f"{{part.name}}: {{sorted(found)}}")
+"""
+    run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    return run.stderr
+
+
+def test_the_plugin_imports_nothing_heavy_until_used():
+    heavy = HEAVY[:-1] + ", 'dask', 'pandas'}"
+    before = "import napari_ssbtomo.readers, napari_ssbtomo.samples, napari_ssbtomo.writers"
+    assert not first_heavy_import(".controllers", heavy, before=before)
 
 
 def test_the_docks_import_nothing_heavy_until_used():
-    names = ("run", "measure", "doctor", "inspect", "recipe", "voxel_size", "help")
-    docks = ", ".join(f"napari_ssbtomo.widgets.{name}_dock" for name in names)
-    heavy = "{'distributed', 'numba', 'skimage', 'sklearn', 'porespy', 'zarr'}"
     # napari and magicgui load what they like; only what the docks add counts
-    code = (
-        "import sys, napari, magicgui.widgets, napari.layers; before = set(sys.modules);"
-        f"import {docks}; print(*{heavy} & (set(sys.modules) - before))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert not run.stdout.split()
+    napari = "import napari, magicgui.widgets, napari.layers"
+    assert not first_heavy_import(".widgets", HEAVY, before=napari, allowed="set(sys.modules)")
 
 
 def test_starting_napari_imports_nothing_of_the_plugin():

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from napari_ssbtomo.controllers.voxels import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari.components import ViewerModel
 
     from napari_ssbtomo.controllers.layer_data import LayerData
 
-__all__ = ["layers_of", "recipe_of", "scan_of", "show_layers"]
+__all__ = ["adding", "compiled", "layers_of", "recipe_of", "scan_of", "show_layers"]
 
 
 def show_layers(viewer: ViewerModel, layers: Sequence[LayerData]) -> None:
@@ -27,6 +27,50 @@ def show_layers(viewer: ViewerModel, layers: Sequence[LayerData]) -> None:
     layers : sequence of LayerData
         What to show.
     """
+    for _ in adding(viewer, layers):
+        pass
+
+
+def compiled(layers: list[LayerData]) -> list[LayerData]:
+    """Have all compiled that the layers' first picture needs; not for the window's thread.
+
+    Parameters
+    ----------
+    layers : list of LayerData
+        What will be shown.
+
+    Returns
+    -------
+    list of LayerData
+        The same.
+    """
+    from napari_ssbtomo.controllers.phases import compiled_colors
+
+    levels = [
+        data[0] if meta.get("multiscale") else data
+        for data, meta, kind in layers
+        if kind == "labels"
+    ]
+    if levels:
+        compiled_colors(*(level.dtype for level in levels))
+    return layers
+
+
+def adding(viewer: ViewerModel, layers: Sequence[LayerData]) -> Iterator[None]:
+    """Do what `show_layers` does, in steps of one layer.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    layers : sequence of LayerData
+        What to show.
+
+    Yields
+    ------
+    None
+        After each layer.
+    """
     from napari.layers import Layer
 
     sources = {meta["metadata"]["ssbtomo"].get("source") for _, meta, _ in layers}
@@ -34,6 +78,7 @@ def show_layers(viewer: ViewerModel, layers: Sequence[LayerData]) -> None:
         viewer.layers.remove(old)
     for data, meta, kind in layers:
         viewer.add_layer(Layer.create(data, meta, kind))
+        yield
     for layer in viewer.layers:
         if _about(layer).get("source") in sources and _about(layer).get("part") == "phases":
             viewer.layers.selection.active = layer

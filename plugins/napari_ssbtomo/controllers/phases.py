@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "colored",
     "colored_by",
+    "compiled_colors",
     "faded",
     "found_phases",
     "layer_phases",
@@ -47,6 +48,24 @@ def colored(phases: Mapping[str, int], colors: Mapping[str, str]) -> Any:
     shown: dict[int | None, str] = {None: "transparent"}
     shown.update({label: colors[name] for name, label in phases.items() if name in colors})
     return DirectLabelColormap(color_dict=shown)
+
+
+def compiled_colors(*kinds: Any) -> None:
+    """Let napari compile how labels get colours; seconds at the first time in a process.
+
+    napari does so at the first picture, in the window's thread. Called before in another thread,
+    the window goes on meanwhile.
+
+    Parameters
+    ----------
+    *kinds : dtype
+        Types of labels; uint8 if none are given.
+    """
+    import numpy as np
+
+    for kind in dict.fromkeys(map(np.dtype, kinds or (np.uint8,))):
+        if kind.kind in "ui":
+            one_color("#ffffff").map(np.zeros(1, kind))
 
 
 def one_color(color: str) -> Any:

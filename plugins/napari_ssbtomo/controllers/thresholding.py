@@ -222,7 +222,7 @@ def repair_note(pick: Pick, axis: int, index: int) -> str:
         Such as ``repaired, seeing slices 2 to 22``.
     """
     box = _seen_by_repair(pick.shape, axis, index)
-    note = f"repaired, seeing slices {box[axis].start} to {box[axis].stop - 1} alone"
+    note = f"repaired, seeing slices {box[axis].start} to {box[axis].stop - 1}"
     wide = [k for k in range(3) if k != axis and box[k] != slice(0, pick.shape[k])]
     return f"{note}; thresholds outside of its middle" if wide else note
 

@@ -19,10 +19,13 @@ from napari_ssbtomo.controllers.applying import (
     box_in_view,
     parse_box,
 )
+from napari_ssbtomo.controllers.phases import compiled_colors
 from napari_ssbtomo.controllers.picking import grey_of
 from napari_ssbtomo.controllers.working import Doing, Ended, Hands, Work
+from napari_ssbtomo.widgets.aside import aside
 from napari_ssbtomo.widgets.background import Background
 from napari_ssbtomo.widgets.rows import field_row, plain_row
+from napari_ssbtomo.widgets.turns import in_turns
 from ssbtomo.errors import SsbtomoError
 
 if TYPE_CHECKING:
@@ -115,6 +118,8 @@ class ApplyBox(Container[Any]):
             return
         from napari.layers import Layer
 
+        self.button.enabled = False  # the window goes on meanwhile
+        aside(compiled_colors)
         self._growth = growth
         self._layer = Layer.create(*growth.layer(over))
         self._viewer.add_layer(self._layer)
@@ -150,7 +155,7 @@ class ApplyBox(Container[Any]):
         if self._layer in self._viewer.layers:
             self._viewer.layers.remove(self._layer)
         self._layer = self._growth = None
-        self.doing.value = "Done." if ended.value else "The work stopped with a problem:"
+        self.doing.value = "" if ended.value else "The work stopped with a problem:"
         self.button.text = "Apply"
         if ended.cancelled:
             self.doing.value = "Cancelled. Press Go on to continue where it stopped."
@@ -162,9 +167,12 @@ class ApplyBox(Container[Any]):
             self._take(ended.value)
 
     def _take(self, layers: list[LayerData]) -> None:
-        from napari_ssbtomo.controllers.layering import show_layers
+        from napari_ssbtomo.controllers.layering import adding
 
-        show_layers(self._viewer, layers)
+        in_turns(adding(self._viewer, layers), self._tell_done)
+
+    def _tell_done(self) -> None:
+        self.doing.value = "Done."
 
     def _cancel(self) -> None:
         if self._work is not None:

@@ -11,7 +11,7 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, Container, FileEdit, Label, ProgressBar, PushButton, TextEdit
 
 from napari_ssbtomo.controllers.layer_data import LayerData
-from napari_ssbtomo.controllers.layering import recipe_of, show_layers
+from napari_ssbtomo.controllers.layering import adding, compiled, recipe_of
 from napari_ssbtomo.controllers.results_opening import results_layers
 from napari_ssbtomo.controllers.running import (
     RunController,
@@ -23,6 +23,7 @@ from napari_ssbtomo.controllers.running import (
 from napari_ssbtomo.widgets.background import Background
 from napari_ssbtomo.widgets.result_table import ResultTable
 from napari_ssbtomo.widgets.rows import field_row, plain_row
+from napari_ssbtomo.widgets.turns import in_turns
 from ssbtomo.errors import SsbtomoError
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ class RunDock(Container[Any]):
         if outcome.results is None:
             return _End(outcome)
         try:
-            layers = results_layers(outcome.results.path) if self.show_layers.value else []
+            layers = []
+            if self.show_layers.value:
+                layers = compiled(results_layers(outcome.results.path))
             return _End(outcome, outcome.results.table, layers)
         except SsbtomoError as error:
             return _End(RunOutcome(outcome.results, problem=str(error)))
@@ -149,18 +152,21 @@ class RunDock(Container[Any]):
         self._say("\n".join(state.lines))
 
     def _show_end(self, end: _End) -> None:
-        self._set_running(running=False)
         outcome = end.outcome
         self._results = outcome.results
         self.report_button.enabled = bool(outcome.results and outcome.results.report.is_file())
-        self.doing.value = _verdict(outcome)
         self.bar.max = 1
         self.bar.value = int(outcome.results is not None)
         if outcome.problem:
             self._say(outcome.problem)
         if end.table is not None:
             self.results.fill(end.table)
-        show_layers(self._viewer, end.layers)
+        in_turns(adding(self._viewer, end.layers), lambda: self._settle(outcome))
+
+    def _settle(self, outcome: RunOutcome) -> None:
+        """Say how the run ended, and be ready for the next, once its layers are there."""
+        self._set_running(running=False)
+        self.doing.value = _verdict(outcome)
 
     def _say(self, text: str) -> None:
         if text != self.messages.value:

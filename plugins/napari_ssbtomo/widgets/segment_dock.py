@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, Container, PushButton
 
 from napari_ssbtomo.controllers.applying import ApplyRequest
-from napari_ssbtomo.controllers.phases import colored, named
+from napari_ssbtomo.controllers.phases import colored, compiled_colors, named
 from napari_ssbtomo.controllers.picking import (
     Pick,
     paint_colors,
@@ -142,6 +142,7 @@ class SegmentDock(SegmentingDock):
         self._put()
 
         def plain(_hands: Hands) -> _Seen:
+            compiled_colors()
             return axis, index, thresholded_slice(pick, axis, index, thresholds), False
 
         def fine(hands: Hands) -> _Seen:

@@ -17,7 +17,7 @@ from magicgui.widgets import (
 
 from napari_ssbtomo.controllers.annotating import Annotations, bind_phase_keys, scribble_layer
 from napari_ssbtomo.controllers.applying import ApplyRequest
-from napari_ssbtomo.controllers.phases import colored, named
+from napari_ssbtomo.controllers.phases import colored, compiled_colors, named
 from napari_ssbtomo.controllers.picking import (
     Pick,
     paint_colors,
@@ -40,6 +40,7 @@ from napari_ssbtomo.controllers.training import (
     uncertain_slices,
 )
 from napari_ssbtomo.controllers.working import Ended
+from napari_ssbtomo.widgets.aside import aside
 from napari_ssbtomo.widgets.live import Live
 from napari_ssbtomo.widgets.phase_buttons import PhaseButtons
 from napari_ssbtomo.widgets.rows import field_row, plain_row
@@ -95,7 +96,8 @@ class TrainDock(SegmentingDock):
             self.brush,
             plain_row(self.live, self.doubt),
             self.told,
-            field_row("Features", plain_row(self.features, Label(value="Trees"), self.trees)),
+            field_row("Features", self.features),
+            field_row("Trees", self.trees),
             plain_row(self.train_button, self.cancel_button),
             self.bar,
             self.messages,
@@ -136,6 +138,9 @@ class TrainDock(SegmentingDock):
         except SsbtomoError as error:
             self.say(str(error))
             return
+        self.paint_button.enabled = False
+        aside(compiled_colors)
+        self.paint_button.enabled = True
         self._over = self.volume.picked
         self._take_scribbles(self._viewer.add_labels(data, **meta), names)
 

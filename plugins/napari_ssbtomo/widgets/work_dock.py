@@ -31,7 +31,7 @@ class WorkDock(Container[Any]):
         self._work: Work[Any] | None = None
         self._background = Background(self._show_doing, self._end_work, self._leave)
         self.told = Label(value="")
-        self.told.native.setWordWrap(True)
+        _fill_width(self.told.native)
         self.bar = ProgressBar(value=0, min=0, max=1, visible=False)
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.messages = TextEdit(visible=False)
@@ -137,3 +137,11 @@ class WorkDock(Container[Any]):
         if self._work is not None:
             self._work.cancel()
         self._let_go()
+
+
+def _fill_width(label: Any) -> None:
+    """Let a label wrap its text, as wide as the dock is."""
+    from qtpy.QtWidgets import QSizePolicy
+
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
