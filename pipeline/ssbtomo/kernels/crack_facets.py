@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from ssbtomo.kernels.crack_planes import add_moments, plane_of
-from ssbtomo.kernels.crack_points import Points, around, ball_size, locate
+from ssbtomo.kernels.crack_choice import choose
+from ssbtomo.kernels.crack_points import Points, ball_size, locate
 from ssbtomo.kernels.union import flatten, unite
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ __all__ = ["connected", "contacts", "extend", "flat_patches", "ordered", "spread
 _APART = 2.9  # voxel edges that neighbours in a patch may lie apart
 _TURN = math.radians(6.0)  # how far the normals of neighbours in a patch may differ: so much,
 _BEND = math.radians(4.5)  # and so much for each voxel edge of the way
-_MOST = 24  # patches that are looked at around one point
-_LEVEL = 0.9  # cosine from which two planes drawn on are one
-_LEAST = 6.0  # points that make a plane
-_ROUGH = 0.5  # second moment in squared voxel edges of one sheet across its plane, at most
-_NEAR = 0.05  # what a µm of distance weighs against a µm of height, when a point is given away
 
 
 def flat_patches(
@@ -146,7 +141,7 @@ def extend(
     chosen = np.full(stop - start, -1, dtype=np.int32)
     normals = np.zeros((stop - start, 2, 3), dtype=np.float32)
     heights = np.full((stop - start, 2), np.inf, dtype=np.float32)
-    _choose(points, labels, (asked, radii, limits), found, (chosen, normals, heights))
+    choose(points, labels, (asked, radii, limits), found, (chosen, normals, heights))
     return chosen, normals, heights
 
 
@@ -243,149 +238,6 @@ def _touching(points, parent):  # type: ignore[no-untyped-def]
             other = locate(points, z + way // 9 - 1, y + way // 3 % 3 - 1, x + way % 3 - 1)
             if other >= 0:
                 unite(parent, point, other)
-
-
-@njit(nogil=True, cache=True)
-def _choose(points, labels, asked, found, results):  # type: ignore[no-untyped-def]
-    numbers, radii, limits = asked
-    chosen, normals, heights = results
-    names = np.empty(_MOST, dtype=np.int32)
-    nearest = np.empty(_MOST)
-    sums = np.empty((_MOST, 10))
-    heights_of, normals_of = np.empty(_MOST), np.empty((_MOST, 3))
-    fits = (names, nearest, sums, heights_of, normals_of)
-    for row in range(chosen.size):
-        count = around(points, numbers[row], radii[row], found)
-        kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, sums))
-        _drawn(points, sums, (heights_of, normals_of), kinds)
-        best = _best(fits, kinds, limits[row])
-        if best >= 0:
-            chosen[row], heights[row, 0] = names[best], heights_of[best]
-            normals[row, 0] = normals_of[best]
-            other = _through(fits, kinds, limits[row], best)
-            if other >= 0:
-                heights[row, 1] = heights_of[other]
-                normals[row, 1] = normals_of[other]
-
-
-@njit(nogil=True, cache=True)
-def _gathered(points, point, labels, found, sets):  # type: ignore[no-untyped-def]
-    """Add up the points of each patch around a point; return how many patches there are."""
-    groups, patches = labels
-    names, nearest, sums = sets
-    kinds = 0
-    for other in found:
-        own = patches[other]
-        if own < 0 or own == patches[point] or groups[other] != groups[point]:
-            continue
-        kind = 0
-        while kind < kinds and names[kind] != own:
-            kind += 1
-        if kind == _MOST:
-            continue
-        if kind == kinds:
-            kinds += 1
-            names[kind], nearest[kind] = own, np.inf
-            sums[kind] = 0.0
-        add_moments(points, point, other, sums[kind])
-        gap = 0.0
-        for j in range(3):
-            gap += ((points.places[other, j] - points.places[point, j]) * points.steps[j]) ** 2
-        nearest[kind] = min(nearest[kind], gap)
-    return kinds
-
-
-@njit(nogil=True, cache=True)
-def _best(fits, kinds, limit):  # type: ignore[no-untyped-def]
-    """Return the patch whose plane is nearest; of those in one plane the one that is nearest."""
-    _, nearest, _, heights, normals = fits
-    best, most = -1, np.inf
-    for kind in range(kinds):
-        cost = abs(heights[kind]) + _NEAR * np.sqrt(nearest[kind])
-        if abs(heights[kind]) <= limit and cost < most:
-            best, most = kind, cost
-    if best < 0:
-        return best
-    # the lowest of two patches in one plane would draw the middle to itself
-    chief = normals[best].copy()
-    for kind in range(kinds):
-        level = abs((normals[kind] * chief).sum()) >= _LEVEL and abs(heights[kind]) <= limit
-        if level and nearest[kind] < nearest[best] * (1 - 1e-9):
-            best = kind
-    return best
-
-
-@njit(nogil=True, cache=True)
-def _through(fits, kinds, limit, best):  # type: ignore[no-untyped-def]
-    """Return the nearest patch whose plane crosses that of a patch and goes on behind it; -1 for none."""
-    _, _, sums, heights, normals = fits
-    other, most = -1, limit
-    for kind in range(kinds):
-        if abs((normals[kind] * normals[best]).sum()) < _LEVEL and abs(heights[kind]) <= most:
-            other, most = kind, abs(heights[kind])
-    if other < 0:
-        return other
-    # which way leads from the line where both planes meet, in the plane that crosses
-    own, chief = normals[other], normals[best]
-    way = chief - (chief * own).sum() * own
-    way /= np.sqrt((way * way).sum())
-    count, total, square = 0.0, 0.0, 0.0
-    for kind in range(kinds):
-        if abs((normals[kind] * own).sum()) >= _LEVEL and abs(heights[kind]) <= limit:
-            part = sums[kind]
-            count += part[0]
-            total += part[1] * way[0] + part[2] * way[1] + part[3] * way[2]
-            for j in range(3):
-                square += part[4 + j] * way[j] * way[j]
-            square += (
-                2 * way[0] * (part[7] * way[1] + part[8] * way[2]) + 2 * part[9] * way[1] * way[2]
-            )
-    # half a disc on one side has a mean larger than its standard deviation
-    return other if 2 * total * total <= count * square else -1
-
-
-@njit(nogil=True, cache=True)
-def _drawn(points, sums, fits, kinds):  # type: ignore[no-untyped-def]
-    """Fit the planes of the patches around a point; a height of infinity where there is none.
-
-    A patch that goes on in another, behind what crosses them, shares a plane with it: a plane
-    between two patches is surer than one drawn on from a narrow strip.
-    """
-    heights, normals = fits
-    limit = _ROUGH * points.steps.prod() ** (2 / 3)
-    both, normal, best = np.empty(10), np.empty(3), np.empty(10)
-    for kind in range(kinds):
-        heights[kind] = np.inf
-        normals[kind] = 0.0
-        if sums[kind, 0] < _LEAST:
-            continue
-        best[:] = sums[kind]
-        plane_of(points, best, normals[kind])
-        own = normals[kind].copy()
-        least = limit
-        for other in range(kinds):
-            if other == kind or sums[other, 0] < _LEAST:
-                continue
-            both[:] = sums[kind] + sums[other]
-            plane_of(points, both, normal)
-            if abs((normal * own).sum()) < _LEVEL:
-                continue
-            off = max(_off(sums[kind], both, normal), _off(sums[other], both, normal))
-            if off <= least:
-                least = off
-                best[:] = both
-                normals[kind] = normal
-        heights[kind] = -(normals[kind] * best[1:4]).sum() / best[0]
-
-
-@njit(nogil=True, cache=True)
-def _off(sums, plane, normal):  # type: ignore[no-untyped-def]
-    """Return the mean squared height of some points above the plane through the middle of others."""
-    a, b, c = normal
-    middle = (normal * plane[1:4]).sum() / plane[0]
-    square = sums[4] * a * a + sums[5] * b * b + sums[6] * c * c
-    square += 2 * (sums[7] * a * b + sums[8] * a * c + sums[9] * b * c)
-    return (square - 2 * middle * (normal * sums[1:4]).sum()) / sums[0] + middle * middle
 
 
 @njit(nogil=True, cache=True)
