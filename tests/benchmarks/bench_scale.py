@@ -166,7 +166,8 @@ def by_part(stage: dict[str, Any]) -> dict[str, list[float]]:
     """Return the processor seconds of a stage's parts, by their names in the table of costs."""
     sums: dict[str, list[float]] = defaultdict(list)
     for item in stage.get("costs", []):
-        if item.get("variant") != "half resolution" and item["cpu_seconds"] is not None:
+        other = item.get("variant") in ("half resolution", "smooth surfaces")
+        if not other and item["cpu_seconds"] is not None:
             varied = "" if item.get("variant", "base") == "base" else ".variant"
             sums[item.get("part") or f"quantify.{item['group']}{varied}"].append(
                 item["cpu_seconds"]

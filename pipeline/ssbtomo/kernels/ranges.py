@@ -23,7 +23,7 @@ _HALVED = 1.0
 # A classifier rounds edges at about a voxel edge: it loses once more what voxels do.
 _ROUNDED = 2.0
 # A smooth surface through the staircase takes three fifths and more of the staircase's error away
-# (accuracy_transport.py: lattices of spheres, solid shares 0.1 to 0.5).
+# (accuracy_transport.py: most lattices of spheres, solid shares 0.1 to 0.5).
 _SMOOTHED = 1 / 0.6
 
 

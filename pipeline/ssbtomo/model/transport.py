@@ -38,7 +38,8 @@ class Conduction(BaseModel):
         default="voxels",
         description="voxels: phases end at voxel faces, as in other programs, which conducts "
         "too poorly, by 1 to 20 % in gaps of 8 to 1 voxels; smooth: a smooth surface is laid "
-        "through the staircase of each phase. Networks of several phases keep their voxels.",
+        "through the staircase of each phase. Networks, `cells` and `transport_extras` keep "
+        "their voxels.",
     )
     storage: Literal["auto", "memory", "disk"] = Field(
         default="auto",
