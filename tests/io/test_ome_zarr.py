@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -247,6 +249,54 @@ def test_a_store_is_replaced_only_if_it_is_ours(tmp_path):
     with pytest.raises(OutputError, match="was not written by ssbtomo"):
         ome_zarr.create(tmp_path / "other", (4, 4, 4), "u1", None, block=(4, 4, 4))
     assert (tmp_path / "other" / "thesis.txt").exists()
+
+
+# Replaces a store, and dies at the nth thing it does with files: nothing after that happens.
+KILLED_ANYWHERE = """
+import shutil, sys
+from pathlib import Path
+from ssbtomo.io import ome_zarr
+
+class Killed(Exception):
+    pass
+
+def die(event, arguments):
+    global left
+    if left is None or event not in {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}:
+        return
+    left -= 1
+    if left < 0:
+        raise Killed
+
+def make(side):
+    ome_zarr.create(place, (side,) * 3, "u1", None, block=(4, 4, 4))[:4, :4, :4] = 1
+
+left, place, deaths = None, Path(sys.argv[1]) / "x.ome.zarr", 0
+sys.addaudithook(die)
+for begun in (False, True):
+    for moment in range(1000):
+        shutil.rmtree(place, ignore_errors=True)
+        if begun:
+            make(8)
+        left = moment
+        try:
+            make(4)
+            break
+        except Exception:  # Killed, or what was made of it
+            deaths += 1
+        finally:
+            left = None
+        make(4)
+        assert ome_zarr.open_array(place)[:].sum() == 64
+print(deaths)
+"""
+
+
+def test_what_a_kill_at_any_moment_leaves_is_replaced(tmp_path):
+    command = [sys.executable, "-c", KILLED_ANYWHERE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])

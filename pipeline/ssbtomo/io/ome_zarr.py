@@ -39,6 +39,9 @@ __all__ = [
     "stem",
 ]
 
+_GROUP_FILES = ("zarr.json", ".zattrs")
+_BEGUN = "zarr.json.partial"
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -152,9 +155,8 @@ def create(  # noqa: PLR0913 - a store is made in one call
     meta = group_attributes(stem(place), edges, [(1, 1, 1)], kind, own)
     with disk_errors(place):
         place.mkdir(parents=True, exist_ok=True)
-    array = create_array(str(place), 0, size, dtype, tuple(int(n) for n in block))
-    _write_group(place, meta)
-    return array
+    _write_group(place, meta)  # first, so that what a killed run leaves is known as ours
+    return create_array(str(place), 0, size, dtype, tuple(int(n) for n in block))
 
 
 def open_array(path: str | Path, level: int = 0) -> ArrayFile:
@@ -308,16 +310,25 @@ def stem(path: Path) -> str:
 
 
 def _clear(place: Path) -> None:
-    """Remove an older store of ours; refuse to touch anything else."""
+    """Remove an older store of ours, whole or cut short by a kill; refuse anything else."""
     if not place.exists():
         return
-    if not (place.is_dir() and ("ssbtomo" in _attributes(place) or not any(place.iterdir()))):
+    if not (place.is_dir() and ("ssbtomo" in _attributes(place) or _only_begun(place))):
         raise OutputError(
             f"{place} exists and was not written by ssbtomo",
             hint="choose another output folder, or remove it yourself",
         )
     with disk_errors(place):
-        shutil.rmtree(place)
+        for item in place.iterdir():
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            elif item.name not in _GROUP_FILES:
+                item.unlink()
+        shutil.rmtree(place)  # what says whose it is goes last
+
+
+def _only_begun(place: Path) -> bool:
+    return all(item.name == _BEGUN for item in place.iterdir())
 
 
 def _write_group(place: Path, attributes: Mapping[str, Any]) -> None:
@@ -328,7 +339,7 @@ def _write_group(place: Path, attributes: Mapping[str, Any]) -> None:
         allow_nan=False,
     )
     with disk_errors(place):
-        fresh = place / "zarr.json.partial"
+        fresh = place / _BEGUN
         persist(lambda: (fresh.write_text(text, "utf-8"), fresh.replace(place / "zarr.json")))
 
 
@@ -340,7 +351,7 @@ def _attributes(place: Path) -> dict[str, Any]:
 
 
 def _read_group(place: Path) -> dict[str, Any]:
-    for name in ("zarr.json", ".zattrs"):
+    for name in _GROUP_FILES:
         if (place / name).is_file():
             content = _json_object(place / name)
             own = content.get("attributes", {}) if name == "zarr.json" else content
