@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crofton import AXIS_DIRECTIONS, DIRECTIONS
 from ssbtomo.kernels.normals import Window
 from ssbtomo.kernels.phase_pairs import pair_table, phase_index, triple_table

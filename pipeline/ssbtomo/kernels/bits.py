@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import reduce
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.union import unite
 
 __all__ = ["Edges", "cut_bits", "cut_masks", "find_edges", "join_bits", "look_up", "pack_rows"]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.units import Spacing
 
 __all__ = ["PairCounts", "line_pairs"]

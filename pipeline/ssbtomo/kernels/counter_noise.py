@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.filters import gaussian, gaussian_halo, gaussian_weights
 
 __all__ = ["correlated_noise", "noise_window", "white_noise"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_planes import add_moments, plane_of
 from ssbtomo.kernels.crack_points import around
 

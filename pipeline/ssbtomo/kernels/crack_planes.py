@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_points import Points, around, ball_size
 from ssbtomo.kernels.least_axis import least_direction
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_points import Points, locate
 
 if TYPE_CHECKING:

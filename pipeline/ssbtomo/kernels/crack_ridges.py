@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_profiles import value_at
 from ssbtomo.kernels.derivatives import gradient_weights
 from ssbtomo.kernels.filters import gaussian_weights, weighted_sum

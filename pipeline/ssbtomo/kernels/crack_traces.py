@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_points import Points, crack_points, locate
 from ssbtomo.kernels.crack_profiles import value_at
 from ssbtomo.kernels.sheets import voxel_edge

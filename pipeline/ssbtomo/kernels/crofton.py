@@ -9,10 +9,10 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import SphericalVoronoi
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.units import Spacing
 
 __all__ = ["AXIS_DIRECTIONS", "DIRECTIONS", "count_neighbours", "crofton_factors"]

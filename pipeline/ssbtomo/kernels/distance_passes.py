@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.units import Spacing, check_spacing
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_points import Points, around, ball_size, locate
 from ssbtomo.kernels.crack_rays import across
 from ssbtomo.kernels.union import find, unite

@@ -11,9 +11,9 @@ does this everywhere, and neither the order of the work nor a cut of the volume 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.plateaus import GRADIENT_LEVELS
 
 __all__ = ["MOST_LABELS", "UNREACHED", "Keys", "Levels", "flood", "grown_labels"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from ssbtomo.errors import ResourceError
+from ssbtomo.kernels.compiling import njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["Forest", "Logistic", "entropy_of", "entropy_table", "quantised"]
 

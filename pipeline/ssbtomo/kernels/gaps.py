@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.areas import default_sigma, margin
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.normals import FIXED_POINT, Window
 from ssbtomo.kernels.touching import normals_at
 from ssbtomo.units import Spacing

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["GreyRange", "Histogram", "count_grey", "grey_range"]
 

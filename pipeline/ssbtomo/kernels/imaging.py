@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.counter_noise import correlated_noise
 from ssbtomo.kernels.filters import gaussian, gaussian_halo, gaussian_weights
 

@@ -11,10 +11,10 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crofton import DIRECTIONS, crofton_factors
 from ssbtomo.kernels.normals import Window
 from ssbtomo.kernels.phase_pairs import phase_index

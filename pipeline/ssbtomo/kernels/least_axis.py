@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["least_direction"]
 

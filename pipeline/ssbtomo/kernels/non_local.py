@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.filters import Margin, check_volume
 
 __all__ = ["non_local_means", "non_local_means_halo"]

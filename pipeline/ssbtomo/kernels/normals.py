@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.face_weight import FIXED_POINT, Vector, face_weight
 from ssbtomo.kernels.places import Places
 from ssbtomo.kernels.plane_sums import BAND, Pair, Planes, bands, smooth_plane

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from ssbtomo.errors import CancelledError, InputDataError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.distance import as_mask, distance_in_edges, relative_spacing
 from ssbtomo.kernels.flooding import basins
 from ssbtomo.units import Spacing, check_spacing

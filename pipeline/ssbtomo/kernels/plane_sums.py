@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["BAND", "Pair", "Planes", "bands", "smooth_plane"]
 

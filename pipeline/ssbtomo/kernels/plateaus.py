@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.thresholds import Classes
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.thresholds import Classes
 
 __all__ = ["iterate", "potts_energies", "potts_halo"]

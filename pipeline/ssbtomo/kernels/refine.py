@@ -9,9 +9,9 @@ surfaces. A voxel belongs to the side of that value on which its own grey value 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.filters import gaussian, gaussian_halo
 
 __all__ = ["advance", "refine", "refine_halo"]

@@ -11,9 +11,9 @@ follow from the image: the grey values of the plateaus and the width of the edge
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.plateaus import GREY_BINS
 
 __all__ = [

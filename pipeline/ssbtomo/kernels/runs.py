@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.kernels.bits import cut_masks, look_up
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.pieces import Pieces
 from ssbtomo.kernels.union import flatten, unite
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.units import Spacing
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["CATHODE", "ELECTROLYTE", "LITHIUM", "OTHER", "VOID", "Columns", "scan_columns"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, InputDataError
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["LANES", "back_project"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import InputDataError
+from ssbtomo.kernels.compiling import njit
 
 __all__ = ["STRIPES", "Stripes", "remove_stripes", "running_median", "stripe_energy"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.halves import pack
 from ssbtomo.kernels.transport.operator import INLINE, KERNEL, Operator, edge, face_row
 from ssbtomo.kernels.transport.stencil import add_drive, rows_per_run, stencil

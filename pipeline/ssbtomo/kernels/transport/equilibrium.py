@@ -12,9 +12,9 @@ memory is two bytes per voxel.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.boxes import (
     BOX,
     OUTSIDE,

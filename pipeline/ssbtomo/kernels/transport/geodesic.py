@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import AxisError, InputDataError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.units import Spacing, check_spacing
 
 __all__ = ["GeodesicResult", "geodesic"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, Operator, edge, face_row
 from ssbtomo.kernels.transport.potential import slice_axes
 from ssbtomo.kernels.transport.team import Team

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.operator import DEVICE, FACES, KERNEL, Operator
 from ssbtomo.kernels.transport.planes import cut
 from ssbtomo.kernels.transport.team import Team, plane_sums

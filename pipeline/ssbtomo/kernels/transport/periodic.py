@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import CancelledError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.cells import Medium
 from ssbtomo.kernels.transport.currents import count_faces
 from ssbtomo.kernels.transport.finest import Sides, finest

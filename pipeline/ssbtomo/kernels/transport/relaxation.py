@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ssbtomo.errors import ConvergenceError
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.multigrid import Multigrid
 from ssbtomo.kernels.transport.operator import (
     KERNEL,

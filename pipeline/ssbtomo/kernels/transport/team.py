@@ -17,9 +17,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from numba import config, njit
+from numba import config
 from numpy.typing import NDArray
 
+from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.operator import DEVICE
 from ssbtomo.kernels.transport.storage import MEMORY, Storage
 
