@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 
 .PHONY: help demo test lint dist clean install install-test
 
@@ -32,11 +33,7 @@ demo: install
 
 test: install-test
 	@sh .ci/system-packages
-	@if command -v xvfb-run >/dev/null; then \
-	  xvfb-run -a -s "-screen 0 1280x1024x24" $(BIN)/python -m pytest $(PYTEST_ARGS); \
-	else \
-	  echo "no Xvfb: the tests that need a display are skipped"; $(BIN)/python -m pytest $(PYTEST_ARGS); \
-	fi
+	@sh .ci/test $(BIN)/python $(JOBS) $(PYTEST_ARGS)
 
 lint: install-test
 	$(BIN)/ruff check .
