@@ -113,3 +113,25 @@ def test_the_pace_leaves_out_what_an_earlier_run_did_and_what_waited_for_compila
     assert pace(100, 100) == (2.6, 0.0)
     assert pace(1, 10) == (None, None)  # another part of the stage begins
     assert pace(10, 10) == (None, 0.0)
+
+
+def test_units_in_which_kernels_were_compiled_tell_nothing_of_the_time_that_is_left():
+    now, stamp = [0.0], [1.0]
+    pace = Pace(lambda: now[0], lambda: stamp[0])
+    # Twelve kinds of measures, each compiled at its first turn: 20 s for a hundredth of the work;
+    # then nine times the same, at 5 s for every twelfth of a tenth.
+    share = 0.0
+    assert pace(0, 120, share) == (None, None)
+    for done in range(1, 13):
+        now[0], stamp[0], share = now[0] + 20.0, now[0] + 19.0, share + 0.1 / 12
+        assert pace(done, 120, share) == (None, None)  # not 24 minutes and more
+        assert pace.compiling
+    told = []
+    for done in range(13, 121):
+        now[0], share = now[0] + 5.0, share + 0.1 / 12
+        told.append(pace(done, 120, share)[1])
+        assert not pace.compiling
+    assert told[0] is None
+    assert told[1:] == pytest.approx([5.0 * (120 - done) for done in range(14, 121)], abs=1e-6)
+    now[0], stamp[0] = now[0] + 9.0, now[0]
+    assert pace(120, 120, 1.0) == (1 / 5.0, pytest.approx(0, abs=1e-9))  # the same count: no news

@@ -14,6 +14,10 @@ from ssbtomo.errors import CancelledError, SsbtomoError
 
 __all__ = ["app", "main"]
 
+_FIRST = (
+    "the first run on this machine: kernels are compiled as they are met, which takes some minutes "
+    "once; the times left leave that out"
+)
 EXIT_PROBLEM, EXIT_WARNINGS, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 3, 4, 130
 
 app = typer.Typer(
@@ -91,6 +95,7 @@ def demo(
     from ssbtomo.demo import beside_truth
     from ssbtomo.testing.samples import write_sample
 
+    _tell_first(quiet=quiet)
     recipe = write_sample(sample, out / "sample")
     results = _run(recipe, out / "results", quiet=quiet, scheduler=scheduler, workers=workers)
     typer.echo(beside_truth(results))
@@ -209,6 +214,7 @@ def run(  # noqa: PLR0913 - the flags of a command
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; stages that are done already are not repeated."""
+    _tell_first(quiet=quiet)
     results = _run(
         recipe, out, quiet=quiet, scheduler=scheduler, workers=workers, memory=memory,
         blocks=blocks, verify=verify,
@@ -350,6 +356,14 @@ def explain(
     from ssbtomo.explaining import explain as explained
 
     typer.echo(explained(word))
+
+
+def _tell_first(*, quiet: bool) -> None:
+    """Say what the first run on a machine waits for."""
+    from ssbtomo.blocks.workers import last_compiled
+
+    if not quiet and not last_compiled():
+        _say(_FIRST)
 
 
 def _run(recipe: Path, out: Path, *, quiet: bool, memory: str | None = None, **how: Any) -> Any:

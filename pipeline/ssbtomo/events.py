@@ -68,20 +68,34 @@ class Progress:
 class Pace:
     """Turns counts of finished units into a rate and the time that remains.
 
-    What an earlier run had finished says nothing about how fast this one is, and the first
-    units of a run wait for kernels to be compiled: it starts from the first count that is
-    higher than the one it began with, and says nothing before two more units are done.
+    What an earlier run had finished says nothing about how fast this one is. Nor does the first
+    unit of a run, and none in which a kernel was compiled, which happens once on a machine: the
+    rate is that of the other units, once there are two, and nothing is said while there is
+    compiling.
 
     Parameters
     ----------
     clock : callable, optional
         Seconds that only ever grow.
+    compiled : callable, optional
+        Returns when a kernel was last compiled, by any clock: that it changes is what counts.
+
+    Attributes
+    ----------
+    compiling : bool
+        Whether a kernel was compiled for the unit that was finished last.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._least: int | None = None
-        self._first: tuple[int, float, float] | None = None
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        compiled: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.compiling = False
+        self._clock, self._compiled = clock, compiled
+        self._last: tuple[int, float, float] | None = None
+        self._stamp = 0.0
+        self._least, self._units, self._seconds, self._share = 0, 0, 0.0, 0.0
 
     def __call__(
         self, done: int, total: int, share: float | None = None
@@ -101,19 +115,30 @@ class Pace:
         rate, remaining : float or None
             Units per second, and seconds.
         """
-        now = self._clock()
-        if self._least is None or done < self._least:  # another part of the stage begins
-            self._least, self._first = done, None
         part = done / max(total, 1) if share is None else share
-        if self._first is None and done > self._least:
-            self._first = done, now, part
-        before, since, begun = self._first or (done, now, part)
-        if done < before + 2 or now <= since or part <= begun:
+        self._count(done, part)
+        if self._units < 2 or self._seconds <= 0 or self._share <= 0 or self.compiling:
             return None, 0.0 if done >= total else None
-        rate = (done - before) / (now - since)
+        rate = self._units / self._seconds
         if share is None:
             return rate, (total - done) / rate
-        return rate, (now - since) * (1.0 - part) / (part - begun)
+        return rate, self._seconds * (1.0 - part) / self._share
+
+    def _count(self, done: int, part: float) -> None:
+        """Add up what was done since the last call, if it tells how fast it goes."""
+        now, stamp = self._clock(), self._compiled()
+        if self._last is None or done < self._least:  # another part of the stage begins
+            self._least, self._units, self._seconds, self._share = done, 0, 0.0, 0.0
+            self.compiling = False
+        elif done > (before := self._last)[0]:
+            self.compiling = stamp != self._stamp
+            if before[0] > self._least and not self.compiling:
+                self._units += done - before[0]
+                self._seconds += now - before[1]
+                self._share += part - before[2]
+        else:
+            return
+        self._last, self._stamp = (done, now, part), stamp
 
 
 @dataclass(frozen=True, slots=True)

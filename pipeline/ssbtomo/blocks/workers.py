@@ -22,6 +22,7 @@ __all__ = [
     "check_wanted",
     "closed_error",
     "host_cache",
+    "last_compiled",
     "one_thread",
     "use_host_cache",
     "wanted_until",
@@ -214,6 +215,23 @@ def host_cache() -> dict[str, str]:
     except (OSError, RuntimeError):  # no home, or none to write to
         return {}
     return {"NUMBA_CACHE_DIR": str(folder)} if os.access(folder, os.W_OK) else {}
+
+
+def last_compiled() -> float:
+    """Return when a kernel was last compiled on this machine, by this process or another.
+
+    Returns
+    -------
+    float
+        Seconds since the epoch, as the file system tells: every compiled kernel is kept in the
+        folder of `host_cache`. 0 where none was ever compiled, or there is no such folder.
+    """
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    try:
+        with os.scandir(chosen or cache_folder()) as found:
+            return max((item.stat().st_mtime for item in found if item.is_dir()), default=0.0)
+    except (OSError, RuntimeError):
+        return 0.0
 
 
 def one_thread() -> None:

@@ -16,6 +16,7 @@ import yaml
 
 from ssbtomo.blocks import Engine
 from ssbtomo.blocks.queues import QUEUES
+from ssbtomo.blocks.workers import last_compiled
 from ssbtomo.events import (
     Event,
     Listener,
@@ -51,6 +52,7 @@ from ssbtomo.stages.stage import Stage, fingerprint
 
 __all__ = ["run"]
 
+_COMPILING = "compiling kernels, once on this machine"
 _SPARE = 1.6  # memory of a job's worker, to that planned: so that none comes near its limit
 
 
@@ -156,7 +158,9 @@ def _journal(plan: Plan, folder: Path, tell: Listener, command: str, meter: Mete
         for sample in plan.samples
         for item in sample.predictions
     }
-    return Journal(folder, tell, about, expected, lambda: meter.memory)
+    return Journal(
+        folder, tell, about, expected, lambda: meter.memory, compiled=last_compiled
+    )
 
 
 def _silent(event: Event) -> None:
@@ -266,7 +270,7 @@ class _Work:
 
     def _do(self, stage: Stage, desk: Desk, mark: str, said: Prediction) -> dict[str, Any]:
         self.tell(StageStarted(desk.name, stage.name))
-        pace = Pace()
+        pace = Pace(compiled=last_compiled)
         desk.mark, desk.published = mark, {}
         room = Room(self.folder, self.plan.workers * math.prod(desk.block) * 4)
         reached = Progress(desk.name, stage.name, 0, 1)
@@ -274,7 +278,9 @@ class _Work:
         def tell(done: int, total: int, share: float | None = None) -> None:
             nonlocal reached
             room.check()
-            reached = Progress(desk.name, stage.name, done, total, *pace(done, total, share))
+            known = pace(done, total, share)
+            note = _COMPILING if pace.compiling else ""
+            reached = Progress(desk.name, stage.name, done, total, *known, note)
             self.tell(reached)
 
         desk.tell = tell

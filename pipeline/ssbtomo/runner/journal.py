@@ -55,6 +55,9 @@ class Journal:
         Seconds that each stage will take, in the order of the run.
     memory : callable
         Returns the bytes that are held now.
+    compiled : callable, optional
+        Returns when a kernel was last compiled: stages that waited for that tell nothing of how
+        fast later ones are.
     """
 
     def __init__(
@@ -64,8 +67,11 @@ class Journal:
         about: Mapping[str, Any],
         expected: Mapping[tuple[str, str], float],
         memory: Callable[[], int],
+        *,
+        compiled: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._folder, self._tell, self._memory = folder, tell, memory
+        self._compiled, self._stamp = compiled, 0.0
         self._expected = dict(expected)
         self._samples = list(dict.fromkeys(sample for sample, _ in expected))
         self._lock = threading.RLock()
@@ -119,7 +125,7 @@ class Journal:
             if now - self._told < _OFTEN:
                 return
         elif isinstance(event, StageStarted):
-            self._stage_begun = now
+            self._stage_begun, self._stamp = now, self._compiled()
             self._status |= {
                 **content, "done": 0, "total": 0, "rate": None, "remaining": None, "note": ""
             }  # fmt: skip
@@ -133,7 +139,8 @@ class Journal:
 
     def _leave(self, event: StageDone | StageSkipped) -> None:
         said = self._expected.pop((event.sample, event.stage), 0.0)
-        if isinstance(event, StageDone) and said > 0:
+        alike = self._compiled() == self._stamp
+        if isinstance(event, StageDone) and said > 0 and alike:
             self._compared += said
             self._taken += event.seconds
 

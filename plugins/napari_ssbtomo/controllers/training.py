@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import finalize
 
 from napari_ssbtomo.controllers.annotating import Annotations, lacking
 from napari_ssbtomo.controllers.picking import Pick
@@ -73,6 +75,8 @@ class Looked:
 
 class Preview:
     """The live preview of one volume; its features are kept from stroke to stroke.
+
+    Its threads end when nobody holds it any more.
 
     Parameters
     ----------
@@ -149,6 +153,8 @@ class Preview:
             from ssbtomo.segment.preview import SlicePreview
 
             engine = Engine.start("threads", os.cpu_count() or 2)
+            end = Thread(target=engine.close, name="ssbtomo end", daemon=True)  # none waits for it
+            finalize(self, end.start).atexit = False
             self._slices = SlicePreview(
                 self.pick.grey, self.pick.spacing, features=self.features, engine=engine
             )

@@ -99,7 +99,7 @@ class Work(Generic[Value]):
     """
 
     def __init__(self, task: Callable[[Hands], Value], name: str = "work") -> None:
-        self._task = task
+        self._task: Callable[[Hands], Value] | None = task
         self._name = name
         self._cancel = threading.Event()
         self._doing = Doing()
@@ -157,8 +157,10 @@ class Work(Generic[Value]):
         return self._ended
 
     def _run(self) -> None:
+        task, self._task = self._task, None  # napari's workers stay: what they hold must not
+        assert task is not None
         try:
-            self._ended = Ended(self._task(Hands(self._tell, self._cancel)))
+            self._ended = Ended(task(Hands(self._tell, self._cancel)))
         except CancelledError as error:
             self._ended = Ended(problem=str(error), cancelled=True)
         except SsbtomoError as error:

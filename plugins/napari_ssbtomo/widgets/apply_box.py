@@ -192,3 +192,6 @@ class ApplyBox(Container[Any]):
         self._background.stop()
         if self._work is not None:
             self._work.cancel()
+        if self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = self._growth = None

@@ -21,6 +21,7 @@ from napari_ssbtomo.controllers.doctoring import (
 from napari_ssbtomo.controllers.layering import layers_of
 from napari_ssbtomo.controllers.recipe_draft import draft_of
 from napari_ssbtomo.widgets.background import Background
+from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.rows import field_row, plain_row
 from napari_ssbtomo.widgets.trace_plot import TracePlot
 from ssbtomo.errors import SsbtomoError
@@ -110,7 +111,7 @@ class DoctorDock(Container[Any]):
         for event, listener in self._connections:
             event.connect(listener)
         self._end_listening = self.draft.listen(self._show_left_out)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self._leave)
 
     def _images(self, _widget: object = None) -> list[Any]:
         return [

@@ -22,6 +22,9 @@ class EventFilter(QObject):
         A bound method; takes the event, and tells whether that was all.
     """
 
+    _listener: Callable[[], Callable[[Any], bool] | None] = staticmethod(lambda: None)
+    """Nobody, before and after all: Qt still calls a filter whose Python side is gone."""
+
     def __init__(self, widget: Any, listener: Callable[[Any], bool]) -> None:
         super().__init__(widget)
         self._listener = WeakMethod(listener)

@@ -22,6 +22,7 @@ from napari_ssbtomo.controllers.preferences import preferences
 from napari_ssbtomo.controllers.regions import box_of_shapes, box_of_view
 from napari_ssbtomo.controllers.voxels import kind_of
 from napari_ssbtomo.widgets.background import Background
+from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.object_table import ObjectTable
 from napari_ssbtomo.widgets.opened import prepare
 from napari_ssbtomo.widgets.rows import field_row
@@ -96,7 +97,7 @@ class InspectDock(Container[Any]):
             event.connect(listener)
         self._viewer.mouse_move_callbacks.append(self._moved)
         self._viewer.mouse_drag_callbacks.append(self._clicked)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self._leave)
         prepare(self._viewer)
 
     def _objects(self, _widget: object = None) -> list[Any]:

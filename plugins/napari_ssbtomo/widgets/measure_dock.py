@@ -18,6 +18,7 @@ from napari_ssbtomo.controllers.phases import found_phases, layer_phases
 from napari_ssbtomo.controllers.regions import box_of_shapes
 from napari_ssbtomo.controllers.voxels import labels_spacing, levels_of_layer
 from napari_ssbtomo.widgets.background import Background
+from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.phase_choice import PhaseChoice
 from napari_ssbtomo.widgets.range_plot import RangePlot
 from napari_ssbtomo.widgets.result_table import ResultTable
@@ -126,7 +127,7 @@ class MeasureDock(Container[Any]):
         self._viewer.layers.selection.events.active.connect(self._follow_selection)
         self._viewer.layers.events.inserted.connect(self._follow_selection)
         self._viewer.layers.events.removed.connect(self._follow_selection)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self._leave)
 
     def _labels_layers(self, _widget: object = None) -> list[Any]:
         return layers_of(self._viewer, "labels")

@@ -12,6 +12,7 @@ from napari_ssbtomo.controllers.layering import recipe_of, scan_of
 from napari_ssbtomo.controllers.recipe_draft import draft_of
 from napari_ssbtomo.controllers.recipe_forms import pages
 from napari_ssbtomo.controllers.running import Runner, results_folder
+from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.phases_form import PhasesForm
 from napari_ssbtomo.widgets.recipe_form import PageForm
 from napari_ssbtomo.widgets.rows import field_row, plain_row
@@ -40,6 +41,7 @@ class RecipeDock(Container[Any]):
         self._pages = {page.title: page for page in pages()}
         self._forms: dict[str, PageForm | PhasesForm] = {}
         self._problems: dict[str, str] = {}
+        self._left = False
         self.section = ComboBox(choices=self._sections())
         self.open_button = PushButton(text="Open …")
         self.save_button = PushButton(text="Save recipe …")
@@ -131,7 +133,7 @@ class RecipeDock(Container[Any]):
         self.run_button.changed.connect(self._save_and_run)
         self._end_listening = self.draft.listen(self._refresh)
         self._viewer.layers.events.inserted.connect(self._take_layers)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self._leave)
 
     def _take_layers(self, _event: object = None) -> None:
         """Begin with the recipe, or the scan, of what was opened, if nothing was written yet."""
@@ -243,5 +245,10 @@ class RecipeDock(Container[Any]):
         self.messages.visible = bool(text)
 
     def _leave(self) -> None:
+        """Let go of the viewer, and stop the run of the other tab; called twice at worst."""
+        if self._left:
+            return
+        self._left = True
+        self.running.leave()
         self._end_listening()
         self._viewer.layers.events.inserted.disconnect(self._take_layers)

@@ -21,6 +21,7 @@ from napari_ssbtomo.controllers.running import (
     results_folder,
 )
 from napari_ssbtomo.widgets.background import Background
+from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.result_table import ResultTable
 from napari_ssbtomo.widgets.rows import field_row, plain_row
 from napari_ssbtomo.widgets.turns import in_turns
@@ -61,7 +62,7 @@ class RunDock(Container[Any]):
         self._controller: RunController | None = None
         self._results: Results | None = None
         self._suggested: Path | None = None
-        self._background = Background(self._show_state, self._show_end, self._leave)
+        self._background = Background(self._show_state, self._show_end, self.leave)
         self.recipe = FileEdit(
             mode=FileDialogMode.EXISTING_FILE, filter="*.yaml *.yml", nullable=True
         )
@@ -103,7 +104,7 @@ class RunDock(Container[Any]):
         self.cancel_button.changed.connect(self._cancel)
         self.report_button.changed.connect(self._open_report)
         self._viewer.layers.events.inserted.connect(self._follow_layers)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self.leave)
 
     def _follow_layers(self, _event: object = None) -> None:
         """Take the recipe that an opened sample names, if none was picked."""
@@ -184,7 +185,7 @@ class RunDock(Container[Any]):
         if self._results is not None:
             webbrowser.open(self._results.report.absolute().as_uri())
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Stop the run with its dock, and let go of the viewer."""
         if self._background.stopped:
             return

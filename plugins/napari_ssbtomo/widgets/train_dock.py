@@ -121,6 +121,18 @@ class TrainDock(SegmentingDock):
     def _lives(self) -> list[Live]:
         return [self._live]
 
+    def _let_go(self) -> None:
+        """Stop the previews, and listen to the brush no more."""
+        super()._let_go()
+        self._leave_scribbles()
+        self._preview = None
+
+    def _leave_scribbles(self) -> None:
+        if self._annotations is not None:
+            events = self._annotations.layer.events
+            events.paint.disconnect(self._painted)
+            events.labels_update.disconnect(self._want_slice)
+
     @property
     def model(self) -> VoxelModel | None:
         """The trained classifier, if there is one."""
@@ -146,6 +158,7 @@ class TrainDock(SegmentingDock):
 
     def _take_scribbles(self, layer: Any, names: tuple[str, ...]) -> None:
         self._forget_model()
+        self._leave_scribbles()
         self._annotations = Annotations(layer, len(names))
         numbers = {name: number for number, name in enumerate(names, start=1)}
         self.brush.fill(numbers, paint_colors(names, self._roles))

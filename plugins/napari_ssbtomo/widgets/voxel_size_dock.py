@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, Label, LineEdit, PushButton, Select
 
 from napari_ssbtomo.controllers.voxels import give_voxel_size, without_voxel_size
+from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.rows import field_row
 from ssbtomo.errors import SsbtomoError
 from ssbtomo.units import format_length
@@ -24,6 +25,7 @@ class VoxelSizeDock(Container[Any]):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         self._viewer = napari_viewer
+        self._left = False
         self.layers = Select(choices=self._unknown)
         self.voxel_size = LineEdit()
         self.voxel_size.native.setPlaceholderText("50 nm, 18.4 nm, 18.4 nm")
@@ -47,7 +49,7 @@ class VoxelSizeDock(Container[Any]):
         self.button.changed.connect(self._give)
         for event in (napari_viewer.layers.events.inserted, napari_viewer.layers.events.removed):
             event.connect(self._refresh)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self._leave)
         self._refresh()
 
     def _unknown(self, _widget: object = None) -> list[Any]:
@@ -69,5 +71,9 @@ class VoxelSizeDock(Container[Any]):
         self._viewer.reset_view()
 
     def _leave(self) -> None:
+        """Let go of the viewer; called twice at worst."""
+        if self._left:
+            return
+        self._left = True
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.disconnect(self._refresh)

@@ -10,6 +10,7 @@ from magicgui.widgets import Container, Label, ProgressBar, PushButton, TextEdit
 
 from napari_ssbtomo.controllers.working import Doing, Ended, Hands, Work
 from napari_ssbtomo.widgets.background import Background
+from napari_ssbtomo.widgets.closing import Closing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -41,7 +42,7 @@ class WorkDock(Container[Any]):
         self.native.layout().addStretch()
         self.min_width = _WIDTH
         self.cancel_button.changed.connect(self._cancel)
-        self.native.destroyed.connect(self._leave)
+        self._closing = Closing(self.native, self._leave)
 
     def do(self, task: Callable[[Hands], Any]) -> None:
         """Do something long in the background, one thing at a time.

@@ -1,0 +1,121 @@
+"""What is left of a dock that was closed: nothing."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from weakref import ref
+
+import numpy as np
+import pytest
+
+from napari_ssbtomo.controllers.guide import DOCKS
+from ssbtomo.testing import three_phase_volume
+
+pytestmark = [pytest.mark.gui]
+
+SLOW = 200_000  # ms: a machine that does other things too
+PLACE = {"scale": (0.02, 0.01, 0.01), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return three_phase_volume((20, 40, 44), seed=3)
+
+
+@pytest.fixture
+def window(make_napari_viewer):
+    from npe2 import PluginManager
+
+    PluginManager.instance().discover()
+    return make_napari_viewer()
+
+
+def docked(window, name):
+    return window.window.add_plugin_dock_widget("ssbtomo", name)[1]
+
+
+def close(window, name):
+    """Press the cross of a dock."""
+    holder = next(
+        widget for title, widget in window.window._wrapped_dock_widgets.items()
+        if title.startswith(name)
+    )  # fmt: skip
+    holder.destroyOnClose()
+
+
+def listeners(window):
+    """Return who of the plugin is told of what the window does."""
+    events = [
+        window.layers.events.inserted, window.layers.events.removed, window.dims.events.order,
+        window.layers.selection.events.active, window.dims.events.current_step,
+        window.dims.events.ndisplay,
+    ]  # fmt: skip
+    told = [pair for event in events for pair in event.callbacks if isinstance(pair, tuple)]
+    told += [(callback, "") for callback in window.mouse_move_callbacks]
+    found = [one() if isinstance(one, ref) else getattr(one, "__self__", one) for one, _ in told]
+    return [type(one).__name__ for one in found if "napari_ssbtomo" in type(one).__module__]
+
+
+def in_preview():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("ssbtomo-")}
+
+
+def test_no_closed_dock_listens_to_the_window(window, qtbot):
+    window.add_image(np.zeros((4, 5, 6), np.uint8), **PLACE)
+    for name in DOCKS:
+        docked(window, name)
+    assert len(listeners(window)) > len(DOCKS)
+    for name in DOCKS:
+        close(window, name)
+    kept = {"DepthGuard"}  # of the window, not of a dock
+    qtbot.waitUntil(lambda: set(listeners(window)) <= kept, timeout=SLOW)
+    window.add_labels(np.ones((4, 5, 6), np.uint8), **PLACE)  # nobody that is gone is asked
+    window.dims.set_current_step(0, 2)
+
+
+def test_a_closed_dock_takes_its_slice_along(window, made, qtbot):
+    window.add_image(made.image, name="scan", **PLACE)
+    dock = docked(window, "Segment by thresholds")
+    dock.repair.value = False
+    dock.find_button.native.click()
+    qtbot.waitUntil(lambda: "thresholds" in window.layers, timeout=SLOW)
+    close(window, "Segment by thresholds")
+    qtbot.waitUntil(lambda: "thresholds" not in window.layers, timeout=SLOW)
+    window.dims.set_current_step(0, 3)
+    qtbot.wait(300)
+    assert [layer.name for layer in window.layers] == ["scan"]
+
+
+def test_a_dock_that_is_moved_goes_on(window, made, qtbot):
+    window.add_image(made.image, name="scan", **PLACE)
+    dock = docked(window, "Segment by thresholds")
+    holder = dock.native.parent()
+    for floating in (True, False):
+        holder.setFloating(floating)
+        qtbot.wait(100)
+    dock.repair.value = False
+    dock.find_button.native.click()
+    qtbot.waitUntil(lambda: "thresholds" in window.layers, timeout=SLOW)
+
+
+def test_no_thread_of_a_preview_outlives_it(window, made, qtbot):
+    window.add_image(made.image, name="scan", **PLACE)
+    before = in_preview()
+    dock = docked(window, "Annotate and train")
+    dock.paint_button.native.click()
+    layer = window.layers["scribbles: scan"]
+    window.dims.set_point(0, 10 * PLACE["scale"][0])
+    for y, x, phase in ((8, 8, 1), (30, 30, 2)):
+        layer.paint((10, y, x), phase)
+    qtbot.waitUntil(lambda: "preview" in window.layers, timeout=SLOW)
+    first = in_preview() - before
+    assert first
+    dock.features.value = "sheets"  # another preview takes its place
+    layer.paint((10, 12, 12), 1)
+    gone = lambda threads: gc.collect() >= 0 and not any(one.is_alive() for one in threads)  # noqa: E731
+    qtbot.waitUntil(lambda: gone(first) and bool(in_preview() - before), timeout=SLOW)
+    second = in_preview() - before
+    close(window, "Annotate and train")
+    qtbot.waitUntil(lambda: gone(second), timeout=SLOW)
+    assert [one.name for one in window.layers] == ["scan", "scribbles: scan"]
