@@ -140,6 +140,7 @@ def test_docks_never_keep_the_window_waiting(window, holds, labels, qtbot):
     )
     qtbot.wait(200)
     found = Heartbeat()
+    holds.found.clear()
     with found.beating():
         qtbot.waitUntil(lambda: "label 2" in measure.phase.choices, timeout=LONG)  # searched
         measure.areas.value = measure.ranges.value = False
@@ -168,6 +169,7 @@ def test_saving_and_opening_never_keep_the_window_waiting(window, holds, labels,
     small = str(tmp_path / "small.ome.zarr")  # libraries are imported once, at the first use
     get_reader(write_labels(small, data[:8, :8, :8], attributes)[0])(small)
     found = Heartbeat()
+    holds.found.clear()
     path = str(tmp_path / "phases.ome.zarr")
     with found.beating():
         assert write_labels(path, data, attributes) == [path]
@@ -218,6 +220,7 @@ def test_training_and_thresholds_never_keep_the_window_waiting(
     train.apply.folder.value = tmp_path
     qtbot.wait(200)
     found = Heartbeat()
+    holds.found.clear()
     with found.beating():
         train.paint_button.native.click()
         layer = window.layers["scribbles: large"]
@@ -264,6 +267,7 @@ def test_correcting_and_running_never_keep_the_window_waiting(
     window.window.add_dock_widget(running, name="Run recipe")
     qtbot.wait(200)
     found = Heartbeat()
+    holds.found.clear()
     with found.beating():
         repair.start_button.native.click()
         qtbot.waitUntil(lambda: "repair: phases" in names(window), timeout=LONG)
@@ -303,6 +307,7 @@ def test_a_large_store_never_keeps_the_window_waiting(
     imported_and_compiled(grey, labels)
     baseline, pictures = longest_pause_beside_work(qtbot), first_pictures(window, qtbot)
     found = Heartbeat()
+    holds.found.clear()
     with found.beating():
         window.open(str(large_store), plugin="ssbtomo")
         layer = window.layers["large"]
