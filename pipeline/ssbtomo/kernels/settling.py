@@ -49,7 +49,7 @@ class Settling:
     reach: float
     scale: float
     steep: float
-    support: float = 0.3
+    support: float = 0.2
     blur: float = 0.5
 
     def __post_init__(self) -> None:
@@ -106,8 +106,9 @@ def settled(
     Returns
     -------
     ndarray of float32, shape (classes, z, y, x)
-        Probabilities without the margin, summing to one: each class's own, times n² / (n² + s²)
-        where n is its average over level ground and s the `support`, after a light smoothing. A layer thinner than about
+        Probabilities without the margin, summing to one: each class's own, times n⁴ / (n⁴ + s⁴)
+        where n is its average over level ground and s the `support`, after a light smoothing: a
+        phase is a candidate or not, however little of it there is, or small pores would lose their rims. A layer thinner than about
         three scales of the gradient between two other phases may be lost.
 
     Notes
@@ -125,10 +126,11 @@ def settled(
     around = tuple(
         slice(r - f, n - r + f) for r, f, n in zip(radii, few, gradient.shape, strict=True)
     )
-    limit = np.float32(settling.support**2)
+    limit = np.float32(settling.support**4)
     out = np.empty((len(probabilities), *total.shape), np.float32)
     for label, own in enumerate(probabilities):
         level = smoothed_inside(own * weight, widths, radii) / total
+        level *= level
         level *= level
         near = smoothed_inside(own[around], light, few)
         out[label] = (near + _LEAST) * (level / (level + limit))
