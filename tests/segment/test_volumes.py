@@ -39,18 +39,24 @@ def electrode(real_volumes):
 # The bounds are those that the project set itself for this volume: fractions within 0.02, overlap
 # 0.95, each contact area within 8 %. Multi-Otsu alone: areas +49 %, -100 %, +54 %.
 @pytest.mark.parametrize(
-    ("part", "prepare"),
+    ("prepare", "iou", "share"),
     [
-        (np.s_[32:96], lambda grey: grey),
-        (np.s_[32:96], lambda grey: gaussian(grey, 1.0)),
-        (np.s_[:64, 128:, 128:], lambda grey: (grey >> 8).astype(np.uint8)),
-        (np.s_[::2, ::2, ::2], lambda grey: grey),
+        (lambda grey: grey, 0.95, 0.08),
+        (lambda grey: gaussian(grey, 1.0), 0.95, 0.08),
+        (lambda grey: (grey >> 8).astype(np.uint8)[:64, 128:, 128:], 0.95, 0.08),
+        (lambda grey: grey[::2, ::2, ::2], 0.95, 0.08),
     ],
     ids=["raw", "denoised", "crop of 8 bits", "every second voxel"],
 )
-def test_a_real_electrode_without_tuning(electrode, part, prepare):
-    grey, truth = (array[part] for array in electrode)
-    image = prepare(np.ascontiguousarray(grey))
+def test_a_real_electrode_without_tuning(electrode, prepare, iou, share):
+    grey, truth = electrode
+    image = prepare(grey)
+    if image.shape[0] == 64:
+        truth = (
+            truth[:64, 128:, 128:]
+            if grey.strides and image.dtype == np.uint8
+            else truth[::2, ::2, ::2]
+        )
     found = segment_volume(image, CUBE, 3)
     for phase in range(3):
         assert (found.labels == phase).mean() == pytest.approx((truth == phase).mean(), abs=0.02)
