@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
+import pkgutil
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +115,88 @@ def tiny() -> SimpleNamespace:
 def results(tmp_path: Path) -> Results:
     """A results folder with one sample."""
     return Results.load(write_results(tmp_path / "results"))
+
+
+class Holds:
+    """What each call into the plugin takes of the window's thread, in seconds of its processor.
+
+    Timers, buttons, events of layers and of the mouse, readers: all of them enter by a method or
+    a function of the plugin. What it calls counts, such as reading, making a layer, or setting
+    its data; left out is what napari does to put a layer into its window or out of it, and what
+    happens in the event loop while a call waits for a thread. Calls of the plugin that these
+    cause are counted for themselves.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[tuple[float, str]] = []
+        self._stack: list[list[Any]] = []  # [whether it is the plugin, seconds]
+        self._mark = 0.0
+
+    def counted(self, function: Callable[..., Any], *, ours: bool = True) -> Callable[..., Any]:
+        """Return a function that is counted, or left out of what it is called from."""
+
+        @wraps(function)
+        def held(*args: Any, **named: Any) -> Any:
+            stack = self._stack
+            last = bool(stack) and stack[-1][0]
+            if threading.current_thread() is not threading.main_thread() or last == ours:
+                return function(*args, **named)
+            self._turn()
+            stack.append([ours, 0.0])
+            try:
+                return function(*args, **named)
+            finally:
+                self._turn()
+                _, seconds = stack.pop()
+                if ours:
+                    self.found.append((seconds, f"{function.__module__}.{function.__qualname__}"))
+
+        return held
+
+    def _turn(self) -> None:
+        now = time.thread_time()
+        if self._stack:
+            self._stack[-1][1] += now - self._mark
+        self._mark = now
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        """Count all of the plugin from now on."""
+        from napari.components import LayerList
+        from napari.window import Window
+
+        import napari_ssbtomo
+
+        found = pkgutil.walk_packages(napari_ssbtomo.__path__, "napari_ssbtomo.")
+        for module in [importlib.import_module(item.name) for item in found]:
+            for owner, name, function in _functions(module):
+                patch.setattr(owner, name, self.counted(function, ours=name != "aside"))
+        theirs = [(LayerList, name) for name in ("insert", "append", "remove", "__delitem__")]
+        for owner, name in [*theirs, (Window, "add_plugin_dock_widget")]:
+            patch.setattr(owner, name, self.counted(getattr(owner, name), ours=False))
+
+    def calm(self, limit: float) -> None:
+        """Say whether no call kept the window, at the most, and not at some percentile."""
+        assert self.found
+        assert max(self.found)[0] < limit, sorted(self.found)[-5:]
+
+
+def _functions(module: Any) -> Iterator[tuple[Any, str, Any]]:
+    """List the plugin's functions that a module knows, and the methods of its classes."""
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    for owner in (module, *classes):
+        for name, value in list(vars(owner).items()):
+            ours = getattr(value, "__module__", "").startswith("napari_ssbtomo")
+            if isinstance(value, FunctionType) and ours:
+                yield owner, name, value
+
+
+@pytest.fixture
+def holds(monkeypatch: pytest.MonkeyPatch) -> Holds:
+    """The calls into the plugin from here on, counted."""
+    found = Holds()
+    found.watch(monkeypatch)
+    return found

@@ -13,6 +13,8 @@ from ssbtomo.events import Progress, StageStarted, check_cancelled
 
 pytestmark = [pytest.mark.gui]
 
+LONG = 60_000  # ms: of a busy machine
+
 
 @pytest.fixture
 def window(make_napari_viewer):
@@ -65,7 +67,7 @@ def test_a_run_shows_progress_then_table_and_layers(window, run_dock, results, q
     dock = run_dock(run)
     dock.recipe.value = results.path / "recipe.yaml"
     click(dock.run_button)
-    qtbot.waitUntil(lambda: dock.doing.value == "cathode: quantify, 3 of 12", timeout=5000)
+    qtbot.waitUntil(lambda: dock.doing.value == "cathode: quantify, 3 of 12", timeout=LONG)
     assert (dock.bar.value, dock.bar.max) == (3, 12)
     assert dock.cancel_button.enabled
     assert not dock.run_button.enabled
@@ -83,13 +85,14 @@ def test_a_problem_is_shown_and_the_window_lives_on(run_dock, tmp_path, qtbot):
 
     dock = run_dock(run)
     click(dock.run_button)
-    qtbot.waitUntil(lambda: "no recipe is chosen" in dock.messages.value, timeout=5000)
+    qtbot.waitUntil(lambda: "no recipe is chosen" in dock.messages.value, timeout=LONG)
     dock.recipe.value = tmp_path / "recipe.yaml"
     click(dock.run_button)
-    qtbot.waitUntil(lambda: "phases: missing" in dock.messages.value, timeout=5000)
+    qtbot.waitUntil(lambda: "phases: missing" in dock.messages.value, timeout=LONG)
     assert dock.run_button.enabled
 
 
+@pytest.mark.alone
 def test_cancel_stops_within_two_seconds(run_dock, tmp_path, qtbot):
     def run(recipe, out, *, events, cancel):
         cancel.wait(20)
@@ -98,7 +101,7 @@ def test_cancel_stops_within_two_seconds(run_dock, tmp_path, qtbot):
     dock = run_dock(run)
     dock.recipe.value = tmp_path / "recipe.yaml"
     click(dock.run_button)
-    qtbot.waitUntil(lambda: dock.cancel_button.enabled, timeout=5000)
+    qtbot.waitUntil(lambda: dock.cancel_button.enabled, timeout=LONG)
     click(dock.cancel_button)
     qtbot.waitUntil(lambda: dock.doing.value.startswith("Cancelled"), timeout=2000)
 
@@ -113,11 +116,12 @@ def test_closing_the_dock_stops_its_run(window, run_dock, tmp_path, qtbot):
     dock = run_dock(run)
     dock.recipe.value = tmp_path / "recipe.yaml"
     click(dock.run_button)
-    qtbot.waitUntil(lambda: dock.cancel_button.enabled, timeout=5000)
+    qtbot.waitUntil(lambda: dock.cancel_button.enabled, timeout=LONG)
     window.window.remove_dock_widget(dock.native)
-    qtbot.waitUntil(stopped.is_set, timeout=5000)
+    qtbot.waitUntil(stopped.is_set, timeout=LONG)
 
 
+@pytest.mark.alone
 def test_the_window_stays_alive_while_a_run_works(run_dock, results, qtbot):
     def run(recipe, out, *, events, cancel):
         end = time.monotonic() + 1.0

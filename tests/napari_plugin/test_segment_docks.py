@@ -137,6 +137,7 @@ def test_a_forest_is_trained_scored_and_applied(window, train_dock, made, qtbot)
     assert window.layers.extent.units is not None  # the same for all, or napari drops them
 
 
+@pytest.mark.alone
 def test_applying_stops_within_two_seconds_and_goes_on(window, train_dock, made, qtbot, tmp_path):
     scribbled(window, train_dock, made)
     train_dock.trees.value = 6
@@ -245,6 +246,7 @@ def test_a_worker_that_fails_is_told_and_the_window_lives_on(window, train_dock,
     qtbot.waitUntil(lambda: train_dock.model is not None, timeout=SLOW)
 
 
+@pytest.mark.alone
 def test_training_can_be_cancelled_at_any_time(window, train_dock, made, qtbot, monkeypatch):
     let_go = threading.Event()
 

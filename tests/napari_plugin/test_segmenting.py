@@ -140,6 +140,7 @@ def test_work_that_fails_says_so(error, problem):
     assert (ended.value, ended.problem) == (None, problem)
 
 
+@pytest.mark.alone
 def test_work_that_does_not_listen_is_left_alone_when_cancelled():
     work = Work(lambda hands: time.sleep(8))
     steps = work.steps()

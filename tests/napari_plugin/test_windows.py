@@ -89,6 +89,7 @@ def test_the_doctor_previews_before_and_after(window, doctor, qtbot):
     assert (before.visible, after.visible) == (True, False)
 
 
+@pytest.mark.alone
 def test_the_doctor_stops_within_two_seconds(window, qtbot):
     import time
 

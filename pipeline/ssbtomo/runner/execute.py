@@ -158,9 +158,7 @@ def _journal(plan: Plan, folder: Path, tell: Listener, command: str, meter: Mete
         for sample in plan.samples
         for item in sample.predictions
     }
-    return Journal(
-        folder, tell, about, expected, lambda: meter.memory, compiled=last_compiled
-    )
+    return Journal(folder, tell, about, expected, lambda: meter.memory, compiled=last_compiled)
 
 
 def _silent(event: Event) -> None:

@@ -12,6 +12,7 @@ from napari_ssbtomo.controllers.layering import recipe_of, scan_of
 from napari_ssbtomo.controllers.recipe_draft import draft_of
 from napari_ssbtomo.controllers.recipe_forms import pages
 from napari_ssbtomo.controllers.running import Runner, results_folder
+from napari_ssbtomo.widgets.aside import aside
 from napari_ssbtomo.widgets.closing import Closing
 from napari_ssbtomo.widgets.phases_form import PhasesForm
 from napari_ssbtomo.widgets.recipe_form import PageForm
@@ -38,7 +39,7 @@ class RecipeDock(Container[Any]):
     def __init__(self, napari_viewer: ViewerModel, *, run: Runner | None = None) -> None:
         self._viewer = napari_viewer
         self.draft = draft_of(napari_viewer)
-        self._pages = {page.title: page for page in pages()}
+        self._pages = {page.title: page for page in aside(pages)}  # the model is imported here
         self._forms: dict[str, PageForm | PhasesForm] = {}
         self._problems: dict[str, str] = {}
         self._left = False
