@@ -32,6 +32,7 @@ READINGS = ("labels", "cnr 6", "cnr 3")
 SMALLEST, LARGEST = 16.0, 48.0
 ANGLES = (30, 45, 60, 75, 90)
 PSF = 0.8
+LONG = 8.0  # voxel edges: shorter intersection lines are told apart from noise by chance
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ def _network(seed: int) -> dict[str, float]:
     labels = scene.labels()
     alone = [Scene(scene.shape, scene.spacing, SOLID, (p,)) for p in paints]
     true = sum(sum(one.disc_areas(20.0, seed).values()) for one in alone)
-    found = measure.cracks(labels, scene.spacing).summary
+    network = measure.cracks(labels, scene.spacing)
+    found = network.summary
     pieces = ndi.label(labels == VOID, np.ones((3, 3, 3)))[0]
     spans = []
     for k in range(3):
@@ -181,7 +183,36 @@ def _network(seed: int) -> dict[str, float]:
         spans.append(bool((set(np.unique(near)) & set(np.unique(far))) - {0}))
     told = [name in found.spanning for name in "zyx"]
     area = found.area_per_volume_um2_um3 * labels.size / true
-    return {"area": area, "facets": found.facets, "sheets": found.sheets, "spanning": told == spans}
+    meet = [met(a.solid, b.solid, 128.0) for k, a in enumerate(paints) for b in paints[:k]]
+    held = np.array([length for length in meet if length > 0])
+    lines = network.graph.lines["length_um"].to_numpy()
+    return {
+        "area": area, "facets": found.facets, "sheets": found.sheets, "spanning": told == spans,
+        "lines": lines.size, "true lines": held.size, "long": int((lines > LONG).sum()),
+        "true long": int((held > LONG).sum()), "lengths": lines.sum() / held.sum(),
+    }  # fmt: skip
+
+
+def met(first: Disc, second: Disc, side: float) -> float:
+    """Return the length of the line along which two discs meet in a box, by its exact geometry."""
+    normals = [np.asarray(d.normal) / np.linalg.norm(d.normal) for d in (first, second)]
+    way = np.cross(*normals)
+    if np.linalg.norm(way) < 1e-9:
+        return 0.0
+    way /= np.linalg.norm(way)
+    heights = [n @ np.asarray(d.center) for n, d in zip(normals, (first, second), strict=True)]
+    place = np.linalg.solve(np.array([*normals, way]), [*heights, 0.0])
+    with np.errstate(divide="ignore"):
+        ends = np.sort(np.array([-place / way, (side - place) / way]), axis=0)
+    low, high = ends[0].max(), ends[1].min()
+    for disc in (first, second):
+        away = np.asarray(disc.center) - place
+        along = away @ way
+        half = disc.radius**2 - (away @ away - along**2)
+        if half <= 0:
+            return 0.0
+        low, high = max(low, along - np.sqrt(half)), min(high, along + np.sqrt(half))
+    return max(float(high - low), 0.0)
 
 
 def done(cases: Iterable, path: Path | None) -> dict[str, dict[str, float]]:

@@ -33,8 +33,7 @@ def penny(spacing, radius, width, normal):
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0)])
-@pytest.mark.parametrize("width", [2, 6])
-@pytest.mark.parametrize("normal", [unit(0.5, 0.3, 0.8), unit(-0.6, 0.6, 0.5)])
+@pytest.mark.parametrize(("width", "normal"), [(2, unit(-0.6, 0.6, 0.5)), (6, unit(0.5, 0.3, 0.8))])
 def test_one_penny_is_one_facet(spacing, width, normal):
     edge = np.cbrt(np.prod(spacing))
     found = measure.cracks(penny(spacing, 18, width, normal).labels(), spacing)
@@ -54,20 +53,30 @@ def test_one_penny_is_one_facet(spacing, width, normal):
 
 def test_crossing_pennies_meet_in_one_line():
     first, second = unit(0.5, 0.3, 0.8), unit(0.6, -1.0, 0.0)
-    at = (38.0, 38.0, 38.0)
-    both = [(Disc(at, tuple(n), 28.0, 3.0), VOID) for n in (first, second)]
-    found = measure.cracks(scene((76,) * 3, (1.0,) * 3, *both).labels(), (1.0,) * 3)
+    at = (23.0, 23.0, 23.0)
+    both = [(Disc(at, tuple(n), 16.0, 3.0), VOID) for n in (first, second)]
+    found = measure.cracks(scene((46,) * 3, (1.0,) * 3, *both).labels(), (1.0,) * 3)
     assert len(found.facets) in {3, 4}
     assert found.summary.sheets == 2
     assert len(found.graph.lines) == 1
     line = found.graph.lines.iloc[0]
     assert line["kind"] == "X"
-    assert line["length_um"] == pytest.approx(56, rel=0.1)
+    assert line["length_um"] == pytest.approx(32, rel=0.1)
     way = line[["direction_z", "direction_y", "direction_x"]].to_numpy(float)
     assert max(abs(way @ first), abs(way @ second)) < 0.1
-    assert found.facets["area_um2"].sum() == pytest.approx(2 * np.pi * 28**2, rel=0.05)
+    assert found.facets["area_um2"].sum() == pytest.approx(2 * np.pi * 16**2, rel=0.05)
     assert set(found.graph.links["facet"]) == set(found.facets["facet"])
     assert (found.facet_labels > 0).sum() == found.facets["voxels"].sum()
+
+
+def test_slabs_along_the_axes_are_two_sheets():
+    # here only one of them can hold the voxels where both cross: the other goes on behind those
+    labels = np.full((30, 40, 42), SOLID)
+    labels[:, 18:21] = labels[:, :, 20:23] = VOID
+    found = measure.cracks(labels, (1.0,) * 3)
+    assert found.summary.sheets == 2
+    assert list(found.graph.lines["kind"]) == ["X"]
+    assert found.graph.lines["length_um"][0] == pytest.approx(30, rel=0.1)
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -75,13 +84,13 @@ def test_pennies_that_cross_at_thirty_degrees_are_told_apart(width):
     first, aside = unit(0.5, 0.3, 0.8), unit(0.6, -1.0, 0.0)
     turn = np.radians(30)
     normals = first, np.cos(turn) * first + np.sin(turn) * aside
-    both = [(Disc((31.0, 31.2, 30.9), tuple(n), 25.0, float(width)), VOID) for n in normals]
-    found = measure.cracks(scene((62,) * 3, (1.0,) * 3, *both).labels(), (1.0,) * 3)
+    both = [(Disc((26.0, 26.2, 25.9), tuple(n), 20.0, float(width)), VOID) for n in normals]
+    found = measure.cracks(scene((52,) * 3, (1.0,) * 3, *both).labels(), (1.0,) * 3)
     assert len(found.facets) in {3, 4}
     assert len(found.graph.lines) == 1
-    assert found.graph.lines.iloc[0]["length_um"] == pytest.approx(50, rel=0.1)
+    assert found.graph.lines.iloc[0]["length_um"] == pytest.approx(40, rel=0.1)
     # where they cross the area of both counts; the acceptance of areas
-    assert found.facets["area_um2"].sum() == pytest.approx(2 * np.pi * 25**2, rel=0.05)
+    assert found.facets["area_um2"].sum() == pytest.approx(2 * np.pi * 20**2, rel=0.05)
 
 
 def test_a_network_spans_or_does_not():

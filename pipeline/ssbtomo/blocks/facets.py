@@ -23,7 +23,7 @@ __all__ = ["Facets", "find_facets", "over_points"]
 _SHARE = 32_768  # points that are worked on at once
 _SMOOTH = 4.0  # radius in voxel edges over which widths are compared
 _RADIUS = 5.5  # radius in voxel edges of the ball that gives a plane
-_THIN = 0.6  # heights within which a point lies in the middle, in steps across the crack
+_BLIND = 0.2  # voxel edges by which rays through a staircase may miss the middle
 _ROUGH = 0.5  # second moment in squared voxel edges of a single sheet across its plane, at most
 _FURTHER = 3.5  # how much further patches are looked for: cracks that cross at 30° part slowly
 _SAMPLE = 64  # points of a patch that tell whether two others that cross explain it
@@ -142,7 +142,9 @@ def find_facets(points: Points, groups: NDArray[np.int32], engine: Engine = SERI
         if joined.max(initial=-1) + 1 == joined.size:
             break
         names = ordered(joined[names].astype(np.int64))
-    sheets = _joined(touching, int(names.max(initial=-1)) + 1, crossing=True)
+    across = contacts(points, (groups, names), normals, reach, np.flatnonzero(named.told))
+    both = np.concatenate([touching, across])
+    sheets = _joined(both, int(names.max(initial=-1)) + 1, crossing=True)
     task = partial(middle_areas, points, (names, named.asked), normals, (widths, _MIDDLE * edge))
     heights, areas = over_points(task, len(groups), engine)
     told = named.told
@@ -177,7 +179,7 @@ def _middle(
     task = partial(ray_sides, points, numbers, normals, limits)
     heights, across = over_points(task, count, engine)
     step = np.abs(normals * points.steps).max(axis=1)
-    middle[numbers] = np.abs(heights) <= _THIN * step + 0.1 * edge
+    middle[numbers] = np.abs(heights) <= 0.5 * step + _BLIND * edge
     widths[numbers] = across
     core = _subset(points, middle)
     inner = partial(local_quantiles, core, widths[middle], (_SMOOTH * edge, 0.75))
@@ -209,7 +211,7 @@ def _named(
     sources = np.where(sources < 0, numbers, sources)
     patch, normals = _flat(points, groups, found, edge, engine)
     patch = _unexplained(points, (groups, patch), widths, edge, engine)
-    told = patch[sources] < 0
+    told = (patch[sources] < 0) | _aside(points, sources, normals, edge)
     follows = spread_out(points, groups, np.where(patch >= 0, numbers, -1))
     near = np.where(follows < 0, sources, follows)
     normals, widths = normals[near], widths[near]
@@ -241,7 +243,7 @@ def _flat(
     middle, widths = found
     core = _subset(points, middle)
     inside, own = groups[middle], widths[middle]
-    radii = np.maximum(_RADIUS * edge, 0.5 * own + 4.0 * edge).astype(np.float32)
+    radii = np.maximum(_RADIUS * edge, 0.25 * own + 4.0 * edge).astype(np.float32)
     normals = np.zeros((len(groups), 3), dtype=np.float32)
     normals[middle], spreads = over_points(
         partial(planes, core, inside, radii), len(inside), engine
@@ -291,6 +293,16 @@ def _beside(points: Points, sources: NDArray[np.int64], edge: float) -> NDArray[
     step = (points.places[sources] - points.places) * points.steps
     near: NDArray[np.bool_] = (step**2).sum(axis=1) <= (_BESIDE * edge) ** 2
     return near
+
+
+def _aside(
+    points: Points, sources: NDArray[np.int64], normals: NDArray[np.float32], edge: float
+) -> NDArray[np.bool_]:
+    """Tell which points lie beside their middle, not above it: where cracks cross there is none."""
+    step = (points.places[sources] - points.places) * points.steps
+    up = (step * normals[sources]).sum(axis=1)
+    aside: NDArray[np.bool_] = (step**2).sum(axis=1) - up**2 > (_BESIDE * edge) ** 2
+    return aside
 
 
 def _joined(touching: NDArray[np.float64], count: int, *, crossing: bool) -> NDArray[np.int32]:

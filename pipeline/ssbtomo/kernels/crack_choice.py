@@ -6,7 +6,7 @@ import numpy as np
 
 from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_planes import add_moments, plane_of
-from ssbtomo.kernels.crack_points import around
+from ssbtomo.kernels.crack_points import around, locate
 
 __all__ = ["choose"]
 
@@ -45,7 +45,7 @@ def choose(points, labels, asked, found, results):  # type: ignore[no-untyped-de
     for row in range(chosen.size):
         count = around(points, numbers[row], radii[row], found)
         kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, sums))
-        _drawn(points, sums, (heights_of, normals_of), (kinds, limits[row]))
+        _drawn(points, sums, (heights_of, normals_of), (kinds, numbers[row]))
         best = _best(fits, kinds, limits[row])
         if best >= 0:
             chosen[row], heights[row, 0] = names[best], heights_of[best]
@@ -137,13 +137,11 @@ def _drawn(points, sums, fits, asked):  # type: ignore[no-untyped-def]
     """Fit the planes of the patches around a point; a height of infinity where there is none.
 
     A patch that goes on in another, behind what crosses them, shares a plane with it: a plane
-    between two patches is surer than one drawn on from a narrow strip. Planes that pass the
-    point come first: of two cracks that cross slowly, arms beside each other share one too, that
-    runs through the solid between them.
+    between two patches is surer than one drawn on from a narrow strip. Of two cracks that cross
+    slowly, arms beside each other share one too, but there is solid between them.
     """
     heights, normals = fits
-    kinds, near = asked
-    near -= points.steps.prod() ** (1 / 3)
+    kinds, point = asked
     limit = _ROUGH * points.steps.prod() ** (2 / 3)
     both, normal, best = np.empty(10), np.empty(3), np.empty(10)
     for kind in range(kinds):
@@ -154,7 +152,7 @@ def _drawn(points, sums, fits, asked):  # type: ignore[no-untyped-def]
         best[:] = sums[kind]
         plane_of(points, best, normals[kind])
         own = normals[kind].copy()
-        least, passed = limit, False
+        least = limit
         for other in range(kinds):
             if other == kind or sums[other, 0] < _LEAST:
                 continue
@@ -163,12 +161,28 @@ def _drawn(points, sums, fits, asked):  # type: ignore[no-untyped-def]
             if abs((normal * own).sum()) < _LEVEL:
                 continue
             off = max(_off(sums[kind], both, normal), _off(sums[other], both, normal))
-            here = abs((normal * both[1:4]).sum()) <= near * both[0]
-            if off <= (limit if here and not passed else least) and here >= passed:
-                least, passed = off, here
+            if off <= least and _through_void(points, point, sums[kind], sums[other]):
+                least = off
                 best[:] = both
                 normals[kind] = normal
         heights[kind] = -(normals[kind] * best[1:4]).sum() / best[0]
+
+
+@njit(nogil=True, cache=True)
+def _through_void(points, point, first, second):  # type: ignore[no-untyped-def]
+    """Tell whether the way between the centres of two patches runs in a crack, or beside one."""
+    place = np.empty(3, dtype=np.int64)
+    for part in (0.25, 0.5, 0.75):
+        for j in range(3):
+            away = (1 - part) * first[1 + j] / first[0] + part * second[1 + j] / second[0]
+            place[j] = points.places[point, j] + int(np.floor(away / points.steps[j] + 0.5))
+        held = False
+        for way in range(27):
+            z, y, x = place[0] + way // 9 - 1, place[1] + way // 3 % 3 - 1, place[2] + way % 3 - 1
+            held |= locate(points, z, y, x) >= 0
+        if not held:
+            return False
+    return True
 
 
 @njit(nogil=True, cache=True)

@@ -16,6 +16,10 @@ __all__ = ["across", "ray_sides"]
 
 _STRIDE = 0.25  # step of a ray, in voxel edges (geometric mean)
 _ASIDE = 1.5  # how far apart the five rays are, in voxel edges
+_TURNED = (
+    np.cos(np.radians(50)),
+    np.sin(np.radians(50)),
+)  # else they meet the same steps of a staircase
 
 
 def ray_sides(
@@ -100,6 +104,7 @@ def _length(points, place, way, limit):  # type: ignore[no-untyped-def]
 def _rays(points, numbers, normals, limits, results):  # type: ignore[no-untyped-def]
     heights, widths = results
     aside = _ASIDE * points.steps.prod() ** (1 / 3)
+    c, s = _TURNED
     first, second, place, back = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for row in range(heights.size):
         point = numbers[row]
@@ -110,9 +115,9 @@ def _rays(points, numbers, normals, limits, results):  # type: ignore[no-untyped
             for j in range(3):
                 shift = 0.0
                 if ray in {1, 2}:
-                    shift = (2 * ray - 3) * aside * first[j]
+                    shift = (2 * ray - 3) * aside * (c * first[j] + s * second[j])
                 elif ray > 2:
-                    shift = (2 * ray - 7) * aside * second[j]
+                    shift = (2 * ray - 7) * aside * (c * second[j] - s * first[j])
                 place[j] = points.places[point, j] + shift / points.steps[j]
                 back[j] = -normal[j]
             ahead = _length(points, place, normal, limit)
