@@ -147,6 +147,7 @@ def test_half_the_resolution_is_that_of_what_was_reconstructed(scan, tmp_path):
     assert (rows["resolution"] <= 0.2 * rows["value"]).all()  # with wrong edges 0.5 or more
 
 
+@pytest.mark.usefixtures("no_report")
 def test_any_blocks_and_scheduler_give_the_same_bytes(scan, results, tmp_path):
     folder, _, _ = scan
     recipe = yaml.safe_load(written(folder).read_text("utf-8"))
@@ -176,6 +177,7 @@ def test_what_cannot_work_is_told(scan, tmp_path, more, told):
     assert not any(tmp_path.rglob("*.csv"))
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(scan, results, tmp_path, monkeypatch):
     """The placing fails once: what was cleaned and measured before is not done again."""
     from ssbtomo.stages import fib_sem as stage

@@ -112,6 +112,7 @@ def test_grey_values_are_attenuations(results):
     assert found == pytest.approx(0.010 / EDGE * 1e4, rel=0.08)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_any_blocks_and_scheduler_give_the_same_bytes(scan, results, tmp_path):
     recipe = yaml.safe_load(written(scan).read_text("utf-8"))
     recipe["run"] = {"block": [40, 40, 40], "scheduler": "synchronous"}
