@@ -5,6 +5,7 @@ The whole run is ``python tests/benchmarks/fuzz_inputs.py 10000``.
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -25,3 +26,16 @@ def test_mutated_inputs_raise_our_errors_or_are_sound():
     assert table, done.stdout
     numbers = [int(n) for n in re.findall(r"\b\d+\b", done.stdout.partition("cases")[0])]
     assert sum(numbers) >= 300
+
+
+# Each once raised an error of another kind: a billion chunks, slice 1e999, a page without voxels.
+FOUND = (("zarr_04", 20261364), ("marks", 20261474), ("ome_tiff", 20261627))
+
+
+def test_what_was_found_once_stays_mended():
+    code = f"import fuzz_inputs as f; print([f.warmed(*case) for case in {FOUND}])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=SCRIPT.parent
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [wrong for _, wrong in ast.literal_eval(done.stdout)] == ["", "", ""]

@@ -251,6 +251,17 @@ def test_a_store_is_replaced_only_if_it_is_ours(tmp_path):
     assert (tmp_path / "other" / "thesis.txt").exists()
 
 
+def test_the_same_voxels_make_the_same_files(tmp_path):
+    values = np.random.default_rng(0).integers(0, 9, (128, 128, 128)).astype(np.uint8)
+    found = set()
+    for name in "abcdef":
+        store = ome_zarr.create(tmp_path / name, values.shape, "u1", None, block=values.shape)
+        assert store.chunks != store.shards  # several chunks in one file
+        fill(store, values)
+        found.add((tmp_path / name / "0" / "c" / "0" / "0" / "0").read_bytes())
+    assert len(found) == 1
+
+
 # Replaces a store, and dies at the nth thing it does with files: nothing after that happens.
 KILLED_ANYWHERE = """
 import shutil, sys

@@ -13,7 +13,7 @@ from hypothesis import strategies as hst
 from scipy import ndimage as ndi
 
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.fibsem.band_worth import band_gains, band_scores
+from ssbtomo.kernels.fibsem.band_worth import band_gains, band_scores, band_tiles
 from ssbtomo.kernels.fibsem.curtains import remove_curtains, stripe_strength
 from ssbtomo.kernels.fibsem.drift import canvas_of, drift_of
 from ssbtomo.kernels.fibsem.flicker import flicker_factors, remove_shading
@@ -70,6 +70,10 @@ def test_what_tells_nothing_has_an_infinite_error():
     assert np.isinf(sigma).all()
 
 
+def tiles(pair, weights):
+    return band_tiles(*pair, weights, np.zeros(2))
+
+
 def pairs_of(image, count=6):
     """Neighbours, spread over a stack, with the weights of their rings."""
     pairs = [(image[n], image[n + 1]) for n in range(0, len(image) - 1, (len(image) - 1) // count)]
@@ -81,7 +85,7 @@ def test_bands_that_only_noise_spoils_are_worth_what_their_coherence_says():
     rng = np.random.default_rng(4)
     still = 40 * rng.normal(size=(128, 128))  # waves of all lengths, which do not move
     pairs, weights = pairs_of([still + rng.normal(0, 40, still.shape) for _ in range(9)], 8)
-    scores = reduce(add, [band_scores(*pair, weights, np.zeros(2)) for pair in pairs])
+    scores = reduce(add, [band_scores(tiles(pair, weights)) for pair in pairs])
     gains = band_gains(scores)[::2]
     # of independent waves the answers vary as much as they slope, and equal gains are best;
     # 240 tiles that tell ten gains cost ten of 240 in variance
@@ -94,23 +98,23 @@ def test_edges_that_move_tell_all_high_frequencies_the_same():
     """What a slice's bands say of its step, put together by their worth, errs less than without."""
     field = grey((49, 160, 160), (4, 5, 5), seed=6)
     image = field + np.random.default_rng(6).normal(0, 8, field.shape)
-    pairs, weights = pairs_of(image, 16)
-    scores = reduce(add, [band_scores(*pair, weights, np.zeros(2)) for pair in pairs])
-    gains = band_gains(scores)
+    _, weights = pairs_of(image, 16)
+    said = [tiles(pair, weights) for pair in pairwise(image)]
+    runs = [reduce(add, said[n : n + 8]) for n in range(0, len(said), 8)]
+    gains = band_gains(reduce(add, [band_scores(run) for run in runs]))
     assert gains.min() == 0.0
     errors = []
     for chosen in (weights, weights * gains):
         steps = [refined_shift(Pair.of(*two, np.zeros(2)), chosen, np.zeros(2))[0]
                  for two in pairwise(image)]  # fmt: skip
         errors.append(np.sqrt(np.square(np.sum(np.reshape(steps, (6, 8, 2)), axis=1)).mean()))
-    assert (
-        errors[1] < errors[0]
-    )  # of eight steps together, on seven of nine draws, by 10 % in the mean
+    # of eight steps together: on seven of eight draws, by 17 % in the mean
+    assert errors[1] < errors[0]
 
 
 def test_what_tells_nothing_leaves_the_weights():
     flat = np.full((40, 40), 7.0)
-    scores = band_scores(flat, flat, np.ones(RINGS), np.zeros(2))
+    scores = band_scores(tiles((flat, flat), np.ones(RINGS)))
     np.testing.assert_array_equal(band_gains(scores), 1.0)
 
 

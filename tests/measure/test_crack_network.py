@@ -57,7 +57,7 @@ def test_absent_phase_is_an_error(labels):
 def test_work_can_be_watched_and_stopped(labels):
     told = []
     measure.cracks(labels, (1, 1, 1), progress=lambda done, total: told.append((done, total)))
-    assert told == [(k, 13) for k in range(1, 14)]  # one block, each pass after the distances
+    assert told == [(k, 16) for k in range(1, 17)]  # one block, each pass after the distances
     for patience in (0, 9):
         asked = iter(range(100))
         with pytest.raises(CancelledError):

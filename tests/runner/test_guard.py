@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tifffile
 
 from ssbtomo import runner
+from ssbtomo.results import Measurement
 from ssbtomo.stages.quantify import contacts
 
 RECIPE = """\
@@ -66,3 +68,23 @@ def test_a_contact_near_a_phase_between_carries_a_warning():
     assert told((0, 2), film_limit_um=0.2) == ""
     assert told((0, 1), film_limit_um=0.6) == ""  # nothing lies between these two in grey value
     assert told((0, 2), film_limit_um=None) == told((0, 2)) == ""
+
+
+def test_the_range_of_a_contact_holds_a_rim_half_the_film_limit_away():
+    areas = SimpleNamespace(
+        triple_um={(0, 1, 2): 4.0, (0, 1, 3): 1.0}, area_um2={(0, 1): 10.0, (0, 2): 1.0}
+    )
+
+    def doubtful(pair, **facts):
+        desk = SimpleNamespace(facts={"segment": facts})
+        return contacts._doubtful(areas, *pair, SimpleNamespace(desk=desk))
+
+    varied = {"variants": ["threshold 1 up"], "film_limit_um": 0.6}
+    # 5 µm of rim, at most 0.3 µm to either side, nineteen times of twenty.
+    assert doubtful((0, 1), **varied) == pytest.approx(0.95 * 5.0 * 0.3)
+    assert doubtful((2, 3), **varied) == 0.0
+    assert doubtful((0, 1), film_limit_um=0.6) == 0.0  # no ranges are wanted
+    item = Measurement("coverage", "active|void", 0.9, "1", "faces")
+    wide = contacts._between(item, 1.2, most=1.0)
+    assert (wide.low, wide.high) == (0.0, 1.0)
+    assert contacts._between(replace(item, value=math.nan), 1.2).high is item.high

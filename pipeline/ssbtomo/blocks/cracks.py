@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.components import Components, Wanted, find_components
+from ssbtomo.blocks.crack_ends import FLAT, NEAR, Stores, write_joined
 from ssbtomo.blocks.distance import distance
 from ssbtomo.blocks.engine import Engine, Sink, Source
 from ssbtomo.blocks.grid import Block, Grid
@@ -21,7 +22,6 @@ from ssbtomo.blocks.sheets import sheets_of
 from ssbtomo.blocks.workers import check_wanted
 from ssbtomo.kernels.crack_table import crack_rows
 from ssbtomo.kernels.cracks import (
-    JOIN,
     RIM,
     CrackRules,
     Limits,
@@ -44,10 +44,9 @@ OnBlock = Callable[[Block], None]
 Result = TypeVar("Result")
 
 #: Times that `split_cracks` goes over all blocks after the distances, if there are cracks.
-PASSES = 13
+PASSES = 16
 
 _JOINED = Wanted(phase=0, neighbours=26, inverted=True)
-_NEAR, _FLAT = 1, 2  # voxels of pieces in the making: all of them, and the flat ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +190,11 @@ class _Search:
         if not found.sums.size:
             return 0
         keep = self.limits.closed(self._measure(found), whole=False)
-        self._grow(self.labels, np.append([False], keep), JOIN)
+        stores = Stores(self.labels, self.classes, self.flat, self.pieces)
+        own = self.limits, self.weights
+        write_joined(
+            stores, np.append([False], keep), own, self.grid, self.engine, on_block=self.on_block
+        )
         found = self._label()
         sheets = self._measure(found)
         keep = self.limits.closed(sheets, whole=True)
@@ -364,7 +367,7 @@ def _made(mask: NDArray[np.bool_], flat: Source, block: Block) -> NDArray[np.uin
     if not mask.any():
         return np.zeros(block.shape, dtype=np.uint8)
     level = np.asarray(flat[block.core]) > 0
-    return np.where(level, _FLAT, _NEAR).astype(np.uint8) * mask
+    return np.where(level, FLAT, NEAR).astype(np.uint8) * mask
 
 
 def _sums(values: NDArray[np.uint8], runs: Runs, block: Block) -> NDArray[np.int64]:
@@ -374,7 +377,7 @@ def _sums(values: NDArray[np.uint8], runs: Runs, block: Block) -> NDArray[np.int
     local = np.zeros(values.shape, dtype=np.int32)
     runs.paint(np.arange(1, runs.count + 1, dtype=np.int32), local)
     second = moments(local, origin=block.start, within=block.within).sums[:, 4:]
-    level = np.bincount(local[values == _FLAT], minlength=runs.count + 1)[1:]
+    level = np.bincount(local[values == FLAT], minlength=runs.count + 1)[1:]
     return np.column_stack([second, level])
 
 

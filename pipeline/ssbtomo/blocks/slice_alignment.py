@@ -16,7 +16,7 @@ from ssbtomo.blocks.engine import Engine, Source
 from ssbtomo.blocks.markers import Markers
 from ssbtomo.blocks.slice_tasks import chunks_of, members_of, read_slice
 from ssbtomo.errors import InputDataError
-from ssbtomo.kernels.fibsem.band_worth import BandScores, band_gains, band_scores
+from ssbtomo.kernels.fibsem.band_worth import BandScores, band_gains, band_scores, band_tiles
 from ssbtomo.kernels.fibsem.drift import Drift, drift_of
 from ssbtomo.kernels.fibsem.rings import RingSums, ring_sums, ring_weights
 from ssbtomo.kernels.fibsem.slice_pair import Pair
@@ -24,7 +24,7 @@ from ssbtomo.kernels.fibsem.slice_shift import coarse_shift, correlation, refine
 
 __all__ = ["Aligning", "align_slices"]
 
-_SAMPLE = 24  # pairs that tell what bands are worth
+_RUNS, _RUN = 12, 8  # runs that tell what bands are worth, and the pairs of each
 _UNLIKE = 0.5  # share of the usual correlation below which two slices are unlike
 _ROUNDS = 3  # of the template of a region
 
@@ -150,8 +150,9 @@ class _Finder:
         return self._pairs(found.shifts, weights, window, "refined-again"), weights
 
     def gains(self, steps: Floats, weights: Floats) -> Floats:
-        """Return what bands are worth, from pairs all over the stack."""
-        chosen = np.unique(np.linspace(0, len(steps) - 1, _SAMPLE).round().astype(np.int64))
+        """Return what bands are worth, from runs of pairs all over the stack."""
+        last = max(len(steps) - _RUN, 0)
+        chosen = np.unique(np.linspace(0, last, min(_RUNS, last // _RUN + 1)).astype(np.int64))
         task = partial(
             _worth, source=self.source, good=self.good, steps=steps, weights=weights,
             chosen=chosen, high=self.aligning.high_pass,
@@ -298,11 +299,15 @@ def _worth(
     chosen: NDArray[np.int64],
     high: float,
 ) -> BandScores:
-    """Add up what the bands of some pairs say."""
+    """Add up what the bands of some runs of pairs say."""
     found = []
-    for number in chosen[list(members_of(chunk, len(chosen)))].tolist():
-        first, second = (read_slice(source, good[n]) for n in (number, number + 1))
-        found.append(band_scores(first, second, weights, steps[number], high_pass=high))
+    for begin in chosen[list(members_of(chunk, len(chosen)))].tolist():
+        first, said = read_slice(source, good[begin]), []
+        for number in range(begin, min(begin + _RUN, len(steps))):
+            second = read_slice(source, good[number + 1])
+            said.append(band_tiles(first, second, weights, steps[number], high_pass=high))
+            first = second
+        found.append(band_scores(reduce(add, said)))
     return reduce(add, found)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["LazyFile", "MappedFile", "SliceStack", "check_type", "lazy_array", "slab_chunks"]
 
 _MOST = 2**60  # bytes of a volume
+_MANY = 10**6  # chunks along the axes, one after the other: each is held in memory
 _SLAB = 32 * 2**20  # bytes that one task reads at once
 
 
@@ -182,10 +183,17 @@ def lazy_array(source: LazyFile, chunks: tuple[int, ...] | None = None) -> da.Ar
             f"{source.path} declares {tuple(source.shape)} voxels, more than any disk holds",
             hint="its header is damaged, or made to do harm; export it again",
         )
+    cut = chunks or slab_chunks(source.shape, source.dtype.itemsize)
+    if sum(n // max(edge, 1) for n, edge in zip(source.shape, cut, strict=True)) > _MANY:
+        raise AxisError(
+            f"{source.path} declares {tuple(source.shape)} voxels in chunks of {tuple(cut)}: more "
+            f"than {_MANY} along the axes",
+            hint="its header is damaged; if not, write it again with larger chunks",
+        )
     make: Any = da.from_array  # has no types in some of Dask's versions
     array = make(
         source,
-        chunks=chunks or slab_chunks(source.shape, source.dtype.itemsize),
+        chunks=cut,
         name=f"open-{_token(source)}",
         meta=np.empty((0, 0, 0), dtype=source.dtype),
         asarray=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -72,6 +73,11 @@ class TiffStack(SliceStack):
                 f"{self.path}: page {which + 1} cannot be decoded: {error}",
                 hint="the file is damaged; copy or export it again",
             ) from error
+        if values.size != prod(self.plane):
+            raise InputDataError(
+                f"{self.path}: page {which + 1} holds {values.size} voxels, not {self.plane}",
+                hint="the file is damaged; copy or export it again",
+            )
         return np.asarray(values, dtype=self.dtype).reshape(self.plane)
 
 

@@ -33,6 +33,9 @@ _lock = threading.RLock()  # zarr's settings are of the whole process: one chang
 def settings(*, fast: bool) -> Iterator[None]:
     """Open arrays with the compiled codecs where they are installed; zarr's default else.
 
+    The compiled codecs take one thread for each call: of several, whichever is done first writes
+    its chunk first, and the same voxels make another file each time. Workers run side by side.
+
     Parameters
     ----------
     fast : bool
@@ -47,9 +50,18 @@ def settings(*, fast: bool) -> Iterator[None]:
 
     chosen: dict[str, Any] = {"array.write_empty_chunks": True}
     if fast and _zarrs_installed():
-        chosen["codec_pipeline.path"] = "zarrs.ZarrsCodecPipeline"
+        _start_threads()
+        chosen |= {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}
     with _lock, zarr.config.set(chosen):
         yield
+
+
+@cache
+def _start_threads() -> None:
+    """Let zarr make its own threads now: while its settings are changed it would make but one."""
+    from zarr.core import sync
+
+    getattr(sync, "_get_executor", lambda: None)()
 
 
 @cache

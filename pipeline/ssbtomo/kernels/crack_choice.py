@@ -45,7 +45,7 @@ def choose(points, labels, asked, found, results):  # type: ignore[no-untyped-de
     for row in range(chosen.size):
         count = around(points, numbers[row], radii[row], found)
         kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, sums))
-        _drawn(points, sums, (heights_of, normals_of), kinds)
+        _drawn(points, sums, (heights_of, normals_of), (kinds, limits[row]))
         best = _best(fits, kinds, limits[row])
         if best >= 0:
             chosen[row], heights[row, 0] = names[best], heights_of[best]
@@ -133,13 +133,17 @@ def _through(fits, kinds, limit, best):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _drawn(points, sums, fits, kinds):  # type: ignore[no-untyped-def]
+def _drawn(points, sums, fits, asked):  # type: ignore[no-untyped-def]
     """Fit the planes of the patches around a point; a height of infinity where there is none.
 
     A patch that goes on in another, behind what crosses them, shares a plane with it: a plane
-    between two patches is surer than one drawn on from a narrow strip.
+    between two patches is surer than one drawn on from a narrow strip. Planes that pass the
+    point come first: of two cracks that cross slowly, arms beside each other share one too, that
+    runs through the solid between them.
     """
     heights, normals = fits
+    kinds, near = asked
+    near -= points.steps.prod() ** (1 / 3)
     limit = _ROUGH * points.steps.prod() ** (2 / 3)
     both, normal, best = np.empty(10), np.empty(3), np.empty(10)
     for kind in range(kinds):
@@ -150,7 +154,7 @@ def _drawn(points, sums, fits, kinds):  # type: ignore[no-untyped-def]
         best[:] = sums[kind]
         plane_of(points, best, normals[kind])
         own = normals[kind].copy()
-        least = limit
+        least, passed = limit, False
         for other in range(kinds):
             if other == kind or sums[other, 0] < _LEAST:
                 continue
@@ -159,8 +163,9 @@ def _drawn(points, sums, fits, kinds):  # type: ignore[no-untyped-def]
             if abs((normal * own).sum()) < _LEVEL:
                 continue
             off = max(_off(sums[kind], both, normal), _off(sums[other], both, normal))
-            if off <= least:
-                least = off
+            here = abs((normal * both[1:4]).sum()) <= near * both[0]
+            if off <= (limit if here and not passed else least) and here >= passed:
+                least, passed = off, here
                 best[:] = both
                 normals[kind] = normal
         heights[kind] = -(normals[kind] * best[1:4]).sum() / best[0]

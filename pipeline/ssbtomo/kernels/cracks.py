@@ -18,13 +18,23 @@ if TYPE_CHECKING:
 
     from ssbtomo.kernels.particles import Moments
 
-__all__ = ["JOIN", "OUTSIDE", "RIM", "CrackRules", "flat_voxels", "near_voxels", "void_classes"]
+__all__ = [
+    "ENDS",
+    "JOIN",
+    "OUTSIDE",
+    "RIM",
+    "CrackRules",
+    "flat_voxels",
+    "near_voxels",
+    "void_classes",
+]
 
 Window = tuple[slice, slice, slice]
 
 OUTSIDE = 255  # the thickness class of what is not void
 RIM = 4.0  # how far a sheet reaches beyond its flat voxels, in voxel edges: its rim
 JOIN = 2.5  # how far a crack reaches beyond that: where it crosses another it looks less flat
+ENDS = 8.0  # how far what lies closed in beside cracks does: the box that tells flatness
 _WIDEST = 10.0  # default widest crack, in voxel edges
 _SMALLEST = 8.0  # default smallest second extent, in voxel edges
 _MARGIN = 1.5  # what a pore takes of its surroundings beyond its spheres, in voxel edges

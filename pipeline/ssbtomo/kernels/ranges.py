@@ -133,6 +133,9 @@ def nominal_range(
     Of conduction, if that is more, the change by a smooth surface through the staircase, over 0.6. *Classes*: Student's t times the root mean square
     deviation of draws. The error of one number may well be of one sign; the range is symmetric.
 
+    A run widens the range of a contact area by a term of its own: triple line times half the film
+    limit, as nobody sees where a wedge thinner than that ends.
+
     The range is about the volume that was scanned. What it does not hold: how far this volume
     is from the material (table ``representative``), a wrong voxel size, phases that the
     grey values do not show, and artefacts beyond blur and noise.

@@ -141,7 +141,7 @@ def scribbles_from_marks(content: Any, phases: Sequence[str], shape: Shape) -> S
             plane = drawn.setdefault((axis, index), np.full(size, -1, np.int16))
             for area in _areas(mark, size):
                 plane[area] = label
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             if isinstance(error, InputDataError):
                 raise
             raise FormatError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +21,7 @@ __all__ = ["measure_contacts"]
 _ESTIMATOR = "voxel face x local normal"
 _CHECK = "voxels joined in 13 directions"
 _NEAR = 0.1  # of a contact: less near a third phase is not worth a warning
+_EVENLY = 0.95  # of a length: what is anywhere along it lies within, 95 times of 100
 
 
 def measure_contacts(subject: Subject) -> Findings:
@@ -94,12 +97,13 @@ def _pairs(
             ("contact_area_per_volume", area, _ESTIMATOR),
             ("contact_area_per_volume_crofton", check, _CHECK),
         ):
-            yield judged(
+            each = judged(
                 Measurement(
                     quantity, pair, value / subject.counted_um3, "1/um", how, warnings=doubts,
                 ),
                 seen[a], seen[b],
             )  # fmt: skip
+            yield _between(each, _doubtful(areas, a, b, subject) / subject.counted_um3)
 
 
 def _specific(
@@ -118,19 +122,42 @@ def _specific(
     surface = sum(touching.values())
     for other, area in sorted(touching.items()):
         pair = f"{active}|{subject.names[other]}"
+        doubtful = _doubtful(areas, own, other, subject)
         if volume > 0:
             each = Measurement(
                 "specific_contact_area", pair, area / volume, "1/um",
                 f"{_ESTIMATOR}, per volume of {active}",
                 warnings=tuple(filter(None, [_hidden(areas, own, other, subject)])),
             )  # fmt: skip
-            yield judged(each, seen[own], seen[other])
+            yield _between(judged(each, seen[own], seen[other]), doubtful / volume)
         if surface > 0:
             share = Measurement(
                 "coverage", pair, area / surface, "1",
                 f"{_ESTIMATOR}, share of the surface of {active}",
             )  # fmt: skip
-            yield judged(share, seen[own], seen[other])
+            yield _between(judged(share, seen[own], seen[other]), doubtful / surface, most=1.0)
+
+
+def _between(item: Measurement, doubt: float, *, most: float = math.inf) -> Measurement:
+    """Let the range of an area hold it with so much more, and so much less."""
+    if doubt <= 0 or math.isnan(item.value):
+        return item
+    return replace(item, low=max(item.value - doubt, 0.0), high=min(item.value + doubt, most))
+
+
+def _doubtful(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> float:
+    """Return the area, in µm², that a contact may have more or less as its rim is not seen.
+
+    Where three phases meet, the one whose grey value lies between ends in a wedge. Of a wedge of a
+    right angle or wider, that part which is thinner than the limit of the repair, and so looks like
+    the blurred edge of the two others, is half that limit long: the line where they meet may lie
+    anywhere so far to either side.
+    """
+    found = subject.desk.facts.get("segment", {})
+    if not found.get("variants"):
+        return 0.0  # no ranges are wanted, or labels were given
+    rim = sum(length for triple, length in areas.triple_um.items() if {a, b} <= set(triple))
+    return _EVENLY * rim * float(found.get("film_limit_um") or 0.0) / 2
 
 
 def _hidden(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> str:
@@ -154,7 +181,7 @@ def _hidden(areas: InterfaceAreas, a: int, b: int, subject: Subject) -> str:
     middle = " or ".join(subject.names[label] for label in between)
     return (
         f"{min(share, 1.0):.0%} of it lies within {format_length(limit, 3)} of {middle}, of which thinner "
-        "layers look like blur there: the range does not hold that"
+        "layers look like blur there: its range holds a rim that lies up to half as far away"
     )
 
 
