@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,8 +33,9 @@ class Heartbeat:
     Parameters
     ----------
     walls, works : list of float
-        Seconds between beats: by the clock, and of work that the window's thread did. A machine
-        that is busy with something else makes the first longer, and not the second.
+        Seconds between beats: by the clock, and of work that the window's thread did. The clock
+        stands while the thread could go on and the machine lets others work, where the system
+        tells that.
     """
 
     walls: list[float] = field(default_factory=list)
@@ -44,10 +46,10 @@ class Heartbeat:
         """Beat every 2 ms while the window's thread is at it."""
         from qtpy.QtCore import QTimer
 
-        last = [time.monotonic(), time.thread_time()]
+        last = [time.monotonic() - _put_off(), time.thread_time()]
 
         def beat() -> None:
-            now, work = time.monotonic(), time.thread_time()
+            now, work = time.monotonic() - _put_off(), time.thread_time()
             self.walls.append(now - last[0])
             self.works.append(work - last[1])
             last[:] = now, work
@@ -60,6 +62,14 @@ class Heartbeat:
         finally:
             timer.stop()
             beat()
+
+
+def _put_off() -> float:
+    """Return the seconds that this thread has waited for a processor; Linux tells them."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def longest_pause_beside_work(qtbot, seconds: float = 1.0) -> float:
@@ -120,13 +130,13 @@ def calm(found, baseline, pictures=0.0):
     three times the longest one of an idle window beside one working thread of Python, as measured
     a moment before: what a busy machine does to any window is not ours. Where layers are added,
     the work of their first picture is allowed for, as napari itself needs it for eight voxels:
-    twice, for one and the same layer is drawn in a larger canvas and with a legend. Such tests
-    are long, and meet some pause of a busy machine: of theirs one in a hundred is left out.
+    twice, for one and the same layer is drawn in a larger canvas and with a legend. By the clock
+    one pause in a hundred is left out: a thread of a busy machine may be put off while it holds
+    Python's lock.
     """
     limit = max(LIMIT, 2 * pictures)
     assert max(found.works) < limit
-    pause = np.quantile(found.walls, 0.99) if pictures else max(found.walls)
-    assert pause < max(limit, 3 * baseline)
+    assert np.quantile(found.walls, 0.99) < max(limit, 3 * baseline)
 
 
 def test_docks_never_keep_the_window_waiting(window, holds, labels, qtbot):

@@ -117,6 +117,9 @@ def test_keys_choose_the_phase_in_the_window(window, train_dock, qtbot):
     for key, label in (("3", 3), ("1", 1), ("2", 2)):
         window.window._qt_viewer.canvas._key_map_handler.press_key(key)
         assert (layer.selected_label, str(layer.mode)) == (label, "paint")
+    layer.selected_label = 3  # in napari's own controls: the dock's buttons follow
+    marked = [key for key, one in train_dock.brush._buttons.items() if one.native.isChecked()]
+    assert marked == [3]
 
 
 def test_a_forest_is_trained_scored_and_applied(window, train_dock, made, qtbot):

@@ -100,7 +100,7 @@ def roomy(shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def bind_phase_keys(layer: Any, labels: Iterable[int], chosen: Callable[[int], None]) -> None:
-    """Let the keys 1 to 6 choose the phase that is painted.
+    """Let the keys 1 to 6 choose the phase that is painted, and tell of any other choice.
 
     Parameters
     ----------
@@ -109,14 +109,14 @@ def bind_phase_keys(layer: Any, labels: Iterable[int], chosen: Callable[[int], N
     labels : iterable of int
         Label of each phase, in the order of the keys.
     chosen : callable
-        Told the label.
+        Told the label, also of one that is chosen in napari's own controls.
     """
+    layer.events.selected_label.connect(lambda _event: chosen(int(layer.selected_label)))
     for key, label in enumerate(labels, start=1):
 
         def choose(_layer: Any, label: int = label) -> None:
             layer.selected_label = label
             layer.mode = "paint"
-            chosen(label)
 
         layer.bind_key(str(key), choose, overwrite=True)
 

@@ -45,6 +45,7 @@ from napari_ssbtomo.widgets.live import Live
 from napari_ssbtomo.widgets.phase_buttons import PhaseButtons
 from napari_ssbtomo.widgets.rows import field_row, plain_row
 from napari_ssbtomo.widgets.segmenting_dock import SegmentingDock
+from napari_ssbtomo.widgets.work_dock import fill_width
 from ssbtomo.errors import SsbtomoError
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class TrainDock(SegmentingDock):
         self.train_button = PushButton(text="Train forest")
         self.scores = Table(visible=False)
         self.quality = Label(value="", visible=False)
+        fill_width(self.quality.native)
         self.load_button = PushButton(text="Load model …")
         self.save_button = PushButton(text="Save model …", enabled=False)
         self.scores.read_only = True

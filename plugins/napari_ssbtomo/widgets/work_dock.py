@@ -15,7 +15,7 @@ from napari_ssbtomo.widgets.closing import Closing
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["WorkDock"]
+__all__ = ["WorkDock", "fill_width"]
 
 _WIDTH = 340  # pixels
 
@@ -32,7 +32,7 @@ class WorkDock(Container[Any]):
         self._work: Work[Any] | None = None
         self._background = Background(self._show_doing, self._end_work, self._leave)
         self.told = Label(value="")
-        _fill_width(self.told.native)
+        fill_width(self.told.native)
         self.bar = ProgressBar(value=0, min=0, max=1, visible=False)
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.messages = TextEdit(visible=False)
@@ -140,8 +140,14 @@ class WorkDock(Container[Any]):
         self._let_go()
 
 
-def _fill_width(label: Any) -> None:
-    """Let a label wrap its text, as wide as the dock is."""
+def fill_width(label: Any) -> None:
+    """Let a label wrap its text, as wide as the dock is.
+
+    Parameters
+    ----------
+    label : QLabel
+        The label.
+    """
     from qtpy.QtWidgets import QSizePolicy
 
     label.setWordWrap(True)
