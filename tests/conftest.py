@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from ssbtomo.blocks.workers import use_host_cache
 use_host_cache()  # before Numba is imported: the commands that tests start compile nothing again
 settings.register_profile("ssbtomo", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("ssbtomo")
+# Of keys that it could not gather, Dask's scheduler makes a record that cannot be formatted; pytest
+# raises what others print.
+logging.getLogger("distributed.scheduler").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,20 @@ def test_a_machine_on_which_no_worker_lives_is_told(monkeypatch):
     assert "goes on where it stopped" in caught.value.hint
 
 
+def test_a_cluster_whose_worker_is_killed_at_its_start_is_started_again():
+    tries = iter([RuntimeError("Nanny failed to start."), RuntimeError("again"), None])
+
+    def start() -> str:
+        if (error := next(tries)) is not None:
+            raise error
+        return "cluster"
+
+    assert mending.started(start) == "cluster"
+    tries = iter([RuntimeError("Nanny failed to start.")] * 3)
+    with pytest.raises(TaskError, match="did not start, 3 times: Nanny failed"):
+        mending.started(start)
+
+
 class Restless:
     """A cluster whose workers never start."""
 

@@ -112,7 +112,7 @@ def test_processes_and_an_address_give_the_same_bits(tmp_path):
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             host="127.0.0.1",
         ) as cluster,
         Engine.start(cluster.scheduler_address) as engine,

@@ -23,7 +23,10 @@ def test_ranges_and_their_parts_are_in_the_folder(recipe, tmp_path):
     assert ((ranged["low"] <= ranged["value"]) & (ranged["value"] <= ranged["high"])).all()
     halves = parts[["thresholds", "imaging", "scatter", "resolution", "classes"]]
     total = np.sqrt((halves**2).sum(axis=1))
-    whole = np.isfinite(parts["value"]) & np.isfinite(parts["high"])
+    # Contacts end at lines where three phases meet, which may lie elsewhere: a part of its own.
+    rims = parts["quantity"].str.contains("contact|coverage")
+    whole = np.isfinite(parts["value"]) & np.isfinite(parts["high"]) & ~rims
+    assert whole.sum() > 10
     # Tables are written with few digits.
     apart = parts["high"] - parts["value"]
     assert (apart <= total + 1e-4 * parts["high"].abs() + 1e-9)[whole].all()

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
-from ssbtomo.blocks.mending import Mender
+from ssbtomo.blocks.mending import Mender, started
 from ssbtomo.blocks.workers import closed_error, host_cache, one_thread
 from ssbtomo.errors import TaskError
 
@@ -225,7 +225,7 @@ def start_local(count: int, memory_per_worker: int | None) -> ClusterPool:
         loop = Loop()
         undo.callback(loop.close)
         with _starting:
-            cluster = _local_cluster(count, memory_per_worker, loop)
+            cluster = started(lambda: _local_cluster(count, memory_per_worker, loop))
 
             async def end_workers() -> None:
                 nannies = list(cluster.workers.values())

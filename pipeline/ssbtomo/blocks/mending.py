@@ -1,17 +1,51 @@
-"""Workers of a local cluster that died and did not come back are replaced."""
+"""Workers of a local cluster that died at its start, or later and did not come back, are replaced."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ssbtomo.errors import TaskError
 
-__all__ = ["Mender"]
+__all__ = ["Mender", "started"]
 
 _SLOW = 30.0  # seconds that a dead worker has to come back by itself
 _TIMES = 20  # replacements in a row that may fail: ten minutes
+_STARTS = 3  # times that a cluster may fail to start
+
+
+def started(start: Callable[[], Any]) -> Any:
+    """Start a cluster, again if one of its processes was killed before it could answer.
+
+    Parameters
+    ----------
+    start : callable
+        Returns the cluster; a RuntimeError means that it did not start.
+
+    Returns
+    -------
+    distributed.LocalCluster
+        What it returned.
+
+    Raises
+    ------
+    TaskError
+        If it fails three times.
+    """
+    for _ in range(_STARTS - 1):
+        with suppress(RuntimeError):
+            return start()
+    try:
+        return start()
+    except RuntimeError as error:
+        raise TaskError(
+            f"the worker processes did not start, {_STARTS} times: {error.__cause__ or error}",
+            hint="look for what ends them (memory, a limit on processes), or take the scheduler "
+            "threads",
+        ) from error
 
 
 class Mender:
