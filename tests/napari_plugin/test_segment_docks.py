@@ -345,15 +345,16 @@ def test_what_cannot_be_repaired_is_told(window, made, qtbot):
 
 
 def test_closing_a_dock_stops_its_work(window, train_dock, made, qtbot, monkeypatch):
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def waiting(request, hands):
+        begun.set()
         if hands.cancel.wait(20):
             stopped.set()
 
     click(train_dock.paint_button)
     monkeypatch.setattr("napari_ssbtomo.widgets.train_dock.train_model", waiting)
     click(train_dock.train_button)
-    qtbot.waitUntil(lambda: train_dock.cancel_button.enabled, timeout=SLOW)
+    qtbot.waitUntil(begun.is_set, timeout=SLOW)  # closed earlier, it does not begin
     window.window.remove_dock_widget(train_dock.native)
     qtbot.waitUntil(stopped.is_set, timeout=SLOW)
