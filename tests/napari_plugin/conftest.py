@@ -21,6 +21,7 @@ import pytest
 
 from ssbtomo.io import ome_zarr
 from ssbtomo.results import Measurement, Results, table
+from ssbtomo.testing import GreyTruth, three_phase_volume
 
 SPACING = (0.1, 0.05, 0.05)
 SHAPE = (12, 16, 20)
@@ -97,6 +98,21 @@ def _write_table(
 ) -> None:
     lines = [f"{sample},{row}" for sample in samples for row in rows]
     (folder / "tables" / f"{name}.csv").write_text("\n".join([f"sample,{header}", *lines]))
+
+
+@pytest.fixture
+def window(make_napari_viewer: Callable[[], Any]) -> Any:
+    """A viewer that knows the installed plugins."""
+    from npe2 import PluginManager
+
+    PluginManager.instance().discover()
+    return make_napari_viewer()
+
+
+@pytest.fixture(scope="module")
+def made() -> GreyTruth:
+    """A small volume of three phases, grey and labels."""
+    return three_phase_volume((20, 40, 44), seed=3)
 
 
 @pytest.fixture(scope="session")

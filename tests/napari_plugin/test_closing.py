@@ -10,25 +10,11 @@ import numpy as np
 import pytest
 
 from napari_ssbtomo.controllers.guide import DOCKS
-from ssbtomo.testing import three_phase_volume
 
 pytestmark = [pytest.mark.gui]
 
 SLOW = 200_000  # ms: a machine that does other things too
 PLACE = {"scale": (0.02, 0.01, 0.01), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
-
-
-@pytest.fixture(scope="module")
-def made():
-    return three_phase_volume((20, 40, 44), seed=3)
-
-
-@pytest.fixture
-def window(make_napari_viewer):
-    from npe2 import PluginManager
-
-    PluginManager.instance().discover()
-    return make_napari_viewer()
 
 
 def docked(window, name):

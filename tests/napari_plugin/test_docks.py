@@ -17,15 +17,6 @@ LONG = 60_000  # ms: of a busy machine
 
 
 @pytest.fixture
-def window(make_napari_viewer):
-    """A viewer that knows the installed plugins."""
-    from npe2 import PluginManager
-
-    PluginManager.instance().discover()
-    return make_napari_viewer()
-
-
-@pytest.fixture
 def run_dock(window):
     """A function that docks a RunDock around a stand-in for the runner."""
     from napari_ssbtomo.widgets.run_dock import RunDock

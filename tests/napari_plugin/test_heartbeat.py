@@ -94,11 +94,9 @@ def longest_pause_beside_work(qtbot, seconds: float = 1.0) -> float:
 
 
 @pytest.fixture
-def window(holds, make_napari_viewer):
-    from npe2 import PluginManager
-
-    PluginManager.instance().discover()
-    return make_napari_viewer()
+def window(holds, window):
+    """A viewer whose calls into the plugin are counted from the first."""
+    return window
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 
 from ssbtomo.errors import InputDataError
 from ssbtomo.segment import Corrections, segment_volume
-from ssbtomo.testing import three_phase_volume
 
 pytestmark = [pytest.mark.gui]
 
@@ -19,19 +18,6 @@ PHASES = ("void", "electrolyte", "active")
 PLACE = {"scale": SPACING, "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
 SLOW = 200_000  # ms: a machine that does other things too
 PATIENCE = 20  # s: the work takes 30 s or more if it is not stopped; two on a machine at rest
-
-
-@pytest.fixture(scope="module")
-def made():
-    return three_phase_volume((20, 40, 44), seed=3)
-
-
-@pytest.fixture
-def window(make_napari_viewer):
-    from npe2 import PluginManager
-
-    PluginManager.instance().discover()
-    return make_napari_viewer()
 
 
 @pytest.fixture

@@ -11,15 +11,6 @@ pytestmark = [pytest.mark.gui]
 LONG = 200_000  # ms; a busy machine compiles kernels on first use
 
 
-@pytest.fixture
-def window(make_napari_viewer):
-    """A viewer that knows the installed plugins."""
-    from npe2 import PluginManager
-
-    PluginManager.instance().discover()
-    return make_napari_viewer()
-
-
 def dock(window, name):
     """Open a dock of the plugin."""
     return window.window.add_plugin_dock_widget("ssbtomo", name)[1]

@@ -28,8 +28,11 @@ def test_ranges_and_their_parts_are_in_the_folder(recipe, tmp_path):
     whole = np.isfinite(parts["value"]) & np.isfinite(parts["high"]) & ~rims
     assert whole.sum() > 10
     # Tables are written with few digits.
-    apart = parts["high"] - parts["value"]
-    assert (apart <= total + 1e-4 * parts["high"].abs() + 1e-9)[whole].all()
+    apart, digits = parts["high"] - parts["value"], 1e-4 * parts["high"].abs() + 1e-9
+    assert (apart <= total + digits)[whole].all()
+    areas = parts["quantity"].str.startswith("contact_area") & np.isfinite(apart)
+    assert areas.any()
+    assert (apart >= total - digits)[areas].all()  # that part takes nothing away
     assert (halves["imaging"] > 0).any()
     methods = (results.path / "results.json").parent / "run.json"
     assert "Nominal 95 % ranges" in methods.read_text("utf-8")
