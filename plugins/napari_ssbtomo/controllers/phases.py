@@ -62,15 +62,17 @@ def compiled_colors(*kinds: Any) -> None:
         Types of labels; uint8 if none are given.
     """
     import numpy as np
+    from napari.layers import Labels
     from napari.utils.colormaps import label_colormap
 
     for kind in dict.fromkeys(map(np.dtype, kinds or (np.uint8,))):
         if kind.kind not in "ui":
             continue
         wide = kind.itemsize > 2  # of others napari makes a table, and sends the labels as they are
-        for axes in (1, 2, 3) if wide else (1,):
-            for colors in (one_color("#ffffff"), label_colormap()):
+        for colors in (one_color("#ffffff"), label_colormap()):
+            for axes in (1, 2, 3) if wide else (1,):
                 colors.map(np.zeros((1,) * axes, kind))
+            Labels(np.zeros((1, 1), kind), colormap=colors)  # a layer takes other ways than `map`
 
 
 def one_color(color: str) -> Any:
