@@ -43,7 +43,6 @@ def listeners(window):
     return {
         (type(one).__name__, name) for one, name in told
         if type(one).__module__.startswith("napari_ssbtomo")
-        and name != "reset_choices"  # napari connects this one, for as long as a widget lives
     }  # fmt: skip
 
 
@@ -51,14 +50,17 @@ def in_preview():
     return {thread for thread in threading.enumerate() if thread.name.startswith("ssbtomo-")}
 
 
-def test_no_closed_dock_listens_to_the_window(window, qtbot):
+def test_a_closed_dock_is_destroyed_and_listens_no_more(window, qtbot):
+    from qtpy.compat import isalive
+
     window.add_image(np.zeros((4, 5, 6), np.uint8), **PLACE)
-    for name in DOCKS:
-        docked(window, name)
+    shown = [docked(window, name) for name in DOCKS]
     assert len(listeners(window)) >= len(DOCKS)
+    natives = [dock.native for dock in shown]
     for name in DOCKS:
         close(window, name)
     qtbot.wait(200)
+    assert not any(isalive(native) for native in natives)  # else a thread may come to destroy them
     assert {who for who, _ in listeners(window)} == {"DepthGuard"}  # of the window, not of a dock
     window.add_labels(np.ones((4, 5, 6), np.uint8), **PLACE)  # nobody that is gone is asked
     window.dims.set_current_step(0, 2)

@@ -167,6 +167,25 @@ def test_docks_never_keep_the_window_waiting(window, holds, labels, qtbot):
     holds.calm(LIMIT)
 
 
+def test_opening_a_dock_never_keeps_the_window_waiting(window, holds, labels, qtbot):
+    from napari_ssbtomo.controllers.guide import DOCKS
+
+    baseline, pictures = longest_pause_beside_work(qtbot), first_pictures(window, qtbot)
+    window.add_image(labels, name="grey", contrast_limits=(0, 2), **PLACE)
+    window.add_labels(labels, name="phases", **PLACE)
+    qtbot.wait(200)
+    found = Heartbeat()
+    holds.found.clear()
+    with found.beating():
+        for name in DOCKS:
+            docked(window, name)
+            qtbot.wait(20)
+    made = {call for _, call in holds.found if call.endswith("Dock.__init__")}
+    assert len(made) == len(DOCKS)
+    calm(found, baseline, pictures)
+    holds.calm(LIMIT)
+
+
 def test_saving_and_opening_never_keep_the_window_waiting(window, holds, labels, tmp_path, qtbot):
     baseline = longest_pause_beside_work(qtbot)
     layer = window.add_labels(labels, name="phases", scale=(0.05,) * 3, units=("um",) * 3)

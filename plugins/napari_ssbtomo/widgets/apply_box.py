@@ -120,6 +120,8 @@ class ApplyBox(Container[Any]):
 
         self.button.enabled = False  # the window goes on meanwhile
         aside(compiled_colors)
+        if self._background.stopped:
+            return
         self._growth = growth
         self._layer = Layer.create(*growth.layer(over))
         self._viewer.add_layer(self._layer)
@@ -172,6 +174,8 @@ class ApplyBox(Container[Any]):
         in_turns(adding(self._viewer, layers), self._tell_done)
 
     def _tell_done(self) -> None:
+        if self._background.stopped:
+            return
         self.doing.value = "Done."
 
     def _cancel(self) -> None:

@@ -111,7 +111,7 @@ class DoctorDock(Container[Any]):
         for event, listener in self._connections:
             event.connect(listener)
         self._end_listening = self.draft.listen(self._show_left_out)
-        self._closing = Closing(self.native, self._leave)
+        self._closing = Closing(self, self._viewer, self._leave)
 
     def _images(self, _widget: object = None) -> list[Any]:
         return [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, TextEdit
 
 from napari_ssbtomo.controllers.guide import guide_html
+from napari_ssbtomo.widgets.closing import Closing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,3 +26,4 @@ class HelpDock(Container[Any]):
         self.text.native.setHtml(guide_html(get_settings().shortcuts.shortcuts))
         super().__init__(widgets=[self.text], labels=False)
         self.min_width = 340
+        self._closing = Closing(self, napari_viewer, lambda: None)

@@ -97,7 +97,7 @@ class InspectDock(Container[Any]):
             event.connect(listener)
         self._viewer.mouse_move_callbacks.append(self._moved)
         self._viewer.mouse_drag_callbacks.append(self._clicked)
-        self._closing = Closing(self.native, self._leave)
+        self._closing = Closing(self, self._viewer, self._leave)
         prepare(self._viewer)
 
     def _objects(self, _widget: object = None) -> list[Any]:

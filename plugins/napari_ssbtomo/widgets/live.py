@@ -59,8 +59,12 @@ class Live:
 
     def stop(self) -> None:
         """Forget everything: the dock is gone."""
+        if self._stopped:
+            return
         self._stopped = True
         self.forget()
+        self._timer.stop()
+        self._timer.deleteLater()  # here, and not where garbage is collected: maybe in a thread
 
     def _begin(self) -> None:
         from napari.qt.threading import create_worker

@@ -127,7 +127,7 @@ class MeasureDock(Container[Any]):
         self._viewer.layers.selection.events.active.connect(self._follow_selection)
         self._viewer.layers.events.inserted.connect(self._follow_selection)
         self._viewer.layers.events.removed.connect(self._follow_selection)
-        self._closing = Closing(self.native, self._leave)
+        self._closing = Closing(self, self._viewer, self._leave)
 
     def _labels_layers(self, _widget: object = None) -> list[Any]:
         return layers_of(self._viewer, "labels")

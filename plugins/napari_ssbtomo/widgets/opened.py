@@ -42,8 +42,9 @@ def prepare(viewer: Any) -> None:
     """
     from napari_ssbtomo.controllers.depth_guard import DepthGuard
     from napari_ssbtomo.controllers.preferences import preferences
+    from napari_ssbtomo.widgets.aside import aside
 
-    wanted = preferences()
+    wanted = aside(preferences)  # at the first call napari reads the manifests of all plugins
     DepthGuard.watch(viewer, wanted.voxels_in_3d * 10**6, _tell)
     if wanted.scale_bar:
         _scale_bar(viewer).visible = True

@@ -134,7 +134,7 @@ class RecipeDock(Container[Any]):
         self.run_button.changed.connect(self._save_and_run)
         self._end_listening = self.draft.listen(self._refresh)
         self._viewer.layers.events.inserted.connect(self._take_layers)
-        self._closing = Closing(self.native, self._leave)
+        self._closing = Closing(self, self._viewer, self._leave)
 
     def _take_layers(self, _event: object = None) -> None:
         """Begin with the recipe, or the scan, of what was opened, if nothing was written yet."""

@@ -104,7 +104,7 @@ class RunDock(Container[Any]):
         self.cancel_button.changed.connect(self._cancel)
         self.report_button.changed.connect(self._open_report)
         self._viewer.layers.events.inserted.connect(self._follow_layers)
-        self._closing = Closing(self.native, self.leave)
+        self._closing = Closing(self, self._viewer, self.leave)
 
     def _follow_layers(self, _event: object = None) -> None:
         """Take the recipe that an opened sample names, if none was picked."""
@@ -166,6 +166,8 @@ class RunDock(Container[Any]):
 
     def _settle(self, outcome: RunOutcome) -> None:
         """Say how the run ended, and be ready for the next, once its layers are there."""
+        if self._background.stopped:
+            return
         self._set_running(running=False)
         self.doing.value = _verdict(outcome)
 

@@ -154,6 +154,8 @@ class TrainDock(SegmentingDock):
             return
         self.paint_button.enabled = False
         aside(compiled_colors)
+        if self._background.stopped:
+            return
         self.paint_button.enabled = True
         self._over = self.volume.picked
         self._take_scribbles(self._viewer.add_labels(data, **meta), names)

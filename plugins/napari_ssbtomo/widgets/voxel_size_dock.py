@@ -49,7 +49,7 @@ class VoxelSizeDock(Container[Any]):
         self.button.changed.connect(self._give)
         for event in (napari_viewer.layers.events.inserted, napari_viewer.layers.events.removed):
             event.connect(self._refresh)
-        self._closing = Closing(self.native, self._leave)
+        self._closing = Closing(self, self._viewer, self._leave)
         self._refresh()
 
     def _unknown(self, _widget: object = None) -> list[Any]:

@@ -42,7 +42,7 @@ class WorkDock(Container[Any]):
         self.native.layout().addStretch()
         self.min_width = _WIDTH
         self.cancel_button.changed.connect(self._cancel)
-        self._closing = Closing(self.native, self._leave)
+        self._closing = Closing(self, self._viewer, self._leave)
 
     def do(self, task: Callable[[Hands], Any]) -> None:
         """Do something long in the background, one thing at a time.
