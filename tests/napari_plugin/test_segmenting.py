@@ -229,6 +229,14 @@ def test_marks_of_touched_slices_are_found_without_the_others(scribbles):
     }
 
 
+def test_the_search_for_marks_can_be_cancelled(scribbles):
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(CancelledError):
+        scribbles.all_marks(cancel)
+    assert not scribbles.slices
+
+
 def test_a_preview_and_then_the_model_show_the_slice(made, scribbles):
     scribbles.all_marks()
     pick = Pick(made.image, SPACING, "scan")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from scipy import ndimage as ndi
+
+import ssbtomo as st
+from ssbtomo.blocks import Markers
+from ssbtomo.results import Results
 
 RECIPE = """\
 sample:
@@ -49,6 +54,45 @@ def recipe(tmp_path: Path) -> Path:
 def three_phases():
     """The generator of the scan, for tests that need another one."""
     return _three_phases
+
+
+@pytest.fixture
+def stopped_in_each_store(monkeypatch):
+    """Run a recipe over and over, each time ended at the first block of a store, until it ends.
+
+    All files must then be those of a run that nobody stopped. Returns how often it was stopped.
+    """
+    record = Markers.record
+
+    def stopped(recipe: Path, fresh: Results, out: Path) -> int:
+        seen: set[Path] = set()
+
+        def recorded(markers: Markers, item: object, result: object) -> None:
+            record(markers, item, result)
+            if markers.place.parent not in seen:
+                seen.add(markers.place.parent)
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Markers, "record", recorded)
+        ended = False
+        while not ended:
+            with suppress(KeyboardInterrupt):
+                st.run(recipe, out=out, scheduler="synchronous")
+                ended = True
+        monkeypatch.setattr(Markers, "record", record)
+        one, other = kept(fresh.path), kept(out)
+        assert sorted(one) == sorted(other)
+        assert [name for name in one if one[name] != other[name]] == []
+        return len(seen)
+
+    return stopped
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """Return the files that a user takes along."""
+    places = ("volumes", "tables", "results.csv")
+    files = [file for place in places for file in (folder / place, *folder.glob(f"{place}/**/*"))]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
 
 
 @pytest.fixture

@@ -178,6 +178,11 @@ def test_what_cannot_work_is_told(scan, tmp_path, more, told):
 
 
 @pytest.mark.usefixtures("no_report")
+def test_stopped_in_each_store_it_ends_the_same(scan, results, tmp_path, stopped_in_each_store):
+    assert stopped_in_each_store(written(scan[0]), results, tmp_path / "r") >= 3
+
+
+@pytest.mark.usefixtures("no_report")
 def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(scan, results, tmp_path, monkeypatch):
     """The placing fails once: what was cleaned and measured before is not done again."""
     from ssbtomo.stages import fib_sem as stage

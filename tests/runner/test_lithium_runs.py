@@ -27,16 +27,20 @@ segment:
   lithium: {electrode: z-min%s}
 quantify:
   measures: [fractions, contacts, connectivity]
-run: {scheduler: synchronous, block: [48, 48, 48]}
+run: {scheduler: synchronous, block: [%d, %d, %d]}
 """
 
 
 def _run(tmp_path, scan, more=""):
+    _write(tmp_path, scan, more)
+    return runner.run(tmp_path / "recipe.yaml", tmp_path / "out")
+
+
+def _write(tmp_path, scan, more, block=48):
     for name in ("image", "companion", "reference"):
         path = tmp_path / f"{'scan' if name == 'image' else name}.tif"
         tifffile.imwrite(path, getattr(scan, name), photometric="minisblack")
-    (tmp_path / "recipe.yaml").write_text(RECIPE % more, encoding="utf-8")
-    return runner.run(tmp_path / "recipe.yaml", tmp_path / "out")
+    (tmp_path / "recipe.yaml").write_text(RECIPE % (more, *[block] * 3), encoding="utf-8")
 
 
 def _row(table, quantity, subject):
@@ -95,6 +99,18 @@ def test_evidence_splits_and_the_range_holds_the_truth(tmp_path, evidence):
     assert story["lithium"]["state"] == "split"
     assert story["lithium"]["used"] == [evidence]
     assert (results.path / "volumes/scan/lithium-probability.ome.zarr").is_dir()
+
+
+@pytest.mark.usefixtures("no_report")
+def test_stopped_in_each_store_a_split_ends_the_same(tmp_path, stopped_in_each_store):
+    scan = lithium_scan((48, 48, 48), dprime=0.5, seed=2)
+    _write(tmp_path, scan, ", companion: {path: companion.tif}", block=32)
+    recipe = tmp_path / "recipe.yaml"
+    text = recipe.read_text("utf-8").replace(", contacts, connectivity", "")
+    recipe.write_text(text + "range: {shift: 0}\n", encoding="utf-8")
+    fresh = runner.run(recipe, tmp_path / "fresh")
+    # the scan, the labels with the chance of lithium, and the variants
+    assert stopped_in_each_store(recipe, fresh, tmp_path / "again") >= 4
 
 
 def test_evidence_that_is_not_there_is_named(tmp_path):

@@ -124,6 +124,11 @@ def test_any_blocks_and_scheduler_give_the_same_bytes(scan, results, tmp_path):
     assert first == second
 
 
+@pytest.mark.usefixtures("no_report")
+def test_stopped_in_each_store_it_ends_the_same(scan, results, tmp_path, stopped_in_each_store):
+    assert stopped_in_each_store(written(scan), results, tmp_path / "r") >= 3
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -125,6 +125,13 @@ def test_the_recipe_decides_whether_it_is_asked(tmp_path, split, state):
 
 
 @pytest.mark.usefixtures("no_report")
+def test_stopped_in_each_store_it_ends_the_same(tmp_path, stopped_in_each_store):
+    recipe = prepared(tmp_path, lithium_scan((48, 48, 48), dprime=0.5, seed=3))
+    fresh = runner.run(recipe, tmp_path / "fresh")
+    assert stopped_in_each_store(recipe, fresh, tmp_path / "out") >= 3
+
+
+@pytest.mark.usefixtures("no_report")
 def test_stopped_while_it_is_asked_it_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     from ssbtomo.stages import trained_lithium as module
 

@@ -19,7 +19,7 @@ from ssbtomo.segment.bench import Bench
 from ssbtomo.segment.evidence import Channel
 from ssbtomo.segment.lithium import Ask, LowAbsorbing
 from ssbtomo.segment.volumes import Method
-from ssbtomo.stages.desk import Desk, Facts, clipped
+from ssbtomo.stages.desk import Desk, Facts
 from ssbtomo.stages.imaged_again import imaged_again
 from ssbtomo.stages.laps import Laps
 
@@ -33,6 +33,7 @@ LEANING = ("lithium low", "lithium high")
 """Variants in which all that is doubtful is void, and lithium."""
 
 _CHANCE = "lithium-probability"
+_CHANCE_DRAFT = f"phases~{_CHANCE}"
 Places = tuple[int, int]
 
 
@@ -96,11 +97,13 @@ def answer(stage: Segment, desk: Desk, image: Source, places: Places, method: Me
     written = replace(stage, phases=shown)
     stores = ["phases"]
     with written.store(desk, None) as (sink, markers):
-        chance = _chance(desk) if found.state == "split" else None
+        chance = None
+        if found.state == "split":  # under the markers of the labels, with which it is written
+            chance = desk.beside_draft(_CHANCE_DRAFT, markers, np.uint8, kind="image")
         segmented = found.segment(sink=sink, markers=markers, chance=chance)
         if chance is not None:
             io.ome_zarr.finish(chance.path, engine=desk.engine)
-            desk.publish(_CHANCE)
+            desk.publish(_CHANCE_DRAFT, desk.store(_CHANCE))
             stores.append(_CHANCE)
         counts = written.count(desk, sink)
         written.all_present(desk, counts)
@@ -195,12 +198,6 @@ def merged_phases(phases: tuple[Phase, ...], places: Places) -> tuple[Phase, ...
     """
     first = min(places)
     return (*phases[:first], Phase(name=MERGED, role="void"), *phases[first + 2 :])
-
-
-def _chance(desk: Desk) -> Any:
-    block = clipped(desk.block, desk.shape)
-    path = desk.draft(_CHANCE)
-    return io.ome_zarr.create(path, desk.shape, np.uint8, desk.spacing, kind="image", block=block)
 
 
 def _variants(

@@ -12,6 +12,8 @@ from napari_ssbtomo.controllers.picking import grey_of, paint_colors
 from ssbtomo.errors import InputDataError, SsbtomoError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from napari_ssbtomo.controllers.opening import LayerData
     from ssbtomo.segment.scribbles import Scribbles
 
@@ -172,8 +174,13 @@ class Annotations:
         known = labels < self.phases
         return Scribbles(places[known], labels[known])
 
-    def all_marks(self) -> Scribbles:
+    def all_marks(self, cancel: Event | None = None) -> Scribbles:
         """Collect all labelled voxels of the layer, and remember their slices.
+
+        Parameters
+        ----------
+        cancel : threading.Event, optional
+            Looked at between blocks of voxels.
 
         Returns
         -------
@@ -184,12 +191,16 @@ class Annotations:
         ------
         InputDataError
             If none is labelled, or a label has no phase.
+        CancelledError
+            If `cancel` is set.
         """
         import numpy as np
 
+        from ssbtomo.blocks import Engine
         from ssbtomo.segment.scribbles import scribbles_from_labels
 
-        marks = scribbles_from_labels(self.layer.data, range(1, self.phases + 1))
+        values, engine = range(1, self.phases + 1), Engine(cancel=cancel)
+        marks = scribbles_from_labels(self.layer.data, values, engine=engine)
         if not len(marks.labels):
             raise InputDataError(
                 f"the layer {self.layer.name!r} has no labelled voxel",

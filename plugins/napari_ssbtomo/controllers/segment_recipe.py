@@ -177,7 +177,7 @@ def save_scribbles(annotations: Annotations, pick: Pick, file: Path, hands: Hand
     from ssbtomo.blocks import Grid
     from ssbtomo.io import ome_zarr
 
-    annotations.all_marks()
+    annotations.all_marks(hands.cancel)
     z, y, x = (min(n, 128) for n in pick.shape)
     grid = Grid(pick.shape, (z, y, x))
     draft = file.with_name(f".{file.name}.tmp")

@@ -302,7 +302,7 @@ def train_model(request: TrainingRequest, hands: Hands) -> VoxelModel:
             hint="start new scribbles on this volume",
         )
     hands.tell("collecting labels", 0, 0)
-    marks = request.annotations.all_marks()
+    marks = request.annotations.all_marks(hands.cancel)
     without = lacking(marks, request.phases)
     if without:
         raise InputDataError(
