@@ -41,7 +41,7 @@ def write_scan(folder: Path, edge: int = 48) -> Path:
         replace(whole, image=whole.image[corner], labels=whole.labels[corner]), folder
     )
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"run: {{block: [36, {edge // 2}, {edge // 2}]}}\n")
+        file.write(f"run: {{block: [36, {edge // 2}, {edge}]}}\n")
     return path
 
 

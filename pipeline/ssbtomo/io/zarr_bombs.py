@@ -6,8 +6,10 @@ import bz2
 import itertools
 import lzma
 import math
+import os
+import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -23,6 +25,9 @@ __all__ = ["check_chunks", "unpacked_size"]
 
 _SMALL = 2**18  # packed bytes that no deflate stream turns into more than 260 MB
 _PIECE = 2**20
+_FEW = 512  # chunks of a shard that are all looked at when the first of them is read
+_MOST_REMEMBERED = 2**16
+_SOUND: dict[str, tuple[int, ...]] = {}  # files that were looked at, as they were then
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _STREAMS: dict[str, Callable[[], Any]] = {
     "zlib": lambda: zlib.decompressobj(47),
@@ -35,7 +40,8 @@ _STREAMS: dict[str, Callable[[], Any]] = {
 def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
     """Refuse chunks that announce, or unpack to, more than the voxels of a chunk.
 
-    In a shard each chunk of the window is looked at on its own.
+    In a shard each chunk is looked at on its own: all, or those of the window where a shard has
+    more than 512. A file is looked at again when its size, its time or its number changed.
 
     Parameters
     ----------
@@ -51,27 +57,58 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
     FormatError
         With the chunk and its size.
     """
-    codec = _codec(array)
-    if not codec:
+    if not _codec(array):
         return
-    expected = math.prod(array.chunks) * np.dtype(array.dtype).itemsize
-    most = 8 * expected + 2**16  # a filter may pack voxels into wider types
-    ranges = _ranges(array, window)
-    for index in itertools.product(
-        *(_steps(r, n) for r, n in zip(ranges, _files(array), strict=True))
-    ):
-        path = node / array.metadata.encode_chunk_key(index)
-        if not path.is_file():
+    ranges, files = _ranges(array, window), _files(array)
+    whole = math.prod(n // c for n, c in zip(files, array.chunks, strict=True)) <= _FEW
+    for index in itertools.product(*(_steps(r, n) for r, n in zip(ranges, files, strict=True))):
+        path = f"{node}/{array.metadata.encode_chunk_key(index)}"
+        state = _state(path, _expected(array))
+        if state is None or _SOUND.get(path) == state:
             continue
-        with path.open("rb") as file:
-            whole = (0, path.stat().st_size)
-            packed = _within(array, file, index, ranges) if array.shards else (whole,)
-            for place in packed:
-                if (size := unpacked_size(file, place, codec, most)) > most:
-                    raise FormatError(
-                        f"{path} unpacks to {size:,} bytes or more; a chunk has {expected:,}",
-                        hint="the file is damaged, or made to do harm; get it anew",
-                    )
+        box = [range(i * n, (i + 1) * n) for i, n in zip(index, files, strict=True)]
+        if whole and not _oversized(array, path, index, box):
+            _remember(path, state)
+        elif size := _oversized(array, path, index, ranges):
+            raise FormatError(
+                f"{path} unpacks to {size:,} bytes or more; a chunk has {_expected(array):,}",
+                hint="the file is damaged, or made to do harm; get it anew",
+            )
+
+
+def _expected(array: zarr.Array[Any]) -> int:
+    return int(math.prod(array.chunks)) * np.dtype(array.dtype).itemsize
+
+
+def _oversized(
+    array: zarr.Array[Any], path: str, index: tuple[int, ...], voxels: list[range]
+) -> int:
+    """Return the bytes of the largest chunk of a file, among some voxels, if they are too many."""
+    most = 8 * _expected(array) + 2**16  # a filter may pack voxels into wider types
+    with open(path, "rb") as file:  # noqa: PTH123 - thousands of times for small blocks
+        places: Iterable[tuple[int, int]] = [(0, file.seek(0, os.SEEK_END))]
+        if array.shards:
+            places = _within(array, file, index, voxels)
+        sizes = (unpacked_size(file, place, _codec(array), most) for place in places)
+        largest = max(sizes, default=0)
+    return largest if largest > most else 0
+
+
+def _state(path: str, *more: int) -> tuple[int, ...] | None:
+    """Return what tells a file from another one at its place: bytes, moment, number, and more."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino, *more
+
+
+def _remember(path: str, state: tuple[int, ...]) -> None:
+    if len(_SOUND) >= _MOST_REMEMBERED:
+        _SOUND.clear()
+    _SOUND[path] = state
 
 
 def _codec(array: zarr.Array[Any]) -> str:

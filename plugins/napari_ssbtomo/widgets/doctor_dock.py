@@ -134,7 +134,7 @@ class DoctorDock(Container[Any]):
         """The slice that the window shows."""
         layer = self.layer.value
         step = self._viewer.dims.current_step
-        if layer is None or len(step) < 3:
+        if layer is None or layer.ndim < 3 or len(step) < layer.ndim:
             return 0
         point = layer.world_to_data(self._viewer.dims.point)
         return int(min(max(round(float(point[-3])), 0), layer.data.shape[-3] - 1))
@@ -148,7 +148,7 @@ class DoctorDock(Container[Any]):
             The slice.
         """
         layer = self.layer.value
-        if layer is None:
+        if layer is None or layer.ndim < 3:
             return
         point = [0.0] * layer.ndim
         point[-3] = float(number)
