@@ -77,8 +77,8 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
 
 
 def _expected(array: zarr.Array[Any]) -> int:
-    size: int = np.dtype(array.dtype).itemsize
-    return size * math.prod(array.chunks)
+    size: int = math.prod(array.chunks) * np.dtype(array.dtype).itemsize
+    return size
 
 
 def _oversized(
