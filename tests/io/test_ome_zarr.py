@@ -7,7 +7,9 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from ssbtomo.blocks.engine import Engine
 from ssbtomo.blocks.grid import Grid
 from ssbtomo.blocks.patterns import halo_map
-from ssbtomo.errors import AxisError, FormatError, InputDataError, OutputError
+from ssbtomo.errors import AxisError, FormatError, InputDataError, OutputError, SsbtomoError
 from ssbtomo.io import ome_zarr, open_volume, zarr_arrays, zarr_opening
 from ssbtomo.io.ome_pyramid import coarsen, level_steps
 from ssbtomo.io.ome_reader import ZarrVolume
@@ -308,6 +310,40 @@ def test_what_a_kill_at_any_moment_leaves_is_replaced(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
+
+
+def test_a_store_is_replaced_while_a_worker_of_a_killed_run_still_writes(tmp_path):
+    place, ended = tmp_path / "x.ome.zarr", threading.Event()
+    ome_zarr.create(place, (8, 8, 8), "u1", None, block=(4, 4, 4))
+    late = ome_zarr.open_array(place)
+
+    def write():
+        while not ended.is_set():
+            with suppress(SsbtomoError, OSError):
+                late[:4, :4, :4] = 1
+
+    worker = threading.Thread(target=write)
+    worker.start()
+    try:
+        for _ in range(40):
+            array = ome_zarr.create(place, (8, 8, 8), "u1", None, block=(4, 4, 4))
+    finally:
+        ended.set()
+        worker.join()
+    fill(array, np.ones((8, 8, 8), np.uint8))
+    ome_zarr.finish(place)
+    assert ome_zarr.open_array(place)[:].all()
+
+
+def test_shards_without_metadata_are_replaced_but_nothing_else(tmp_path):
+    late = tmp_path / "late.ome.zarr"
+    (late / "0" / "c" / "0").mkdir(parents=True)
+    (late / "0" / ".part-host-1-2").mkdir()
+    ome_zarr.create(late, (4, 4, 4), "u1", None, block=(4, 4, 4))
+    other = tmp_path / "other.ome.zarr"
+    (other / "0" / "photos").mkdir(parents=True)
+    with pytest.raises(OutputError, match="not written by ssbtomo"):
+        ome_zarr.create(other, (4, 4, 4), "u1", None, block=(4, 4, 4))
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])

@@ -419,7 +419,8 @@ def _ranges(name: str, rows: list[list[Any]]) -> pd.DataFrame:
             {"sample": name, "quantity": quantity, "subject": subject, "axis": axis,
              "value": value, "low": 0.95 * value, "high": 1.05 * value,
              "thresholds": 0.01 * (1 + index % 3) * abs(value), "imaging": 0.02 * abs(value),
-             "scatter": 0.0, "resolution": 0.01 * (index % 4) * abs(value), "classes": 0.0}
+             "scatter": 0.0, "resolution": 0.01 * (index % 4) * abs(value), "classes": 0.0,
+             "further": 0.0}
             for index, (_, quantity, subject, axis, value, *_rest) in enumerate(rows)
         ]
     )  # fmt: skip

@@ -122,7 +122,7 @@ def test_killed_inside_the_measures_it_ends_the_same(recipe, tmp_path):
     fresh = runner.run(recipe, tmp_path / "fresh")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "ssbtomo.cli", "run", str(recipe), "-o", str(out)]
-    for store in ("scratch/distance*", "scratch/drainage*", "drafts/particles*"):
+    for store in ("scratch/*/distance*", "scratch/*/drainage*", "drafts/particles*"):
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             while not seen(out, f"work/*/{store}/**/c/**/[0-9]*"):
                 assert process.poll() is None, f"it ended before it wrote to {store}"

@@ -21,11 +21,13 @@ def test_ranges_and_their_parts_are_in_the_folder(recipe, tmp_path):
     ranged = table[table["low"].notna()]
     assert len(ranged) == len(parts)
     assert ((ranged["low"] <= ranged["value"]) & (ranged["value"] <= ranged["high"])).all()
-    halves = parts[["thresholds", "imaging", "scatter", "resolution", "classes"]]
+    names = ["thresholds", "imaging", "scatter", "resolution", "classes", "further"]
+    halves = parts[names]
     total = np.sqrt((halves**2).sum(axis=1))
     # Contacts end at lines where three phases meet, which may lie elsewhere: a part of its own.
-    rims = parts["quantity"].str.contains("contact|coverage")
-    whole = np.isfinite(parts["value"]) & np.isfinite(parts["high"]) & ~rims
+    rims = parts["quantity"].str.startswith("contact_area")
+    assert (halves["further"] > 0)[rims & (parts["value"] > 0)].all()
+    whole = np.isfinite(parts["value"]) & np.isfinite(parts["high"])
     assert whole.sum() > 10
     # Tables are written with few digits.
     apart, digits = parts["high"] - parts["value"], 1e-4 * parts["high"].abs() + 1e-9

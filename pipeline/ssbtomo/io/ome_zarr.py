@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from ssbtomo.io.ome_metadata import (
     space_axes,
 )
 from ssbtomo.io.ome_pyramid import build_level, level_steps
-from ssbtomo.io.zarr_arrays import ArrayFile, clear_parts, create_array, disk_errors
+from ssbtomo.io.zarr_arrays import PART, ArrayFile, clear_parts, create_array, disk_errors
 from ssbtomo.passing import persist
 from ssbtomo.units import Spacing, check_spacing
 
@@ -36,11 +38,13 @@ __all__ = [
     "multiscale",
     "open_array",
     "read",
+    "remove",
     "stem",
 ]
 
 _GROUP_FILES = ("zarr.json", ".zattrs")
 _BEGUN = "zarr.json.partial"
+_TRIES, _MOMENT = 20, 0.05  # s
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +328,47 @@ def _clear(place: Path) -> None:
                 shutil.rmtree(item)
             elif item.name not in _GROUP_FILES:
                 item.unlink()
-        shutil.rmtree(place)  # what says whose it is goes last
+        remove(place)  # what says whose it is goes last
+
+
+def remove(place: Path) -> None:
+    """Remove a store, also while a late worker of a killed run still writes to it.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be removed.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            shutil.rmtree(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT) or not left:
+                raise
+            time.sleep(_MOMENT)
+        if not place.exists():
+            return
 
 
 def _only_begun(place: Path) -> bool:
-    return all(item.name == _BEGUN for item in place.iterdir())
+    """Tell whether a folder holds no more than the beginning of a store, or what was written late.
+
+    A worker of a killed run may write a shard after its store was removed: to a folder without
+    metadata.
+    """
+    return all(
+        item.name == _BEGUN or (item.name.isdigit() and item.is_dir() and _late(item))
+        for item in place.iterdir()
+    )
+
+
+def _late(level: Path) -> bool:
+    return all(item.name == "c" or item.name.startswith(PART) for item in level.iterdir())
 
 
 def _write_group(place: Path, attributes: Mapping[str, Any]) -> None:

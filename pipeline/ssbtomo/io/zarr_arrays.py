@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
-__all__ = ["ArrayFile", "clear_parts", "create_array", "disk_errors", "inner_chunk"]
+__all__ = ["PART", "ArrayFile", "clear_parts", "create_array", "disk_errors", "inner_chunk"]
 
-_PART = ".part-"  # begin of the names of folders with shards that are being written
+PART = ".part-"  # begin of the names of folders with shards that are being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class ArrayFile:
             self._array()[box] = block
             return
         host = "".join(sign for sign in platform.node() if sign.isalnum())
-        part = node / f"{_PART}{host}-{os.getpid()}-{threading.get_ident()}"
+        part = node / f"{PART}{host}-{os.getpid()}-{threading.get_ident()}"
         try:
             staged(node, part, fast=True)[box] = block
             for index in self._shards_of(box):
@@ -250,7 +250,7 @@ def clear_parts(store: str | Path) -> None:
     store : str or Path
         Its folder; nobody may be writing to it.
     """
-    for part in Path(store).glob(f"*/{_PART}*"):
+    for part in Path(store).glob(f"*/{PART}*"):
         shutil.rmtree(part, ignore_errors=True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import numpy as np
 
@@ -71,6 +72,9 @@ class Desk:
         Whether blocks of an interrupted stage are read before they are gone on from.
     published : dict of str to str
         Where the running stage has put its stores, inside of `root`, by the names of their drafts.
+    token : str
+        Of this run alone: where it puts what is on disk only meanwhile. A worker of a run that was
+        killed may write on for a while.
     """
 
     root: Path
@@ -86,6 +90,7 @@ class Desk:
     home: Path = field(default_factory=Path)
     verify: bool = False
     published: dict[str, str] = field(default_factory=dict)
+    token: str = field(default_factory=lambda: uuid4().hex[:12])
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -149,7 +154,7 @@ class Desk:
         clear(self.work, name)  # first: markers never outlive their store
         path = self.work / "drafts" / f"{name}.ome.zarr"
         if path.exists():
-            shutil.rmtree(path)
+            io.ome_zarr.remove(path)
 
     def marked_draft(
         self,
@@ -266,7 +271,7 @@ class Desk:
         ArrayFile
             Of the volume's shape; its shards are the blocks of `grid`.
         """
-        path = self.work / "scratch" / f"{name}.ome.zarr"
+        path = self.work / "scratch" / self.token / f"{name}.ome.zarr"
         block = clipped(self.block, self.shape)
         return io.ome_zarr.create(path, self.shape, dtype, self.spacing, block=block)
 

@@ -25,6 +25,7 @@ _PARTS = {
     "scatter": ("scatter of the noise", "#56b4e9"),
     "resolution": ("voxel size", "#009e73"),
     "classes": ("class probabilities", "#cc79a7"),
+    "further": ("rims, solves, doubtful lithium", "#e69f00"),
 }
 _LEFT_OUT = {"slices": ("annotated slices left out", "o", "#0072b2"),
              "voxels": ("out of bag", "s", "#d55e00")}  # fmt: skip
@@ -132,7 +133,7 @@ def _shown(row: Any, sample: SampleView) -> bool:
 
 
 def _percent(row: Any) -> dict[str, Any]:
-    parts = {name: 100 * float(getattr(row, name)) / abs(row.value) for name in _PARTS}
+    parts = {name: 100 * float(getattr(row, name, 0.0)) / abs(row.value) for name in _PARTS}
     total = math.hypot(*parts.values())
     about = {"quantity": row.quantity, "subject": row.subject, "axis": row.axis}
     return {**about, "value": row.value, **parts, "total": total}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ssbtomo.kernels.ranges import Evidence, Halves, nominal_range
@@ -129,7 +129,8 @@ def ranged(
         within, and what variants that lean to one side give.
     table : dict of str to list
         Columns of the table ``ranges``: the half widths that each range is made of; see
-        `ssbtomo.kernels.ranges`.
+        `ssbtomo.kernels.ranges`. What a range holds beyond these, by bounds of its own, is
+        ``further``: thin wedges where contacts end, bounds of a solve, doubtful lithium.
     """
     found, rows = [], []
     for item in values:
@@ -170,7 +171,11 @@ def with_ends(
     ends = {(item.quantity, item.subject, item.axis): (item.low, item.high) for item in values}
     keys = zip(table["quantity"], table["subject"], table["axis"], strict=True)
     found = [ends[key] for key in keys]
-    return {**table, "low": [low for low, _ in found], "high": [high for _, high in found]}
+    rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    for row, (low, high) in zip(rows, found, strict=True):
+        row.update(low=low, high=high)
+        row["further"] = _further(row)
+    return {name: [row[name] for row in rows] for name in table}
 
 
 def _known(*values: float) -> list[float]:
@@ -178,12 +183,20 @@ def _known(*values: float) -> list[float]:
 
 
 def _row(item: Measurement, halves: Halves) -> dict[str, Any]:
-    return {
+    row = {
         "quantity": item.quantity, "subject": item.subject, "axis": item.axis,
         "value": item.value, "low": item.low, "high": item.high,
         "thresholds": halves.thresholds, "imaging": halves.imaging, "scatter": halves.scatter,
         "resolution": halves.resolution, "classes": halves.classes,
     }  # fmt: skip
+    return {**row, "further": _further(row)}
+
+
+def _further(row: Mapping[str, Any]) -> float:
+    """Return what the range is made of beyond its parts, as one more independent error."""
+    half = max(row["high"] - row["value"], row["value"] - row["low"])
+    parts = math.hypot(*(row[part.name] for part in fields(Halves)))
+    return math.sqrt(half**2 - parts**2) if parts * (1 + 1e-9) < half < math.inf else 0.0
 
 
 def _bounds(quantity: str) -> tuple[float, float]:

@@ -67,6 +67,8 @@ _RANGES = {
     "Gaussian copula, times Student's t",
     "resolution": "for fractions, contacts and transport, the change with every other voxel "
     "[@richardson1911], or of conduction, if larger, that with smooth surfaces through the staircase",
+    "further": "bounds of their own: for contact areas the triple line times half the film limit, "
+    "for conduction those of the solve, for lithium and void all that is doubtful given to either",
 }
 _NOT_RANGED = (
     "The ranges do not hold how far the volume is from the material, a wrong voxel size, or "
