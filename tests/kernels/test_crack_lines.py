@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssbtomo.kernels.crack_facets import connected, contacts
-from ssbtomo.kernels.crack_lines import line_rows
+from ssbtomo.kernels.crack_lines import Surface, line_rows
 from ssbtomo.kernels.crack_points import crack_points
 
 SHAPE = (30, 30, 30)
@@ -25,17 +25,18 @@ def planes_at_right_angles(*, above: bool, beside: bool):
     normals = np.where(facets[:, None] == 0, [[1.0, 0, 0]], [[0, 0, 1.0]]).astype(np.float32)
     reach = np.full(places.size, 1.0, dtype=np.float32)
     touching = contacts(points, (connected(points), facets), normals, reach)
-    areas = np.full(places.size, 0.25, dtype=np.float32)
-    return points, touching, facets, areas
+    zero = np.zeros(places.size, dtype=np.float32)
+    areas, widths = zero + 0.25, zero + 0.5
+    return points, touching, facets, Surface(normals, zero, widths, areas)
 
 
 @pytest.mark.parametrize(
     ("above", "beside", "kind"), [(True, True, "X"), (False, True, "T"), (False, False, "L")]
 )
 def test_two_sheets_meet_in_a_line(above, beside, kind):
-    points, touching, facets, areas = planes_at_right_angles(above=above, beside=beside)
+    points, touching, facets, surface = planes_at_right_angles(above=above, beside=beside)
     sheets = np.array([0, 1], dtype=np.int32)
-    lines, links = line_rows(points, touching, (facets, sheets), areas)
+    lines, links = line_rows(points, touching, (facets, sheets), surface)
     assert lines["line"].tolist() == [1]
     assert lines["kind"].tolist() == [kind]
     # 20 voxels of half a micrometre; neighbours over corners put one contact beyond each end at most
@@ -50,7 +51,7 @@ def test_two_sheets_meet_in_a_line(above, beside, kind):
 
 
 def test_facets_of_one_sheet_make_no_line():
-    points, touching, facets, areas = planes_at_right_angles(above=True, beside=True)
+    points, touching, facets, surface = planes_at_right_angles(above=True, beside=True)
     one = np.zeros(2, dtype=np.int32)
-    lines, links = line_rows(points, touching, (facets, one), areas)
+    lines, links = line_rows(points, touching, (facets, one), surface)
     assert lines["line"].size == lines["length_um"].size == links["facet"].size == 0

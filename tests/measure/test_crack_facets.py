@@ -93,6 +93,27 @@ def test_pennies_that_cross_at_thirty_degrees_are_told_apart(width):
     assert found.facets["area_um2"].sum() == pytest.approx(2 * np.pi * 20**2, rel=0.05)
 
 
+@pytest.mark.parametrize(("gap", "count"), [(-8.0, 1), (0.8, 0)])
+def test_lines_are_where_middles_meet_and_not_where_walls_touch(gap, count):
+    # a penny that a slab cuts off its middle, and one that ends within the slab's wall
+    slab, penny = unit(0.2, 1.0, 0.3), unit(1.0, -0.1, 0.2)
+    way = slab - (slab @ penny) * penny
+    way /= np.linalg.norm(way)
+    at = np.full(3, 26.0) + 4.0 * slab
+    centre = at - (18.0 + gap) * way
+    both = [
+        (Disc(tuple(at), tuple(slab), 90.0, 3.0), VOID),
+        (Disc(tuple(centre), tuple(penny), 18.0, 3.0), VOID),
+    ]
+    found = measure.cracks(scene((52,) * 3, (1.0,) * 3, *both).labels(), (1.0,) * 3)
+    assert found.summary.sheets == 2
+    assert len(found.graph.lines) == count
+    if count:
+        # its chord; the acceptance of lines
+        chord = 2 * np.sqrt(18.0**2 - (18.0 + gap) ** 2)
+        assert found.graph.lines.iloc[0]["length_um"] == pytest.approx(chord, rel=0.1)
+
+
 def test_a_network_spans_or_does_not():
     slab = (Disc((30.0, 30.0, 30.0), (0.1, 1.0, 0.0), 90.0, 3.0), VOID)
     loose = (Disc((15.0, 8.0, 45.0), (1.0, 0.2, 0.1), 11.0, 2.0), VOID)

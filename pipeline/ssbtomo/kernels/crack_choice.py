@@ -38,13 +38,17 @@ def choose(points, labels, asked, found, results):  # type: ignore[no-untyped-de
     numbers, radii, limits = asked
     chosen, normals, heights = results
     names = np.empty(_MOST, dtype=np.int32)
+    ends = np.empty(_MOST, dtype=np.int64)
     nearest = np.empty(_MOST)
     sums = np.empty((_MOST, 10))
     heights_of, normals_of = np.empty(_MOST), np.empty((_MOST, 3))
     fits = (names, nearest, sums, heights_of, normals_of)
     for row in range(chosen.size):
         count = around(points, numbers[row], radii[row], found)
-        kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, sums))
+        kinds = _gathered(points, numbers[row], labels, found[:count], (names, nearest, ends, sums))
+        for kind in range(kinds):
+            if not _held(points, numbers[row], ends[kind]):
+                sums[kind, 0] = 0.0
         _drawn(points, sums, (heights_of, normals_of), (kinds, numbers[row]))
         best = _best(fits, kinds, limits[row])
         if best >= 0:
@@ -60,7 +64,7 @@ def choose(points, labels, asked, found, results):  # type: ignore[no-untyped-de
 def _gathered(points, point, labels, found, sets):  # type: ignore[no-untyped-def]
     """Add up the points of each patch around a point; return how many patches there are."""
     groups, patches = labels
-    names, nearest, sums = sets
+    names, nearest, ends, sums = sets
     kinds = 0
     for other in found:
         own = patches[other]
@@ -79,8 +83,30 @@ def _gathered(points, point, labels, found, sets):  # type: ignore[no-untyped-de
         gap = 0.0
         for j in range(3):
             gap += ((points.places[other, j] - points.places[point, j]) * points.steps[j]) ** 2
-        nearest[kind] = min(nearest[kind], gap)
+        if gap < nearest[kind]:
+            nearest[kind], ends[kind] = gap, other
     return kinds
+
+
+@njit(nogil=True, cache=True)
+def _held(points, point, other):  # type: ignore[no-untyped-def]
+    """Tell whether the straight way between two points runs in the crack: a sheet holds it."""
+    first, last = points.places[point], points.places[other]
+    steps = np.abs(last - first).max()
+    place = np.empty(3)
+    for k in range(1, steps):
+        for j in range(3):
+            place[j] = first[j] + (last[j] - first[j]) * k / steps
+        z, y, x = np.int64(place[0]), np.int64(place[1]), np.int64(place[2])
+        held = False
+        for way in range(8):
+            a, b, c = way // 4, way // 2 % 2, way % 2
+            inside = (place[0] > z or a == 0) and (place[1] > y or b == 0)
+            inside &= place[2] > x or c == 0
+            held |= inside and locate(points, z + a, y + b, x + c) >= 0
+        if not held:
+            return False
+    return True
 
 
 @njit(nogil=True, cache=True)

@@ -13,7 +13,7 @@ from ssbtomo.blocks.crack_points import CrackVoxels
 from ssbtomo.blocks.crack_sides import side_labels
 from ssbtomo.blocks.facets import Facets, find_facets, over_points
 from ssbtomo.kernels.crack_facets import ordered
-from ssbtomo.kernels.crack_lines import line_rows
+from ssbtomo.kernels.crack_lines import Surface, line_rows
 from ssbtomo.kernels.crack_points import group_extents
 from ssbtomo.kernels.facet_sums import bottlenecks, disc_means, local_apertures, rim_lengths
 from ssbtomo.kernels.facet_table import Surfels, facet_rows
@@ -267,7 +267,8 @@ def _network(
     filled = surfels.total(voxels.bright, found.count)
     facets["filled"] = filled / np.maximum(facets["voxels"], 1)
     facets["score"] = surfels.total(voxels.scores, found.count) / np.maximum(facets["voxels"], 1)
-    lines, links = line_rows(points, found.touching, (found.facets, found.sheets), areas)
+    surface = Surface(found.normals, found.heights, found.widths, areas)
+    lines, links = line_rows(points, found.touching, (found.facets, found.sheets), surface)
     facets["neighbours"] = _neighbours(links, found.count)
     narrow = bottlenecks(points, voxels.groups, found.widths)
     return Network(voxels, surfels, found, facets, lines, links, narrow)
