@@ -32,6 +32,7 @@ __all__ = [
     "Strip",
     "box_of",
     "load",
+    "next_seed",
     "place",
     "ranks",
     "reach",
@@ -67,7 +68,7 @@ class Boxes(NamedTuple):
     mixed : bool
         Whether there are several classes.
     pieces : ndarray of uint16, shape (Z + 2, area)
-        The number of the piece of each voxel in its box, from 1; 0 where nothing conducts.
+        The number of the piece of each voxel that conducts in its box, from 1.
     bases : ndarray of int64, shape (boxes + 1,)
         How many pieces there are in the boxes before.
     """
@@ -152,7 +153,7 @@ def place(box: tuple[int, ...], spot: int) -> tuple[int, int, int]:
 
 
 @njit(**DEVICE)
-def load(op: Operator, rank: NDArray[np.uint8], box: tuple[int, ...], kind: Any) -> None:
+def load(op: Operator, rank: NDArray[np.uint8], box: tuple[int, ...], kind: Any) -> int:
     """Copy a box: 0 where nothing conducts, 1 + class elsewhere, and the border.
 
     Parameters
@@ -165,8 +166,14 @@ def load(op: Operator, rank: NDArray[np.uint8], box: tuple[int, ...], kind: Any)
         The box.
     kind : ndarray of uint8, shape (SPOTS,)
         Written.
+
+    Returns
+    -------
+    int
+        How many of its voxels conduct.
     """
     kind[:] = OUTSIDE
+    count = np.int64(0)
     codes = op.codes
     for k in range(box[0], box[1]):
         for j in range(box[2], box[3]):
@@ -174,6 +181,8 @@ def load(op: Operator, rank: NDArray[np.uint8], box: tuple[int, ...], kind: Any)
             for i in range(box[4], box[5]):
                 code = codes[k, at + i]
                 kind[spot + i - box[4]] = 1 + rank[code] if code else 0
+                count += np.int64(code != 0)
+    return int(count)
 
 
 @njit(**DEVICE)
@@ -195,7 +204,8 @@ def reach(
     level : ndarray of uint16, shape (SPOTS,)
         0 at spots that were not reached yet, then 1 at the seed and more farther off.
     queue : ndarray of uint16
-        The spots of the piece are appended in the order of their levels.
+        The spots of the piece are appended in the order of their levels; what stands behind
+        is overwritten.
     tail : int
         The end of the queue.
     """
@@ -207,13 +217,39 @@ def reach(
     while head < tail:
         spot = int(queue[head])
         head += 1
-        for side in range(6):
+        deeper = level[spot] + np.uint16(1)
+        for side in range(6):  # without branches, which nothing could predict
             beside = spot + STEPS[side]
-            if kind[beside] == mine and level[beside] == 0:
-                level[beside] = level[spot] + 1
-                queue[tail] = beside
-                tail += 1
+            new = (kind[beside] == mine) & (level[beside] == 0)
+            level[beside] = deeper if new else level[beside]
+            queue[tail] = beside
+            tail += int(new)
     return tail
+
+
+@njit(**DEVICE)
+def next_seed(kind: NDArray[np.uint8], level: NDArray[np.uint16], start: int) -> int:
+    """Return the next place to begin a piece: from the middle layer on, so that paths are short.
+
+    Parameters
+    ----------
+    kind : ndarray of uint8, shape (SPOTS,)
+        The copy of a box, some of whose spots were not reached yet.
+    level : ndarray of uint16, shape (SPOTS,)
+        0 at spots that were not reached yet.
+    start : int
+        Where to go on looking, 0 at first; a spot is half of all of them farther on.
+
+    Returns
+    -------
+    int
+        The place of the spot.
+    """
+    while True:
+        spot = start + SPOTS // 2 if start < SPOTS // 2 else start - SPOTS // 2
+        if 0 < kind[spot] < OUTSIDE and level[spot] == 0:
+            return start
+        start += 1
 
 
 @njit(**KERNEL)
@@ -233,29 +269,32 @@ def split(op: Operator, boxes: Boxes, number: NDArray[np.int64], near: int, far:
     """
     counts, rank, pieces = boxes.counts, boxes.rank, boxes.pieces
     kind, level = np.empty(SPOTS, np.uint8), np.empty(SPOTS, np.uint16)
-    queue = np.empty(BOX**3, np.uint16)
+    queue, mark = np.empty(BOX**3 + 1, np.uint16), np.zeros(SPOTS, np.uint16)
     per = counts[1] * counts[2]
     for index in range(near * per, far * per):
         box = box_of(op, counts, index)
-        load(op, rank, box, kind)
-        _clear(op, pieces, box)
+        count = load(op, rank, box, kind)
         level[:] = 0
-        tail, found = np.int64(0), 0
-        for start in range(SPOTS):
-            # From the middle layer on, so that paths to the seeds are short.
-            seed = (start + SPOTS // 2) % SPOTS
-            if 0 < kind[seed] < OUTSIDE and level[seed] == 0:
-                found += 1
-                first, tail = tail, reach(kind, seed, level, queue, tail)
-                for entry in range(first, tail):
-                    k, j, i = place(box, int(queue[entry]))
-                    pieces[k, j * op.pitch + i] = found
+        tail, found, start = np.int64(0), 0, np.int64(0)
+        while tail < count:
+            found += 1
+            start = next_seed(kind, level, start)
+            first = tail
+            tail = reach(kind, (start + SPOTS // 2) % SPOTS, level, queue, tail)
+            for entry in range(first, tail):
+                mark[queue[entry]] = found
         number[index] = found
+        if found:
+            _keep(op, pieces, box, mark)
 
 
 @njit(**INLINE)
-def _clear(op: Operator, pieces: NDArray[np.uint16], box: tuple[int, ...]) -> None:
-    """Set the piece of each voxel of a box to none."""
+def _keep(
+    op: Operator, pieces: NDArray[np.uint16], box: tuple[int, ...], mark: NDArray[np.uint16]
+) -> None:
+    """Write the piece of each voxel of a box; where nothing conducts it means nothing."""
     for k in range(box[0], box[1]):
         for j in range(box[2], box[3]):
-            pieces[k, j * op.pitch + box[4] : j * op.pitch + box[5]] = 0
+            at, spot = j * op.pitch, spot_of(box, k, j, 0)
+            for i in range(box[4], box[5]):
+                pieces[k, at + i] = mark[spot + i]

@@ -180,7 +180,7 @@ def advance(
         the direction z; its copy p in integers, the largest value of each plane the largest
         that there is, written; and the residual, written.
     how : tuple
-        Length of the step, and what `direct` summed.
+        Length of the step, 0 for none, and what `direct` summed.
     sums : ndarray of float64, shape (Z + 2, 3)
         The sums of residual², residual × deviation and residual × direction of each plane,
         written.
@@ -189,7 +189,7 @@ def advance(
     """
     x, z, p, r = fields
     for k in range(part[0], part[1] + 1):
-        if is_due(k, 0, part):
+        if is_due(k, 0, part) and how[0] != 0.0:
             _step(x[k], z[k], p[k], (how[0], how[1][k, 1]))
         if is_due(k - 1, 1, part):
             _residual(op, (x, z, r), k - 1, sums[k - 1])
@@ -224,8 +224,9 @@ def layer_currents(
             # The faces on electrodes count twice in `row`, over half a voxel of drop.
             if op.axis == 2:
                 for i in range(nx + 1):
-                    drop = 1.0 / edge(op, op.axis, i)
-                    sums[k, i] += row[i] * (here[i] - there[i] + drop)
+                    sums[k, i] += row[i] * (here[i] - there[i] + 1.0)
+                for i in (0, nx):
+                    sums[k, i] += row[i] * (1.0 / edge(op, op.axis, i) - 1.0)
             else:
                 drop = 1.0 / edge(op, op.axis, k if op.axis == 0 else j)
                 total = 0.0

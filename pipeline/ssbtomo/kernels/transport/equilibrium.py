@@ -11,19 +11,23 @@ memory is two bytes per voxel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.boxes import (
     BOX,
-    OUTSIDE,
     SPOTS,
     STEPS,
     Boxes,
     Strip,
     box_of,
     load,
+    next_seed,
     place,
     reach,
     spot_of,
@@ -31,10 +35,12 @@ from ssbtomo.kernels.transport.boxes import (
 from ssbtomo.kernels.transport.operator import (
     DEVICE,
     FACES,
+    FREE,
     INLINE,
     KERNEL,
     Operator,
     across,
+    is_mask,
     join,
 )
 from ssbtomo.kernels.transport.stencil import add_drive, stencil
@@ -133,8 +139,7 @@ def _touch(
     index, other, side, step = how
     box, span = where
     (spots, pairs, values), count = found
-    axis, mode, table, contact, codes = side >> 1, op.mode, op.table, op.contact, op.codes
-    numbers, base = boxes.pieces, boxes.bases[index] - 1
+    axis, codes, numbers, base = side >> 1, op.codes, boxes.pieces, boxes.bases[index] - 1
     weight, far = op.weights[axis], other
     planes, cells = step * (axis == 0), step * (axis == 2) + step * op.pitch * (axis == 1)
     if other == _ELECTRODE:
@@ -155,23 +160,34 @@ def _touch(
                 spots[count, 1] = side if index != other else side - 6
                 pairs[count, 0] = one
                 pairs[count, 1] = two
-                if mode == FACES:
-                    area = _area(op, axis, side & 1, (k, at))
-                else:
-                    area = join(mode, table[here], across(table, contact, axis, here, there))
-                values[count] = weight * area
+                values[count] = weight * _area(op, side, (here, there), (k, at))
                 count += 1
     return count
 
 
-@njit(**DEVICE)
-def _area(op: Operator, axis: int, ahead: int, where: tuple[int, int]) -> float:
-    """Return the open area of the face before or after a voxel."""
-    k, at = where
-    if not ahead:
+def _area(op: Operator, side: int, codes: tuple[int, int], where: tuple[int, int]) -> float:
+    """Return the conductance of a face of a voxel, but for the weight of its axis."""
+    axis, (k, at) = side >> 1, where
+    if op.mode != FACES:
+        far = across(op.table, op.contact, axis, *codes)
+        return float(join(op.mode, op.table[codes[0]], far))
+    if not side & 1:
         k -= int(axis == 0)
         at -= op.pitch if axis == 1 else int(axis == 2)
     return float(op.opening[axis, op.faces[axis, k, at]])
+
+
+def _whole(op: Any, side: Any, codes: Any, where: Any) -> float:
+    """Do `_area` between voxels of a mask."""
+    return 1.0
+
+
+def _chosen(op: Any, side: Any, codes: Any, where: Any) -> Callable[..., float]:
+    """Choose `_area` by the type of the operator."""
+    return _whole if is_mask(op) else _area
+
+
+overload(_area, FREE, strict=False)(_chosen)
 
 
 @njit(**INLINE)
@@ -229,6 +245,8 @@ def survey(
     moment = 0.0
     row = strip[0] * counts[1]
     for index in range((row + strip[1]) * counts[2], (row + strip[2]) * counts[2]):
+        if boxes.bases[index + 1] == boxes.bases[index]:
+            continue
         box = box_of(op, counts, index)
         moment += _sum_up(op, boxes, (index, box), (rest, 1 + strip[1] * BOX), (nodes[0], nodes[2]))
         for entry in range(_contacts(op, boxes, (index, box), out)):
@@ -256,8 +274,8 @@ def _sum_up(
     for k in range(box[0], box[1]):
         for j in range(box[2], box[3]):
             for i in range(box[4], box[5]):
-                number = int(pieces[k, j * pitch + i])
-                if number:
+                if codes[k, j * pitch + i]:
+                    number = int(pieces[k, j * pitch + i])
                     value = rest[(k - 1) % BOX, (j - top) * pitch + i]
                     surplus[base + number] += value
                     classes[base + number] = rank[codes[k, j * pitch + i]]
@@ -295,15 +313,17 @@ def route(
     """
     strip, rest = part
     kind, level = np.empty(SPOTS, np.uint8), np.empty(SPOTS, np.uint16)
-    queue, heap, code = np.empty(BOX**3, np.uint16), np.empty(SPOTS), np.empty(SPOTS, np.uint8)
+    queue, heap, code = np.empty(BOX**3 + 1, np.uint16), np.zeros(SPOTS), np.empty(SPOTS, np.uint8)
     out = (np.empty((_FACES, 2), np.int64), np.empty((_FACES, 2), np.int64), np.empty(_FACES))
     counts = boxes.counts
     own = arrived = 0.0
     top = (1 + strip[1] * BOX) * op.pitch
     row = strip[0] * counts[1]
     for index in range((row + strip[1]) * counts[2], (row + strip[2]) * counts[2]):
+        if boxes.bases[index + 1] == boxes.bases[index]:
+            continue
         box = box_of(op, counts, index)
-        load(op, boxes.rank, box, kind)
+        left = load(op, boxes.rank, box, kind)
         level[:] = 0
         for k in range(box[0], box[1]):
             for j in range(box[2], box[3]):
@@ -315,11 +335,12 @@ def route(
         spent = _exchange((out, count), heap, flows)
         own += spent[0]
         arrived += spent[1]
-        for start in range(SPOTS):
-            seed = (start + SPOTS // 2) % SPOTS
-            if 0 < kind[seed] < OUTSIDE and level[seed] == 0:
-                tail = reach(kind, seed, level, queue, np.int64(0))
-                own += _carry(op, box, (kind, level, code), (heap, queue[1:tail]))
+        start = np.int64(0)
+        while left:
+            start = next_seed(kind, level, start)
+            tail = reach(kind, (start + SPOTS // 2) % SPOTS, level, queue, np.int64(0))
+            own += _carry(op, box, (kind, level, code), (heap, queue[1:tail]))
+            left -= tail
     return own, arrived
 
 
@@ -359,28 +380,20 @@ def _carry(
 ) -> float:
     """Carry what a piece has left to its seed, the farthest first; return the dissipation."""
     (kind, level, code), (heap, queue) = local, carried
-    mode, table, contact, weights = op.mode, op.table, op.contact, op.weights
-    room, whom = np.empty(6), np.empty(6, np.int64)
-    own = 0.0
+    room, own = np.empty(6), 0.0
     for entry in range(queue.size - 1, -1, -1):
-        spot = int(queue[entry])
-        here, lower = code[spot], level[spot] - 1
-        total, count = 0.0, 0
+        spot, total = int(queue[entry]), 0.0
+        mine, lower = kind[spot], level[spot] - np.uint16(1)
         k, j, i = place(box, spot)
         for side in range(6):
             beside = spot + STEPS[side]
-            if level[beside] == lower and kind[beside] == kind[spot]:
-                if mode == FACES:
-                    area = _area(op, side >> 1, side & 1, (k, j * op.pitch + i))
-                else:
-                    far = across(table, contact, side >> 1, here, code[beside])
-                    area = join(mode, table[here], far)
-                room[count] = weights[side >> 1] * area
-                whom[count] = beside
-                total += room[count]
-                count += 1
+            area = 0.0
+            if (level[beside] == lower) & (kind[beside] == mine):
+                area = _area(op, side, (code[spot], code[beside]), (k, j * op.pitch + i))
+            room[side] = op.weights[side >> 1] * area
+            total += room[side]
         push = heap[spot] / total
         own += push * heap[spot]
-        for other in range(count):
-            heap[whom[other]] += push * room[other]
+        for side in range(6):
+            heap[spot + STEPS[side]] += push * room[side]
     return own

@@ -175,6 +175,7 @@ class Gradients:
         self._decreases: list[float] = []
         self._rz = self._slope = 0.0
         self._asked = 0
+        self._layers: tuple[float, float, float] | None = None
         self._joined = bool(op.wraps[0])
         start = now = self._advance(0.0)
         if steering.start is not None:
@@ -289,6 +290,8 @@ class Gradients:
 
     def currents(self) -> tuple[float, float, float]:
         """Return the mean of the layer currents as an energy, their spread, and the last."""
+        if self._layers is not None:
+            return self._layers
         size = self.op.size[self.op.axis]
         sums = plane_sums(self.x, size + 1)
         self.grid.team.run(layer_currents, self.x, self.op, self.x, sums)
@@ -296,7 +299,9 @@ class Gradients:
         ends = layers[0] / self.op.edges[0] + layers[-1] / self.op.edges[1]
         energy = float(ends + layers[1:-1].sum())
         spread = float(layers.max() - layers.min()) * length(self.op)
-        return energy, spread / energy if energy > 0 else math.inf, float(layers[-1])
+        spread = spread / energy if energy > 0 else math.inf
+        self._layers = energy, spread, float(layers[-1])
+        return self._layers
 
     def _margin(self, lower: float, upper: float) -> tuple[float, float]:
         """Move the bounds outwards by 1e-12, and by 1e-14 of the energy they began with."""
@@ -305,6 +310,7 @@ class Gradients:
 
     def _advance(self, alpha: float) -> float:
         """Move the deviation, renew the residual, and return its norm."""
+        self._layers = None
         sums = plane_sums(self.x, 3)
         fields = (self.x, self.z, self.p, self.r)
         how = (alpha, self._curved)

@@ -83,7 +83,7 @@ class _Slab:
         found = _label(codes[self.part]) if again else self.found
         mine = np.concatenate([keep[:1], keep[self.base + 1 : self.base + self.count + 1]])
         for plane, numbers in zip(codes[self.part], found, strict=True):
-            np.multiply(plane, mine[numbers], out=plane)
+            np.multiply(plane, mine.take(numbers), out=plane)
 
 
 def _parts(codes: NDArray[np.uint8]) -> list[slice]:

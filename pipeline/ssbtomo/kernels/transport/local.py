@@ -50,11 +50,14 @@ def _currents(
     face_row(op, axis, k, j, row)
     to = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))
     here, there = x[k, at : at + nx + 1], x[k + 1 if axis == 0 else k, to : to + nx + 1]
+    drop = 0.0
+    if axis == op.axis:
+        drop = 1.0 / edge(op, axis, k if axis == 0 else (j if axis == 1 else 1))
     for i in range(nx + 1):
-        drop = 0.0
-        if axis == op.axis:
-            drop = 1.0 / edge(op, axis, k if axis == 0 else (j if axis == 1 else i))
         out[i] = row[i] * (here[i] - there[i] + drop)
+    if axis == 2 and op.axis == 2:
+        for i in (0, nx):
+            out[i] = row[i] * (here[i] - there[i] + 1.0 / edge(op, axis, i))
 
 
 @njit(**INLINE)

@@ -25,6 +25,7 @@ __all__ = [
     "CONTACT",
     "DEVICE",
     "FACES",
+    "FREE",
     "INLINE",
     "KERNEL",
     "MASK",
@@ -36,6 +37,7 @@ __all__ = [
     "in_cells",
     "in_masks",
     "inside",
+    "is_mask",
     "pitch_of",
     "room",
     "wrap",
@@ -58,7 +60,8 @@ FACES = 5
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Floating-point freedom: sums may be reordered; inf and nan stay what they are."""
 _COMMON: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
-_FREE: Any = _COMMON
+FREE: Any = _COMMON
+"""How parts that are chosen by the type of the operator are compiled."""
 KERNEL: dict[str, Any] = _COMMON | {"cache": True}
 """How the passes are compiled; see `team` for how they run in parallel."""
 DEVICE: dict[str, Any] = _COMMON | {
@@ -205,8 +208,19 @@ def wrap(op: Operator, field: NDArray[Any]) -> None:
             faces[0], faces[-1] = faces[-2], faces[1]
 
 
-def _is_mask(op: Any) -> bool:
-    """Tell whether the type of an operator is that of a mask and its coarse grids."""
+def is_mask(op: Any) -> bool:
+    """Tell whether the type of an operator is that of a mask and its coarse grids.
+
+    Parameters
+    ----------
+    op : numba.types.Type
+        The type.
+
+    Returns
+    -------
+    bool
+        Whether it is; cells otherwise.
+    """
     return isinstance(op.types[op.fields.index("contact")], types.NoneType)
 
 
@@ -229,9 +243,9 @@ def in_cells(kernel: Kernel) -> Kernel:
     """
 
     def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
-        return _nothing if _is_mask(op) else kernel
+        return _nothing if is_mask(op) else kernel
 
-    overload(kernel, _FREE, strict=False, inline="always")(chosen)
+    overload(kernel, FREE, strict=False, inline="always")(chosen)
     return kernel
 
 
@@ -250,9 +264,9 @@ def in_masks(kernel: Kernel) -> Kernel:
     """
 
     def chosen(op: Any, x: Any, run: Any, sums: Any, work: Any) -> Callable[..., Any]:
-        return kernel if _is_mask(op) else _nothing
+        return kernel if is_mask(op) else _nothing
 
-    overload(kernel, _FREE, strict=False, inline="always")(chosen)
+    overload(kernel, FREE, strict=False, inline="always")(chosen)
     return kernel
 
 
@@ -314,7 +328,26 @@ def _across(table: Any, contact: Any, axis: Any, here: Any, there: Any) -> Calla
     return _simply if isinstance(contact, types.NoneType) else across
 
 
-overload(across, _FREE, strict=False)(_across)
+overload(across, FREE, strict=False)(_across)
+
+
+@njit(**INLINE)
+def _join_row(
+    op: Operator,
+    axis: int,
+    codes: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    out: NDArray[np.float64],
+) -> None:
+    """Write the conductances between two rows of voxels, but for the weight of the axis."""
+    mode, table, contact = op.mode, op.table, op.contact
+    here, there = codes
+    if mode == MASK:
+        for i in range(out.size):
+            out[i] = 1.0 if (here[i] > 0) & (there[i] > 0) else 0.0
+    else:
+        for i in range(out.size):
+            far = across(table, contact, axis, here[i], there[i])
+            out[i] = join(mode, table[here[i]], far)
 
 
 @njit(**DEVICE)
@@ -331,21 +364,21 @@ def face_row(op: Operator, axis: int, k: int, j: int, out: NDArray[np.float64]) 
         for i in range(out.size):
             out[i] = widen(row[i])
         return
-    mode, table, contact, size = op.mode, op.table, op.contact, out.size
+    size = out.size
     to = at + (op.pitch if axis == 1 else (1 if axis == 2 else 0))
     here = op.codes[k, at : at + size]
     there = op.codes[k + 1 if axis == 0 else k, to : to + size]
     weight = op.weights[axis]
     if axis < 2:
         weight *= edge(op, axis, k if axis == 0 else j)
-    if mode == FACES:
+    if op.mode == FACES:
         faces, opening = op.faces[axis, k, at : at + size], op.opening[axis]
         for i in range(size):
             out[i] = weight * opening[faces[i]]
     else:
+        _join_row(op, axis, (here, there), out)
         for i in range(size):
-            far = across(table, contact, axis, here[i], there[i])
-            out[i] = weight * join(mode, table[here[i]], far)
+            out[i] *= weight
     if axis == 2 and op.axis == 2:
         out[0] *= op.edges[0]
         out[size - 1] *= op.edges[1]

@@ -28,7 +28,7 @@ from ssbtomo.kernels.transport.operator import (
     join,
 )
 
-__all__ = ["add_drive", "rows_per_run", "stencil"]
+__all__ = ["Run", "add_drive", "conductance", "rows_per_run", "stencil"]
 
 _RUN = 2048
 """Voxels in a run, about: five arrays of them fit the first cache."""
@@ -209,11 +209,11 @@ def _sums_mask(
 ) -> None:
     """Do `stencil` where one phase conducts: counts of open faces tell the diagonal."""
     k, first, last = run
-    total, diagonal = sums
+    total = sums[0]
     wz = total.dtype.type(op.weights[0])
     wy = total.dtype.type(op.weights[1])
     wx = total.dtype.type(op.weights[2])
-    up, down, codes = x[k - 1, first:last], x[k + 1, first:last], op.codes[k, first:last]
+    up, down = x[k - 1, first:last], x[k + 1, first:last]
     north, south = (
         x[k, first - op.pitch : last - op.pitch],
         x[k, first + op.pitch : last + op.pitch],
@@ -221,7 +221,23 @@ def _sums_mask(
     west, east = x[k, first - 1 : last - 1], x[k, first + 1 : last + 1]
     for i in range(total.size):
         total[i] = wz * (up[i] + down[i]) + wy * (north[i] + south[i]) + wx * (west[i] + east[i])
-    for i in range(total.size):
+    _count_mask(op, x, run, sums, work)
+
+
+@in_masks
+def _count_mask(
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
+) -> None:
+    """Do `conductance` where one phase conducts."""
+    diagonal, codes = sums[1], op.codes[run[0], run[1] : run[2]]
+    wz = diagonal.dtype.type(op.weights[0])
+    wy = diagonal.dtype.type(op.weights[1])
+    wx = diagonal.dtype.type(op.weights[2])
+    for i in range(diagonal.size):
         code = codes[i]
         vertical = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3)
         diagonal[i] = vertical + wx * np.uint8(code >> 4)
@@ -255,6 +271,36 @@ def _sums_stored(
         over, under = widen(left[i]), widen(right[i])
         total[i] += over * west[i] + under * east[i]
         diagonal[i] += over + under
+
+
+@njit(**INLINE)
+def conductance(
+    op: Operator,
+    x: NDArray[Any],
+    run: Run,
+    sums: tuple[NDArray[Any], NDArray[Any]],
+    work: NDArray[Any],
+) -> None:
+    """Do the second sum of `stencil` only; the first holds anything, and so do ghosts.
+
+    Parameters
+    ----------
+    op, x, run, sums, work : various
+        As of `stencil`.
+    """
+    if op.mode == MASK:
+        _count_mask(op, x, run, sums, work)
+    elif op.mode == STORED:
+        k, first, last = run
+        diagonal = sums[1]
+        above, below = op.gz[k - 1, first:last], op.gz[k, first:last]
+        back, front = op.gy[k, first - op.pitch : last - op.pitch], op.gy[k, first:last]
+        left, right = op.gx[k, first - 1 : last - 1], op.gx[k, first:last]
+        for i in range(diagonal.size):
+            vertical = widen(above[i]) + widen(below[i]) + widen(back[i]) + widen(front[i])
+            diagonal[i] = vertical + widen(left[i]) + widen(right[i])
+    else:
+        _sums_cells(op, x, run, sums, work)
 
 
 @njit(**DEVICE)

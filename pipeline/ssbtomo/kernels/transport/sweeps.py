@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.transport.halves import pack, widen
-from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, Operator, face_row
-from ssbtomo.kernels.transport.stencil import rows_per_run, stencil
+from ssbtomo.kernels.transport.operator import DEVICE, INLINE, KERNEL, MASK, Operator, face_row
+from ssbtomo.kernels.transport.stencil import conductance, rows_per_run, stencil
 from ssbtomo.kernels.transport.team import Slab, is_due
 
 __all__ = ["FROM_COARSE", "FROM_GUESS", "FROM_ZERO", "assemble", "coarsen", "restrict", "smooth"]
@@ -84,35 +84,34 @@ def _begin(diagonal: NDArray[Any], right: NDArray[Any], x: NDArray[Any], parity:
 
 
 @njit(**INLINE)
-def _spread(
-    grids: Grids, coarse: NDArray[Any], run: tuple[int, int, int], out: NDArray[Any]
-) -> None:
-    """Write the coarse correction for each voxel of a run."""
+def _correct(grids: Grids, coarse: NDArray[Any], k: int, x: NDArray[Any]) -> None:
+    """Add the coarse correction to a plane; relaxing will clear what does not conduct.
+
+    Of a mask that must stay zero, as its stencil adds up neighbours without asking.
+    """
     fz, fy, fx = _factors(grids)
-    k, first, last = run
     op, below = grids
     nx = op.size[2]
     plane = coarse[(k + fz - 1) // fz]
-    for j in range(first // op.pitch, last // op.pitch):
+    step = np.empty(nx + 1, x.dtype)
+    for j in range(1, op.size[1] + 1):
         start = ((j + fy - 1) // fy) * below.pitch
-        row = plane[start : start + below.pitch]
-        into = out[j * op.pitch - first : (j + 1) * op.pitch - first]
+        row, into = plane[start : start + below.pitch], x[j * op.pitch : (j + 1) * op.pitch]
         if fx == 1:
             for i in range(1, nx + 1):
-                into[i] = row[i]
+                step[i] = row[i]
         else:
             for i in range(1, nx // 2 + 1):
-                into[2 * i - 1] = row[i]
-                into[2 * i] = row[i]
-            into[nx] = row[(nx + 1) // 2]
-
-
-@njit(**INLINE)
-def _correct(diagonal: NDArray[Any], step: NDArray[Any], x: NDArray[Any]) -> None:
-    """Add the coarse correction to the conducting voxels of a run."""
-    zero = x.dtype.type(0)
-    for i in range(x.size):
-        x[i] += step[i] if diagonal[i] > zero else zero
+                step[2 * i - 1] = row[i]
+                step[2 * i] = row[i]
+            step[nx] = row[(nx + 1) // 2]
+        if op.mode == MASK:
+            codes = op.codes[k, j * op.pitch : (j + 1) * op.pitch]
+            for i in range(1, nx + 1):
+                into[i] += step[i] if codes[i] > 0 else x.dtype.type(0)
+        else:
+            for i in range(1, nx + 1):
+                into[i] += step[i]
 
 
 @njit(**INLINE)
@@ -122,23 +121,24 @@ def _smooth_plane(grids: Grids, fields: Fields, k: int, step: Pair) -> float:
     right, x, coarse = fields
     kind, colour = step
     rows, pitch, end = rows_per_run(op), op.pitch, (op.size[1] + 1) * op.pitch
-    room = np.empty((3, rows * pitch), x.dtype)
+    room = np.empty((2, rows * pitch), x.dtype)
     work = np.empty((2, (rows + 2) * pitch), x.dtype)
     dot = 0.0
+    if kind == FROM_COARSE:
+        _correct(grids, coarse, k, x[k])
+        end = 0
     for first in range(pitch, end, rows * pitch):
         last = min(first + rows * pitch, end)
         run = (k, first, last)
         sums = (room[0, : last - first], room[1, : last - first])
-        stencil(op, x, run, sums, work)
         here, b = x[k, first:last], right[k, first:last]
         parity = (first + k + colour) & 1
         if kind == _RELAX:
+            stencil(op, x, run, sums, work)
             dot += _relax(sums, b, here, parity)
-        elif kind == FROM_ZERO:
-            _begin(sums[1], b, here, parity)
         else:
-            _spread(grids, coarse, run, room[2])
-            _correct(sums[1], room[2], here)
+            conductance(op, x, run, sums, work)
+            _begin(sums[1], b, here, parity)
     _wrap_plane(op, x[k])
     return dot
 
@@ -293,8 +293,14 @@ def _gather(
     below = grids[1]
     fx = _factors(grids)[2]
     into = out[big_j * below.pitch : (big_j + 1) * below.pitch]
-    for i in range(1, row.size):
-        into[(i + fx - 1) // fx] += ratio * row[i]
+    if fx == 1:
+        for i in range(1, row.size):
+            into[i] += ratio * row[i]
+        return
+    for i in range(1, row.size // 2 + row.size % 2):
+        into[i] += ratio * (row[2 * i - 1] + row[2 * i])
+    if row.size % 2 == 0:
+        into[row.size // 2] += ratio * row[row.size - 1]
 
 
 @njit(**INLINE)
