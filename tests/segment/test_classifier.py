@@ -181,6 +181,20 @@ def test_phases_may_be_named_in_another_order(made, model, whole):
         model.ordered(("void", "electrolyte", "lithium"))
 
 
+def test_the_grey_values_of_sections_go_with_their_phases(made, tmp_path):
+    sections = TrainingSample(made.image, made.scribbles(0.05), SPACING, sections=True)
+    model = train(sections, PHASES, features="default", trees=4, depth=6, scores=False)
+    assert np.argsort(model.settling.greys).tolist() == [0, 1, 2]
+    assert VoxelModel.load(model.save(tmp_path / "m.ssbmodel")).settling == model.settling
+    turned = model.ordered(("active", "void", "electrolyte"))
+    assert turned.settling.greys == tuple(model.settling.greys[k] for k in (2, 0, 1))
+    whole = predict(made.image, model, SPACING)
+    again = predict(made.image, turned, SPACING, block=17)
+    np.testing.assert_array_equal(again.probabilities, whole.probabilities[[2, 0, 1]])
+    both = [sections, replace(sections, sections=False)]
+    assert train(both, PHASES, trees=4, depth=6, scores=False).settling.greys == ()
+
+
 def test_other_voxels_are_converted_with_a_note_or_refused(made, model):
     assert predict(made.image, model, SPACING).notes == ()
     (note,) = predict(made.image, model, (0.03, 0.01, 0.01)).notes
@@ -332,6 +346,8 @@ def test_trees_that_would_leave_their_arrays_are_refused(model, tmp_path, name, 
         ("dtype", {}),
         ("settling", {"reach": 1}),
         ("settling", {"reach": -1, "scale": 1, "steep": 1, "support": 0.2}),
+        ("settling", {"reach": 1, "scale": 1, "steep": 1, "greys": [0, 1]}),
+        ("settling", {"reach": 1, "scale": 1, "steep": 1, "greys": ["dark", 1, 2]}),
         ("settling", []),
         ("scores", []),
         ("scores", {"phases": ["a"]}),

@@ -3,6 +3,10 @@
 A voxel on the blurred edge of a dark and a bright phase has the grey value of a phase between
 them, and a classifier that looks at grey values puts a film of that phase there. On such a film
 the volume is steep throughout, while a real layer has a middle where it is level.
+
+In serial sections of an unfilled sample that is not all: the floor of a pore, seen through it, is
+steep as well, though no edge. But blur makes nothing that is darker or brighter than both phases
+beside it: where grey values are given, the darkest and the brightest phase need no level ground.
 """
 
 from __future__ import annotations
@@ -44,6 +48,9 @@ class Settling:
         Averaged probability below which a phase is hardly a candidate for a voxel.
     blur : float
         Standard deviation of the smoothing of the probabilities, as a share of `scale`; 0 for none.
+    greys : tuple of float
+        Of serial sections, the grey value of each class: only those between a darker and a
+        brighter one need level ground. Empty for all other volumes, of which every class does.
     """
 
     reach: float
@@ -51,10 +58,12 @@ class Settling:
     steep: float
     support: float = 0.2
     blur: float = 0.5
+    greys: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         values = (self.reach, self.scale, self.steep, self.support)
         good = all(isinstance(v, float) and 0 < v < np.inf for v in values)
+        good = good and bool(np.isfinite(self.greys).all())
         if not good or self.support >= 1 or not 0 <= self.blur * self.scale <= self.reach:
             raise InputDataError(f"the lengths and limits of {self} must be above zero")
 
@@ -62,6 +71,23 @@ class Settling:
     def feature(self) -> Feature:
         """The gradient that tells level from steep."""
         return Feature.of("gradient", self.scale)
+
+    def between(self, label: int) -> bool:
+        """Tell whether blur can make a class: by the grey values, if they are given.
+
+        Parameters
+        ----------
+        label : int
+            The class.
+
+        Returns
+        -------
+        bool
+            If another is darker, and another brighter; or if nothing is known of that.
+        """
+        if not self.greys:
+            return True
+        return min(self.greys) < self.greys[label] < max(self.greys)
 
     def radii(self, spacing: Spacing, within: Margin) -> Margin:
         """Return the voxels that an average reaches; along an axis of one voxel, none.
@@ -106,10 +132,12 @@ def settled(
     Returns
     -------
     ndarray of float32, shape (classes, z, y, x)
-        Probabilities without the margin, summing to one: each class's own, times n⁴ / (n⁴ + s⁴)
-        where n is its average over level ground and s the `support`, after a light smoothing: a
-        phase is a candidate or not, however little of it there is, or small pores would lose their rims. A layer thinner than about
-        three scales of the gradient between two other phases may be lost.
+        Probabilities without the margin, summing to one: each class's own after a light smoothing,
+        times n⁴ / (n⁴ + s⁴), where n is its average over level ground, and s the `support`: a
+        phase is a candidate or not, however little of it there is, or small pores would lose
+        their rims. The darkest and the brightest class of serial sections are averaged over all
+        ground. A layer thinner than about three scales of the gradient between two other phases
+        may be lost.
 
     Notes
     -----
@@ -120,20 +148,24 @@ def settled(
     few: Margin = tuple(  # type: ignore[assignment]
         min(tap_radius(width), r) for width, r in zip(light, radii, strict=True)
     )
-    weight = (gradient / np.float32(settling.steep)) ** _POWER
-    weight = np.float32(1) / (np.float32(1) + weight) + _FLOOR
-    total = smoothed_inside(weight, widths, radii)
     around = tuple(
         slice(r - f, n - r + f) for r, f, n in zip(radii, few, gradient.shape, strict=True)
     )
+    weight = (gradient / np.float32(settling.steep)) ** _POWER
+    weight = np.float32(1) / (np.float32(1) + weight) + _FLOOR
+    total = smoothed_inside(weight, widths, radii)
     limit = np.float32(settling.support**4)
     out = np.empty((len(probabilities), *total.shape), np.float32)
     for label, own in enumerate(probabilities):
-        level = smoothed_inside(own * weight, widths, radii) / total
-        level *= level
-        level *= level
-        near = smoothed_inside(own[around], light, few)
-        out[label] = (near + _LEAST) * (level / (level + limit))
+        if settling.between(label):
+            average = smoothed_inside(own * weight, widths, radii) / total
+        else:
+            average = smoothed_inside(own, widths, radii)
+        average *= average
+        average *= average
+        out[label] = (smoothed_inside(own[around], light, few) + _LEAST) * (
+            average / (average + limit)
+        )
     whole = out[0].copy()
     for part in out[1:]:
         whole += part

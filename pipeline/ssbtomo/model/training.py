@@ -37,6 +37,7 @@ class Train(Section):
     settle: bool = Field(
         default=True,
         description="Edges take the phases beside them: no film of a middle phase between a dark "
-        "and a bright one.",
+        "and a bright one. In serial sections (modality or reconstruction fib-sem, or these "
+        "features) floors of pores, which are steep, too, stay void.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")

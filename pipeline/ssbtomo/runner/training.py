@@ -18,7 +18,7 @@ from ssbtomo.segment.training import TrainingSample, train
 from ssbtomo.segment.voxel_model import VoxelModel
 from ssbtomo.stages.desk import Desk
 from ssbtomo.stages.ingest import open_scan
-from ssbtomo.stages.trained import open_companions, phase_values, training_options
+from ssbtomo.stages.trained import of_sections, open_companions, phase_values, training_options
 from ssbtomo.volume import Volume
 
 __all__ = ["told", "train_model"]
@@ -34,6 +34,7 @@ class _Job:
     labels: Path
     companions: tuple[str, ...] = ()
     values: tuple[int, ...] | None = None
+    sections: bool = False
 
 
 def train_model(
@@ -95,7 +96,9 @@ def _sample(job: _Job, names: Sequence[str], engine: Engine) -> TrainingSample:
     volume = job.volume
     marks = read_scribbles(job.labels, names, volume.shape, values=job.values, engine=engine)
     channels = open_companions(job.companions, volume.shape)
-    return TrainingSample(volume.data, marks, volume.needed_spacing(), channels, volume.name)
+    return TrainingSample(
+        volume.data, marks, volume.needed_spacing(), channels, volume.name, sections=job.sections
+    )
 
 
 def _of_recipe(path: Path, labels: Sequence[Path]) -> tuple[list[_Job], list[str], dict[str, Any]]:
@@ -124,7 +127,8 @@ def _of_recipe(path: Path, labels: Sequence[Path]) -> tuple[list[_Job], list[str
         marks = labels[number] if labels else Path(asked.labels if asked else "")
         volume = open_scan(Desk(Path(), sample, job.name, job.source))
         values = tuple(phase_values(sample.phases))
-        jobs.append(_Job(volume, marks, sample.segment.companions, values))
+        sections = of_sections(sample, volume.modality)
+        jobs.append(_Job(volume, marks, sample.segment.companions, values, sections))
     if not jobs:
         raise RecipeError(
             f"{path.name} names no scribbles",
@@ -148,9 +152,10 @@ def _of_scans(
     names, values = _phases(phases)
     edges = None if voxel_size is None else [edge.strip() for edge in voxel_size.split(",")]
     edges = edges * 3 if edges is not None and len(edges) == 1 else edges
+    volumes = [open_volume(scan, voxel_size=edges) for scan in scans]
     jobs = [
-        _Job(open_volume(scan, voxel_size=edges), marks, (), values)
-        for scan, marks in zip(scans, labels, strict=True)
+        _Job(volume, marks, (), values, volume.modality == "fib-sem")
+        for volume, marks in zip(volumes, labels, strict=True)
     ]
     return jobs, names
 

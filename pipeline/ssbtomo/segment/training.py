@@ -55,6 +55,8 @@ class TrainingSample:
         Further channels, registered to the image, in the order that the features number them.
     name : str
         For messages.
+    sections : bool
+        Whether the image is a stack of serial sections (FIB-SEM), across z.
     """
 
     image: Any
@@ -62,6 +64,7 @@ class TrainingSample:
     spacing: Spacing
     companions: Sequence[Any] = ()
     name: str = ""
+    sections: bool = False
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -114,7 +117,9 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
         preview by regression does without.
     settle : bool
         Whether edges take the phases beside them: no films of a middle phase where a dark one
-        meets a bright one, at the price of rounding what is a few voxels thin.
+        meets a bright one, at the price of rounding what is a few voxels thin. Where the samples
+        are serial sections, or the features those of ``"fib-sem"``, steep ground counts for the
+        darkest and the brightest phase, too: the floors of pores seen through them are steep.
     seed : int
         Of everything random.
     scores : bool
@@ -146,9 +151,10 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     learner = Learner(rule, trees, depth, seed)
     wanted = 1 + max(feature.channel for feature in chosen)
     levels = _levels(several, wanted, engine)
-    marked, grounds = _collect(several, chosen, levels, len(phases), engine)
+    marked, tones, grounds = _collect(several, chosen, levels, len(phases), engine)
     kept = marked.at(learner.drawn(marked.labels, len(phases)))
     edge = mean_edge(spacing)
+    sections = features == "fib-sem" or all(sample.sections for sample in several)
     grown = kept.at(slice(0))
     if grow and rule == "forest":
         first = learner.fit(kept.looks, kept.labels, len(phases), score=False).rule
@@ -158,7 +164,10 @@ def train(  # noqa: PLR0913 - the parameters of the recipe's section
     seen = Lessons.joined([kept, grown])
     model = learner.fit(seen.looks, seen.labels, len(phases))
     settling = (
-        Settling(_REACH * edge, edge, _steep(several, levels, Feature.of("gradient", edge), engine))
+        Settling(
+            _REACH * edge, edge, _steep(several, levels, Feature.of("gradient", edge), engine),
+            greys=_greys(tones, marked.labels, len(phases)) if sections else (),
+        )
         if settle else None
     )  # fmt: skip
     found = learnt_scores(learner, model, kept, grown, phases, chosen) if scores else {}
@@ -245,14 +254,17 @@ def _collect(
     levels: tuple[Level, ...],
     phases: int,
     engine: Engine,
-) -> tuple[Lessons, list[Ground]]:
-    """Return every labelled voxel with its features, and by sample where they lie."""
-    parts, grounds = [], []
+) -> tuple[Lessons, NDArray[np.float32], list[Ground]]:
+    """Return every labelled voxel with its features, its grey value, and by sample where they lie."""
+    parts, tones, grounds = [], [], []
     count = 0
     for sample in samples:
         marks = _scribbles(sample, phases, engine)
-        ready = Classifier(features, check_spacing(sample.spacing), levels, _UNKNOWN)
+        wanted = (*features, Feature.of("intensity"))
+        ready = Classifier(wanted, check_spacing(sample.spacing), levels, _UNKNOWN)
         looks = features_at(sample.sources, marks.places, sample.grid, engine, ready)
+        looks, tone = np.ascontiguousarray(looks[:, :-1]), looks[:, -1]
+        tones.append(tone)
         axis, slices = _slices(marks.places)
         groups = slices + count
         count += int(slices.max(initial=-1)) + 1
@@ -265,7 +277,12 @@ def _collect(
             f"no voxel is labelled as phase {absent[0] + 1} of {phases}",
             hint="label every phase in at least one sample, or leave it out",
         )
-    return marked, grounds
+    return marked, np.concatenate(tones), grounds
+
+
+def _greys(tones: NDArray[np.float32], labels: NDArray[np.intp], phases: int) -> tuple[float, ...]:
+    """Return the usual grey value of each class."""
+    return tuple(float(np.median(tones[labels == k])) for k in range(phases))
 
 
 def _grown(

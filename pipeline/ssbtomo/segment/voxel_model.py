@@ -93,7 +93,7 @@ class VoxelModel:
             "settling": None if self.settling is None else {
                 "reach": self.settling.reach, "scale": self.settling.scale,
                 "steep": self.settling.steep, "support": self.settling.support,
-                "blur": self.settling.blur,
+                "blur": self.settling.blur, "greys": list(self.settling.greys),
             },
             "scores": dict(self.scores),
             "training": dict(self.training),
@@ -159,7 +159,10 @@ class VoxelModel:
             turned = replace(
                 rule, weights=np.ascontiguousarray(rule.weights[order]), bias=rule.bias[order]
             )
-        return replace(self, phases=tuple(phases), rule=turned)
+        settling = self.settling
+        if settling is not None and settling.greys:
+            settling = replace(settling, greys=tuple(settling.greys[k] for k in order))
+        return replace(self, phases=tuple(phases), rule=turned, settling=settling)
 
     def classifier(self, spacing: Spacing) -> tuple[Classifier, list[str]]:
         """Return the model made ready for a voxel size.
@@ -219,7 +222,6 @@ def _model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
     ):
         raise FormatError(f"{path}: the levels of its channels are {str(levels)[:200]}")
     spacing = check_spacing(tuple(_number(edge) for edge in header["spacing_um"]))
-    settling = header["settling"]
     return VoxelModel(
         phases=phases,
         features=features,
@@ -227,12 +229,20 @@ def _model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
         dtype=np.dtype(_text(header["dtype"])).name,
         levels=levels,
         rule=rule_from(path, header["rule"], arrays, len(features), len(phases)),
-        settling=None
-        if settling is None
-        else Settling(**{key: _number(value) for key, value in settling.items()}),
+        settling=_settling(header["settling"], len(phases)),
         scores=_scores(header["scores"], phases),
         training=_training(header["training"], phases, header["rule"]),
     )
+
+
+def _settling(table: Any, phases: int) -> Settling | None:
+    if table is None:
+        return None
+    lengths = {key: _number(value) for key, value in table.items() if key != "greys"}
+    greys = tuple(_number(value) for value in table.get("greys", ()))
+    if len(greys) not in (0, phases):
+        raise ValueError(f"the settling knows {len(greys)} grey values of {phases} phases")
+    return Settling(greys=greys, **lengths)
 
 
 def _number(value: Any) -> float:

@@ -120,6 +120,7 @@ class Ingest:
             "dtype": str(dtype),
             "spacing_um": list(spacing),
             "spacing_origin": volume.spacing_origin,
+            "modality": volume.modality,
             "minimum": low,
             "maximum": high,
             "stack_check": [*volume.notes, *(f"{p.what} ({p.where})" for p in checked.problems)],

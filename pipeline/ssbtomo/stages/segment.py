@@ -80,7 +80,7 @@ class Segment:
     """
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
 
     section: Section
     range: Range

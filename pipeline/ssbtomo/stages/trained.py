@@ -15,7 +15,7 @@ from ssbtomo import io
 from ssbtomo.blocks import Source
 from ssbtomo.blocks.classify import classify
 from ssbtomo.errors import InputDataError, RecipeError
-from ssbtomo.model import Phase, Segment
+from ssbtomo.model import Phase, Sample, Segment
 from ssbtomo.model.training import Train
 from ssbtomo.results import folder_name
 from ssbtomo.segment.prediction import ready_for
@@ -33,6 +33,7 @@ from ssbtomo.volume import Volume
 __all__ = [
     "check_trained",
     "classifying_bytes",
+    "of_sections",
     "open_companions",
     "phase_values",
     "section_parameters",
@@ -290,10 +291,29 @@ def _model(
     marks = read_scribbles(
         asked.labels, names, desk.shape, values=phase_values(phases), engine=desk.engine
     )
-    sample = TrainingSample(image, marks, desk.spacing, channels, desk.name)
+    sections = of_sections(desk.sample, desk.facts["ingest"].get("modality", ""))
+    sample = TrainingSample(image, marks, desk.spacing, channels, desk.name, sections=sections)
     model = train(sample, names, **training_options(asked), engine=desk.engine)
     model.save(desk.root / "models" / f"{folder_name(desk.name)}.ssbmodel")
     return model
+
+
+def of_sections(sample: Sample, modality: str = "") -> bool:
+    """Tell whether a sample's scan is a stack of serial sections.
+
+    Parameters
+    ----------
+    sample : ssbtomo.model.Sample
+        The sample's part of the recipe.
+    modality : str
+        What its file tells, where the recipe is silent.
+
+    Returns
+    -------
+    bool
+        If the recipe says so, reconstructs one, or the file says so.
+    """
+    return "fib-sem" in (sample.reconstruct.method, sample.modality or modality)
 
 
 def training_options(asked: Train) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def model_story(model: VoxelModel) -> dict[str, Any]:
         "training": dict(model.training),
         "features": [feature.label for feature in model.features],
         "settled_um": None if model.settling is None else model.settling.reach,
+        "sections": model.settling is not None and bool(model.settling.greys),
         "spacing_um": list(model.spacing),
         "accuracy": {
             how: model.scores[how]["accuracy"]
@@ -116,10 +117,18 @@ def training_sentence(facts: Mapping[str, Any]) -> str:
             f" Of the labelled voxels, {held:.1%} were classified right by models that had not "
             "seen their slice."
         )
-    if story["settled_um"]:
-        text += (
-            " At edges, phases without support from level voxels within "
-            f"{format_length(story['settled_um'])} (standard deviation of a Gaussian) were excluded, "
-            "so that blurred edges between a dark and a bright phase hold no film of a third."
-        )
-    return text
+    return text + (_settled(story) if story["settled_um"] else "")
+
+
+def _settled(story: Mapping[str, Any]) -> str:
+    level = "" if story.get("sections") else "level "
+    only = (
+        " (level voxels alone for phases between a darker and a brighter one)"
+        if story.get("sections")
+        else ""
+    )
+    return (
+        f" At edges, phases without support from {level}voxels within "
+        f"{format_length(story['settled_um'])} (standard deviation of a Gaussian){only} were "
+        "excluded, so that blurred edges between a dark and a bright phase hold no film of a third."
+    )

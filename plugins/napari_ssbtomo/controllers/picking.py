@@ -41,11 +41,14 @@ class Pick:
         Voxel edges along (Z, Y, X) in µm.
     name : str
         Name of the layer.
+    modality : str
+        What its file or recipe says: ``"xct"``, ``"fib-sem"`` or nothing.
     """
 
     grey: Any
     spacing: Spacing
     name: str = ""
+    modality: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -112,7 +115,9 @@ def pick_of(layer: Any, voxel_size: str = "") -> Pick:
         If it is no grey volume, or its voxel size is not known.
     """
     grey = grey_of(layer)
-    return Pick(grey, labels_spacing(layer) or parse_spacing(voxel_size), layer.name)
+    spacing = labels_spacing(layer) or parse_spacing(voxel_size)
+    about = layer.metadata.get("ssbtomo", {})
+    return Pick(grey, spacing, layer.name, str(about.get("modality", "")))
 
 
 def parse_phases(text: str) -> tuple[str, ...]:

@@ -318,7 +318,8 @@ def _trained(pick: Pick, marks: Scribbles, request: TrainingRequest, hands: Hand
     from ssbtomo.blocks import Engine
     from ssbtomo.segment.training import TrainingSample, train
 
-    sample = TrainingSample(pick.grey, marks, pick.spacing, name=pick.name)
+    sections = pick.modality == "fib-sem"
+    sample = TrainingSample(pick.grey, marks, pick.spacing, name=pick.name, sections=sections)
     with Engine.start("threads", hands_for_blocks(), cancel=hands.cancel) as engine:
         return train(sample, request.phases, **request.options, engine=engine)
 
