@@ -331,7 +331,7 @@ def _across(table: Any, contact: Any, axis: Any, here: Any, there: Any) -> Calla
 overload(across, FREE, strict=False)(_across)
 
 
-@njit(**INLINE)
+@njit(**DEVICE)
 def _join_row(
     op: Operator,
     axis: int,

@@ -219,9 +219,12 @@ def _sums_mask(
         x[k, first + op.pitch : last + op.pitch],
     )
     west, east = x[k, first - 1 : last - 1], x[k, first + 1 : last + 1]
+    diagonal, codes = sums[1], op.codes[k, first:last]
     for i in range(total.size):
         total[i] = wz * (up[i] + down[i]) + wy * (north[i] + south[i]) + wx * (west[i] + east[i])
-    _count_mask(op, x, run, sums, work)
+        code = codes[i]
+        vertical = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3)
+        diagonal[i] = vertical + wx * np.uint8(code >> 4)
 
 
 @in_masks
@@ -273,7 +276,7 @@ def _sums_stored(
         diagonal[i] += over + under
 
 
-@njit(**INLINE)
+@njit(**DEVICE)
 def conductance(
     op: Operator,
     x: NDArray[Any],

@@ -83,7 +83,7 @@ def _begin(diagonal: NDArray[Any], right: NDArray[Any], x: NDArray[Any], parity:
         x[i] = widen(right[i]) / diagonal[i] if mine else zero
 
 
-@njit(**INLINE)
+@njit(**DEVICE)
 def _correct(grids: Grids, coarse: NDArray[Any], k: int, x: NDArray[Any]) -> None:
     """Add the coarse correction to a plane; relaxing will clear what does not conduct.
 
