@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +17,7 @@ from ssbtomo.io.ome_metadata import (
     space_axes,
 )
 from ssbtomo.io.ome_pyramid import build_level, level_steps
-from ssbtomo.io.zarr_arrays import PART, ArrayFile, clear_parts, create_array, disk_errors
+from ssbtomo.io.zarr_arrays import PART, ArrayFile, clear_parts, create_array, disk_errors, remove
 from ssbtomo.passing import persist
 from ssbtomo.units import Spacing, check_spacing
 
@@ -44,7 +41,6 @@ __all__ = [
 
 _GROUP_FILES = ("zarr.json", ".zattrs")
 _BEGUN = "zarr.json.partial"
-_TRIES, _MOMENT = 20, 0.05  # s
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,34 +321,10 @@ def _clear(place: Path) -> None:
     with disk_errors(place):
         for item in place.iterdir():
             if item.is_dir() and not item.is_symlink():
-                shutil.rmtree(item)
+                remove(item)
             elif item.name not in _GROUP_FILES:
                 item.unlink()
         remove(place)  # what says whose it is goes last
-
-
-def remove(place: Path) -> None:
-    """Remove a store, also while a late worker of a killed run still writes to it.
-
-    Parameters
-    ----------
-    place : Path
-        Its folder.
-
-    Raises
-    ------
-    OSError
-        If it cannot be removed.
-    """
-    for left in reversed(range(_TRIES)):
-        try:
-            shutil.rmtree(place)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT) or not left:
-                raise
-            time.sleep(_MOMENT)
-        if not place.exists():
-            return
 
 
 def _only_begun(place: Path) -> bool:

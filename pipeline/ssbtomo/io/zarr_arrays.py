@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
-__all__ = ["PART", "ArrayFile", "clear_parts", "create_array", "disk_errors", "inner_chunk"]
+__all__ = [
+    "PART",
+    "ArrayFile",
+    "clear_parts",
+    "create_array",
+    "disk_errors",
+    "inner_chunk",
+    "remove",
+]
 
+_TRIES, _MOMENT = 20, 0.05  # s
 PART = ".part-"  # begin of the names of folders with shards that are being written
 
 
@@ -235,11 +245,31 @@ def create_array(
         fill_value=0,
         zarr_format=3,
         dimension_names=("z", "y", "x")[-len(shape) :],
-        overwrite=True,
     )
     with disk_errors(path), settings(fast=True):
+        remove(Path(path, str(level)))
         persist(make)
     return ArrayFile(path, level)
+
+
+def remove(place: Path) -> None:
+    """Remove a store, or a level of it, also while a late worker of a killed run still writes to it.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder; it may be gone.
+
+    Raises
+    ------
+    OSError
+        If it cannot be removed.
+    """
+    for left in reversed(range(_TRIES)):
+        shutil.rmtree(place, ignore_errors=left > 0)  # what comes and goes meanwhile is no matter
+        if not place.exists():
+            return
+        time.sleep(_MOMENT)
 
 
 def clear_parts(store: str | Path) -> None:
