@@ -199,6 +199,13 @@ def _add_electrodes(op: Operator, run: Run, here: NDArray[Any], diagonal: NDArra
             diagonal[start + nx] += weight * join(op.mode, here[start + nx], here[start + nx])
 
 
+@njit(**DEVICE)
+def _counted(code: Any, wz: Any, wy: Any, wx: Any) -> Any:
+    """Return the conductance of all faces of a voxel of a mask from the counts of open ones."""
+    vertical = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3)
+    return vertical + wx * np.uint8(code >> 4)
+
+
 @in_masks
 def _sums_mask(
     op: Operator,
@@ -222,9 +229,7 @@ def _sums_mask(
     diagonal, codes = sums[1], op.codes[k, first:last]
     for i in range(total.size):
         total[i] = wz * (up[i] + down[i]) + wy * (north[i] + south[i]) + wx * (west[i] + east[i])
-        code = codes[i]
-        vertical = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3)
-        diagonal[i] = vertical + wx * np.uint8(code >> 4)
+        diagonal[i] = _counted(codes[i], wz, wy, wx)
 
 
 @in_masks
@@ -241,9 +246,7 @@ def _count_mask(
     wy = diagonal.dtype.type(op.weights[1])
     wx = diagonal.dtype.type(op.weights[2])
     for i in range(diagonal.size):
-        code = codes[i]
-        vertical = wz * np.uint8(code & 3) + wy * np.uint8((code >> 2) & 3)
-        diagonal[i] = vertical + wx * np.uint8(code >> 4)
+        diagonal[i] = _counted(codes[i], wz, wy, wx)
 
 
 @njit(**INLINE)
