@@ -11,9 +11,12 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import google_crc32c
+import numcodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from ssbtomo import runner
 from ssbtomo.errors import FormatError, InputDataError, RecipeError, ResourceError, SsbtomoError
@@ -94,13 +97,17 @@ def huge_npy(folder):
 
 def inflating_zarr(folder):
     """Half a megabyte that inflates to 512 MB where 512 bytes are declared."""
-    place = folder / "a.zarr"
+    return zarr_of_one_chunk(folder / "a.zarr", _packed(2 * GB), {"id": "zlib", "level": 9})
+
+
+def zarr_of_one_chunk(place, content, *packers):
+    """Write an array of format 2, 8 x 8 x 8 bytes, whose chunk is packed by all packers."""
     (place / "0/0").mkdir(parents=True)
     array = {"zarr_format": 2, "shape": [8, 8, 8], "chunks": [8, 8, 8], "dtype": "|u1", "order": "C",
-             "compressor": {"id": "zlib", "level": 9}, "fill_value": 0, "filters": None,
+             "compressor": packers[-1], "fill_value": 0, "filters": packers[:-1] or None,
              "dimension_separator": "/"}  # fmt: skip
     (place / ".zarray").write_text(json.dumps(array))
-    (place / "0/0/0").write_bytes(_packed(2 * GB))
+    (place / "0/0/0").write_bytes(content)
     return place
 
 
@@ -152,6 +159,46 @@ def test_a_chunk_that_unfolds_inside_a_shard_is_refused_and_the_others_read(tmp_
         store[layers[damaged]]
     other = layers[1 - damaged]
     np.testing.assert_array_equal(store[other], values[other])
+
+
+def blosc_chunk() -> bytearray:
+    return bytearray(numcodecs.Blosc().encode((np.arange(512) % 200).astype(np.uint8)))
+
+
+def test_a_blosc_chunk_that_announces_more_bytes_than_it_has_is_refused(tmp_path):
+    content, codec = blosc_chunk(), numcodecs.Blosc().get_config()
+    sound = open_volume(zarr_of_one_chunk(tmp_path / "sound.zarr", content, codec))
+    assert sound.data[7].compute()[7, 7] == 511 % 200
+    cut = zarr_of_one_chunk(tmp_path / "cut.zarr", content[:-1], codec)
+    assert f"a chunk of {len(content)} packed bytes; there are {len(content) - 1}" in told(cut)
+    head = zarr_of_one_chunk(tmp_path / "head.zarr", content[:12], codec)
+    assert "a chunk of 16 packed bytes; there are 12" in told(head)
+    content[12:16] = (2**30).to_bytes(4, "little")  # would be read, wherever that is
+    content[16:20] = (2**29).to_bytes(4, "little")
+    far = zarr_of_one_chunk(tmp_path / "far.zarr", content, codec)
+    assert "a chunk of 1,073,741,824 packed bytes" in told(far)
+
+
+def test_a_blosc_chunk_that_leaves_its_shard_is_refused(tmp_path):
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=(16, 8, 8), chunks=(8, 8, 8), shards=(16, 8, 8), dtype="u1",
+        compressors=zarr.codecs.BloscCodec(),
+    )  # fmt: skip
+    array[...] = np.random.default_rng(0).integers(0, 200, (16, 8, 8))
+    shard = tmp_path / "a.zarr/c/0/0/0"
+    content = shard.read_bytes()
+    entries = np.frombuffer(content[-36:-4], "<u8").reshape(2, 2).copy()
+    entries[0, 1] //= 2  # the codec would be given half a chunk
+    index = entries.tobytes()
+    shard.write_bytes(content[:-36] + index + google_crc32c.value(index).to_bytes(4, "little"))
+    assert "packed bytes; there are" in told(tmp_path / "a.zarr")
+
+
+def test_chunks_that_are_packed_twice_are_refused(tmp_path):
+    content = numcodecs.Zlib().encode(blosc_chunk())
+    codecs = numcodecs.Blosc().get_config(), numcodecs.Zlib().get_config()
+    twice = zarr_of_one_chunk(tmp_path / "twice.zarr", content, *codecs)
+    assert "chunks are packed 2 times: blosc, zlib" in told(twice)
 
 
 def test_a_declared_volume_beyond_the_disk_is_refused_before_any_work(tmp_path):

@@ -1,4 +1,8 @@
-"""Chunks of zarr stores that unpack to more than a chunk: found before they are unpacked."""
+"""Chunks of zarr stores that would harm the process: found before they are unpacked.
+
+Such a chunk unpacks to far more than its voxels, or its header sends the codec to bytes beyond
+the chunk: Blosc takes the count of packed bytes from there and checks everything else against it.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,8 @@ _PIECE = 2**20
 _FEW = 512  # chunks of a shard that are all looked at when the first of them is read
 _MOST_REMEMBERED = 2**16
 _SOUND: dict[str, tuple[int, ...]] = {}  # files that were looked at, as they were then
+_EMPTY = 2**64 - 1  # where an empty chunk of a shard lies
+_BLOSC = 16  # bytes of a header; the last four tell the packed bytes
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _STREAMS: dict[str, Callable[[], Any]] = {
     "zlib": lambda: zlib.decompressobj(47),
@@ -38,7 +44,7 @@ _STREAMS: dict[str, Callable[[], Any]] = {
 
 
 def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
-    """Refuse chunks that announce, or unpack to, more than the voxels of a chunk.
+    """Refuse chunks that unpack to more than their voxels, or announce bytes that they lack.
 
     In a shard each chunk is looked at on its own: all, or those of the window where a shard has
     more than 512. A file is looked at again when its size, its time or its number changed.
@@ -55,10 +61,16 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
     Raises
     ------
     FormatError
-        With the chunk and its size.
+        With the chunk and its size; for an array whose chunks are packed more than once.
     """
-    if not _codec(array):
+    packers = _packers(array)
+    if not packers:
         return
+    if len(packers) > 1:
+        raise FormatError(
+            f"{node}: chunks are packed {len(packers)} times: {', '.join(packers)}",
+            hint="write the array again with one compressor",
+        )
     ranges, files = _ranges(array, window), _files(array)
     whole = math.prod(n // c for n, c in zip(files, array.chunks, strict=True)) <= _FEW
     for index in itertools.product(*(_steps(r, n) for r, n in zip(ranges, files, strict=True))):
@@ -67,12 +79,11 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
         if state is None or _SOUND.get(path) == state:
             continue
         box = [range(i * n, (i + 1) * n) for i, n in zip(index, files, strict=True)]
-        if whole and not _oversized(array, path, index, box):
+        if whole and not _flaw(array, path, index, box):
             _remember(path, state)
-        elif size := _oversized(array, path, index, ranges):
+        elif flaw := _flaw(array, path, index, ranges):
             raise FormatError(
-                f"{path} unpacks to {size:,} bytes or more; a chunk has {_expected(array):,}",
-                hint="the file is damaged, or made to do harm; get it anew",
+                f"{path} {flaw}", hint="the file is damaged, or made to do harm; get it anew"
             )
 
 
@@ -81,18 +92,27 @@ def _expected(array: zarr.Array[Any]) -> int:
     return size
 
 
-def _oversized(
-    array: zarr.Array[Any], path: str, index: tuple[int, ...], voxels: list[range]
-) -> int:
-    """Return the bytes of the largest chunk of a file, among some voxels, if they are too many."""
+def _flaw(array: zarr.Array[Any], path: str, index: tuple[int, ...], voxels: list[range]) -> str:
+    """Say what would do harm in the chunks of a file that hold some voxels, if anything."""
     most = 8 * _expected(array) + 2**16  # a filter may pack voxels into wider types
+    (codec,) = _packers(array)
     with open(path, "rb") as file:  # noqa: PTH123 - thousands of times for small blocks
         places: Iterable[tuple[int, int]] = [(0, file.seek(0, os.SEEK_END))]
         if array.shards:
             places = _within(array, file, index, voxels)
-        sizes = (unpacked_size(file, place, _codec(array), most) for place in places)
-        largest = max(sizes, default=0)
-    return largest if largest > most else 0
+        for place in places:
+            if (size := unpacked_size(file, place, codec, most)) > most:
+                return f"unpacks to {size:,} bytes or more; a chunk has {_expected(array):,}"
+            if codec == "blosc" and (size := _blosc_bytes(file, place)) > place[1]:
+                return f"announces a chunk of {size:,} packed bytes; there are {place[1]:,}"
+    return ""
+
+
+def _blosc_bytes(file: BinaryIO, place: tuple[int, int]) -> int:
+    """Return how many bytes, its header among them, a chunk says it has."""
+    file.seek(place[0])
+    head = file.read(min(_BLOSC, place[1]))
+    return max(int.from_bytes(head[12:16], "little"), _BLOSC)
 
 
 def _state(path: str, *more: int) -> tuple[int, ...] | None:
@@ -112,11 +132,11 @@ def _remember(path: str, state: tuple[int, ...]) -> None:
     _SOUND[path] = state
 
 
-def _codec(array: zarr.Array[Any]) -> str:
-    """Return the name of what packs the chunks, if it is one thing."""
-    packers = [type(codec).__name__.lower() for codec in array.compressors or ()]
-    known = [name for name in (*_STREAMS, "zstd", "blosc", "lz4") for one in packers if name in one]
-    return known[0] if known else ""
+def _packers(array: zarr.Array[Any]) -> list[str]:
+    """Return the names of what packs the chunks; a filter of format 2 may pack as well."""
+    known = (*_STREAMS, "zstd", "blosc", "lz4")
+    codecs = [type(codec).__name__.lower() for codec in (*array.filters, *array.compressors)]
+    return [name for codec in codecs for name in known if name in codec]
 
 
 def _files(array: zarr.Array[Any]) -> tuple[int, ...]:
@@ -169,8 +189,8 @@ def _within(
         for r, i, n, c in zip(ranges, index, _files(array), array.chunks, strict=True)
     ]
     for first, count in entries[np.ix_(*mine)].reshape(-1, 2).tolist():
-        if first + count <= end:  # an empty chunk has the largest numbers
-            yield first, count
+        if first != _EMPTY:
+            yield min(first, end), max(min(count, end - first), 0)
 
 
 def unpacked_size(file: BinaryIO, place: tuple[int, int], codec: str, most: int) -> int:
