@@ -2,10 +2,11 @@
 
     python tests/benchmarks/kill_storm.py [kills] [seed] [edge]
 
-The demo recipe on 72 x edge x edge voxels (48 if not given) of the demo's sample is run in peace. Then runs are killed at seeded random moments: the command with SIGKILL, SIGTERM or SIGINT,
-one of its worker processes, or the scheduler of an outer Dask cluster that it uses. After up to
-five kills a round ends with a run that nobody kills; its stores, tables and numbers must be, byte
-for byte, those of the run in peace. A run whose worker was killed must end by itself; one whose
+The demo recipe on 72 x edge x edge voxels (48 if not given) of the demo's sample is run in peace.
+Then runs are killed at seeded random moments: the command with SIGKILL, SIGTERM or SIGINT, one of
+its worker processes, or the scheduler of an outer Dask cluster that it uses. After up to five kills
+a round ends with a run that nobody kills; its stores, tables and numbers must be, byte for byte,
+those of the run in peace. A run whose worker was killed must end by itself; one whose
 scheduler died must say so and exit with 1; one that was asked to stop must do so within 5 s.
 """
 

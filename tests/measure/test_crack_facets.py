@@ -69,6 +69,22 @@ def test_crossing_pennies_meet_in_one_line():
     assert (found.facet_labels > 0).sum() == found.facets["voxels"].sum()
 
 
+def test_unequal_pennies_that_cross_off_their_middles_meet_in_one_line():
+    # where the line ends, an arm of each meets one of the other: both were one bent facet
+    centres = np.array([(50.6, 39.6, 60.8), (40.7, 34.9, 56.4)])
+    normals, radii = [unit(-0.145, -0.715, -0.684), unit(0.776, -0.522, -0.354)], (23.3, 25.9)
+    both = [
+        (Disc(tuple(at), tuple(way), radius, 4.0), VOID)
+        for at, way, radius in zip(centres, normals, radii, strict=True)
+    ]
+    found = measure.cracks(scene((97, 74, 118), (1.0,) * 3, *both).labels(), (1.0,) * 3)
+    assert found.summary.sheets == 2
+    assert list(found.graph.lines["kind"]) == ["X"]
+    assert found.graph.lines["length_um"][0] == pytest.approx(45.8, rel=0.1)
+    true = np.pi * np.square(radii).sum()  # the acceptance of areas
+    assert found.facets["area_um2"].sum() == pytest.approx(true, rel=0.05)
+
+
 def test_slabs_along_the_axes_are_two_sheets():
     # here only one of them can hold the voxels where both cross: the other goes on behind those
     labels = np.full((30, 40, 42), SOLID)

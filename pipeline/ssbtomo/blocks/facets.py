@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssbtomo.blocks.engine import SERIAL, Engine
-from ssbtomo.kernels.crack_facets import contacts, extend, flat_patches, ordered, spread_out
+from ssbtomo.kernels.crack_facets import (
+    contacts,
+    extend,
+    flat_patches,
+    ordered,
+    spread_out,
+    turning,
+)
 from ssbtomo.kernels.crack_planes import local_quantiles, middle_areas, planes, shares
 from ssbtomo.kernels.crack_points import Points, voxel_widths
 from ssbtomo.kernels.crack_rays import ray_sides
@@ -122,8 +129,8 @@ def find_facets(points: Points, groups: NDArray[np.int32], engine: Engine = SERI
     -----
     The middle of a crack are the voxels that halve the shortest chord through them. A plane is
     fitted to the middle in a ball of 5.5 voxel edges (more for wide cracks) around each of
-    its voxels; where they spread further from it than a single sheet does, cracks cross or
-    turn. The rest is joined into patches where neighbours' normals agree to 18°. Then each
+    its voxels; where they spread further from it than a single sheet does, or the planes of
+    a fifth of the voxels around differ from it by more than 25°, cracks cross or turn. The rest is joined into patches where neighbours' normals agree to 18°. Then each
     voxel of the middle that is left goes to the patch whose plane, drawn on, passes nearest (of
     two patches that one plane fits, on both sides of what crosses them, that plane);
     all others follow the nearest of the middle; and patches are joined again that touch in one
@@ -249,7 +256,10 @@ def _flat(
         partial(planes, core, inside, radii), len(inside), engine
     )
     least = _LEAST_LINE if (points.shape == 1).any() else _LEAST
-    patches = flat_patches(core, inside, normals[middle], spreads <= _ROUGH * edge**2, least)
+    even = spreads <= _ROUGH * edge**2
+    turns = partial(turning, core, inside, (normals[middle], even), radii)
+    even &= ~over_points(turns, len(inside), engine)
+    patches = flat_patches(core, inside, normals[middle], even, least)
     flat = np.flatnonzero(middle)[patches >= 0]
     own_planes, _ = over_points(partial(planes, core, patches, radii), len(inside), engine)
     normals[flat] = own_planes[patches >= 0]

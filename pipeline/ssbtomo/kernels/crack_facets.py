@@ -9,7 +9,7 @@ import numpy as np
 
 from ssbtomo.kernels.compiling import njit
 from ssbtomo.kernels.crack_choice import choose
-from ssbtomo.kernels.crack_points import Points, ball_size, locate
+from ssbtomo.kernels.crack_points import Points, around, ball_size, locate
 from ssbtomo.kernels.union import flatten, unite
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ __all__ = ["connected", "contacts", "extend", "flat_patches", "ordered", "spread
 _APART = 2.9  # voxel edges that neighbours in a patch may lie apart
 _TURN = math.radians(6.0)  # how far the normals of neighbours in a patch may differ: so much,
 _BEND = math.radians(4.5)  # and so much for each voxel edge of the way
+_STEEP = math.cos(
+    math.radians(25.0)
+)  # cosine below which two planes around a point are of two sheets,
+_SHARE = 0.2  # and the share of the points around it that may have such a plane
 
 
 def flat_patches(
@@ -214,6 +218,61 @@ def contacts(
     rows = np.empty((count, 5))
     _touch(points, labels, fields, (asking, near), rows)
     return rows
+
+
+def turning(
+    points: Points,
+    groups: NDArray[np.int32],
+    planes: tuple[NDArray[np.float32], NDArray[np.bool_]],
+    radii: NDArray[np.float32],
+    span: tuple[int, int],
+) -> NDArray[np.bool_]:
+    """Tell at which points a crack turns within the reach of one plane.
+
+    Where two sheets end on each other one plane may still fit both of them, though poorly, and the
+    normals turn from one to the other little by little.
+
+    Parameters
+    ----------
+    points : Points
+        The list.
+    groups : ndarray of int32, shape (n,)
+        The connected crack that each point belongs to.
+    planes : tuple of ndarray
+        Normals (n, 3) of the planes around the points, and where those fit (n,).
+    radii : ndarray of float32, shape (n,)
+        Radius in µm of the ball around each.
+    span : tuple of int
+        The first of the points, and the one after the last.
+
+    Returns
+    -------
+    ndarray of bool
+        Where the planes of more than a fifth of the points around differ by more than 25°.
+    """
+    start, stop = span
+    room = ball_size(tuple(points.steps.tolist()), float(radii[start:stop].max(initial=0)))
+    found = np.empty(min(room, len(groups)) + 1, dtype=np.int64)
+    bent = np.zeros(stop - start, dtype=np.bool_)
+    _turn(points, groups, planes, (radii, start, found), bent)
+    return bent
+
+
+@njit(nogil=True, cache=True)
+def _turn(points, groups, planes, asked, bent):  # type: ignore[no-untyped-def]
+    normals, flat = planes
+    radii, start, found = asked
+    for row in range(bent.size):
+        point = start + row
+        if not flat[point]:
+            continue
+        number, turned = 0, 0
+        for other in found[: around(points, point, radii[point], found)]:
+            if not flat[other] or groups[other] != groups[point]:
+                continue
+            number += 1
+            turned += abs((normals[point] * normals[other]).sum()) < _STEEP
+        bent[row] = turned > _SHARE * number
 
 
 @njit(nogil=True, cache=True)

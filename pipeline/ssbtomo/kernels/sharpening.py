@@ -209,7 +209,11 @@ def _blur_of(values: NDArray[np.float32], sharp: NDArray[np.float32]) -> float:
 
 
 def _refined(
-    values: NDArray[np.float32], smooth: NDArray[np.float32], width: float, steps: int, spread: float
+    values: NDArray[np.float32],
+    smooth: NDArray[np.float32],
+    width: float,
+    steps: int,
+    spread: float,
 ) -> NDArray[np.float32]:
     """Return the fractions that, blurred, are most like an image, found in some steps.
 
