@@ -62,7 +62,7 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 _COMMON: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
 FREE: Any = _COMMON
 """How parts that are chosen by the type of the operator are compiled."""
-KERNEL: dict[str, Any] = _COMMON | {"cache": True}
+KERNEL: dict[str, Any] = _COMMON | {"cache": True, "no_cfunc_wrapper": True}
 """How the passes are compiled; see `team` for how they run in parallel."""
 DEVICE: dict[str, Any] = _COMMON | {
     "no_cpython_wrapper": True,
