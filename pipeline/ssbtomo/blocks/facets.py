@@ -32,6 +32,7 @@ _SMOOTH = 4.0  # radius in voxel edges over which widths are compared
 _RADIUS = 5.5  # radius in voxel edges of the ball that gives a plane
 _BLIND = 0.2  # voxel edges by which rays through a staircase may miss the middle
 _ROUGH = 0.5  # second moment in squared voxel edges of a single sheet across its plane, at most
+_ROUND = 0.3  # the same of a shell of 8 voxel edges of radius: what turns more may be two
 _FURTHER = 3.5  # how much further patches are looked for: cracks that cross at 30° part slowly
 _SAMPLE = 64  # points of a patch that tell whether two others that cross explain it
 _LEAST = 45  # points of the smallest patch
@@ -128,15 +129,16 @@ def find_facets(points: Points, groups: NDArray[np.int32], engine: Engine = SERI
     Notes
     -----
     The middle of a crack are the voxels that halve the shortest chord through them. A plane is
-    fitted to the middle in a ball of 5.5 voxel edges (more for wide cracks) around each of
-    its voxels; where they spread further from it than a single sheet does, or the planes of
-    a fifth of the voxels around differ from it by more than 25°, cracks cross or turn. The rest is joined into patches where neighbours' normals agree to 18°. Then each
-    voxel of the middle that is left goes to the patch whose plane, drawn on, passes nearest (of
-    two patches that one plane fits, on both sides of what crosses them, that plane);
-    all others follow the nearest of the middle; and patches are joined again that touch in one
-    plane with no third at hand. Where two planes cross the area of both counts. A patch that
-    two others explain, where they cross, is none. Two cracks that cross at less than about 30° are not told
-    apart. Memory: about 120 bytes for each voxel of a crack.
+    fitted to the middle in a ball of 5.5 voxel edges (more for wide cracks) around each of its
+    voxels; where they spread further from it than a single sheet does, or more than a shell of
+    eight voxel edges of radius does and the planes of a fifth of the voxels around differ from it
+    by more than 25°, cracks cross or turn. The rest is joined into patches where neighbours'
+    normals agree to 18°. Then each voxel of the middle that is left goes to the patch whose
+    plane, drawn on, passes nearest (of two patches that one plane fits, on both sides of what
+    crosses them, that plane); all others follow the nearest of the middle; and patches are joined
+    again that touch in one plane with no third at hand. Where two planes cross the area of both
+    counts. A patch that two others explain, where they cross, is none. Two cracks that cross at
+    less than about 30° are not told apart. Memory: about 120 bytes for each voxel of a crack.
     """
     edge = voxel_edge(tuple(points.steps))
     middle, widths = _middle(points, groups, edge, engine)
@@ -257,7 +259,8 @@ def _flat(
     )
     least = _LEAST_LINE if (points.shape == 1).any() else _LEAST
     even = spreads <= _ROUGH * edge**2
-    turns = partial(turning, core, inside, (normals[middle], even), radii)
+    poor = even & (spreads > _ROUND * edge**2)
+    turns = partial(turning, core, inside, (normals[middle], even, poor), radii)
     even &= ~over_points(turns, len(inside), engine)
     patches = flat_patches(core, inside, normals[middle], even, least)
     flat = np.flatnonzero(middle)[patches >= 0]

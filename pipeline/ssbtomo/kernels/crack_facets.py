@@ -15,14 +15,12 @@ from ssbtomo.kernels.union import flatten, unite
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["connected", "contacts", "extend", "flat_patches", "ordered", "spread_out"]
+__all__ = ["connected", "contacts", "extend", "flat_patches", "ordered", "spread_out", "turning"]
 
 _APART = 2.9  # voxel edges that neighbours in a patch may lie apart
 _TURN = math.radians(6.0)  # how far the normals of neighbours in a patch may differ: so much,
 _BEND = math.radians(4.5)  # and so much for each voxel edge of the way
-_STEEP = math.cos(
-    math.radians(25.0)
-)  # cosine below which two planes around a point are of two sheets,
+_STEEP = math.radians(25.0)  # from which angle two planes around a point are of two sheets,
 _SHARE = 0.2  # and the share of the points around it that may have such a plane
 
 
@@ -223,7 +221,7 @@ def contacts(
 def turning(
     points: Points,
     groups: NDArray[np.int32],
-    planes: tuple[NDArray[np.float32], NDArray[np.bool_]],
+    planes: tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]],
     radii: NDArray[np.float32],
     span: tuple[int, int],
 ) -> NDArray[np.bool_]:
@@ -239,7 +237,8 @@ def turning(
     groups : ndarray of int32, shape (n,)
         The connected crack that each point belongs to.
     planes : tuple of ndarray
-        Normals (n, 3) of the planes around the points, and where those fit (n,).
+        Normals (n, 3) of the planes around the points, where those fit (n,), and where they fit
+        poorly: only there is it asked.
     radii : ndarray of float32, shape (n,)
         Radius in µm of the ball around each.
     span : tuple of int
@@ -260,18 +259,22 @@ def turning(
 
 @njit(nogil=True, cache=True)
 def _turn(points, groups, planes, asked, bent):  # type: ignore[no-untyped-def]
-    normals, flat = planes
+    normals, flat, poor = planes
     radii, start, found = asked
+    least = np.cos(_STEEP)
     for row in range(bent.size):
         point = start + row
-        if not flat[point]:
+        if not poor[point]:
             continue
         number, turned = 0, 0
         for other in found[: around(points, point, radii[point], found)]:
             if not flat[other] or groups[other] != groups[point]:
                 continue
+            cosine = 0.0
+            for j in range(3):
+                cosine += normals[point, j] * normals[other, j]
             number += 1
-            turned += abs((normals[point] * normals[other]).sum()) < _STEEP
+            turned += abs(cosine) < least
         bent[row] = turned > _SHARE * number
 
 
