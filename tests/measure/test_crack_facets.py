@@ -80,7 +80,8 @@ def test_unequal_pennies_that_cross_off_their_middles_meet_in_one_line():
     found = measure.cracks(scene((97, 74, 118), (1.0,) * 3, *both).labels(), (1.0,) * 3)
     assert found.summary.sheets == 2
     assert list(found.graph.lines["kind"]) == ["X"]
-    assert found.graph.lines["length_um"][0] == pytest.approx(45.8, rel=0.1)
+    # what both chords of the line where the planes meet share; the acceptance of lines
+    assert found.graph.lines["length_um"][0] == pytest.approx(45.84, rel=0.1)
     true = np.pi * np.square(radii).sum()  # the acceptance of areas
     assert found.facets["area_um2"].sum() == pytest.approx(true, rel=0.05)
 

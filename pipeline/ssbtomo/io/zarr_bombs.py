@@ -71,6 +71,7 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
             f"{node}: chunks are packed {len(packers)} times: {', '.join(packers)}",
             hint="write the array again with one compressor",
         )
+    (codec,) = packers
     ranges, files = _ranges(array, window), _files(array)
     whole = math.prod(n // c for n, c in zip(files, array.chunks, strict=True)) <= _FEW
     for index in itertools.product(*(_steps(r, n) for r, n in zip(ranges, files, strict=True))):
@@ -79,9 +80,9 @@ def check_chunks(array: zarr.Array[Any], node: Path, window: Any) -> None:
         if state is None or _SOUND.get(path) == state:
             continue
         box = [range(i * n, (i + 1) * n) for i, n in zip(index, files, strict=True)]
-        if whole and not _flaw(array, path, index, box):
+        if whole and not _flaw(array, codec, path, (index, box)):
             _remember(path, state)
-        elif flaw := _flaw(array, path, index, ranges):
+        elif flaw := _flaw(array, codec, path, (index, ranges)):
             raise FormatError(
                 f"{path} {flaw}", hint="the file is damaged, or made to do harm; get it anew"
             )
@@ -92,10 +93,12 @@ def _expected(array: zarr.Array[Any]) -> int:
     return size
 
 
-def _flaw(array: zarr.Array[Any], path: str, index: tuple[int, ...], voxels: list[range]) -> str:
+def _flaw(
+    array: zarr.Array[Any], codec: str, path: str, part: tuple[tuple[int, ...], list[range]]
+) -> str:
     """Say what would do harm in the chunks of a file that hold some voxels, if anything."""
+    index, voxels = part
     most = 8 * _expected(array) + 2**16  # a filter may pack voxels into wider types
-    (codec,) = _packers(array)
     with open(path, "rb") as file:  # noqa: PTH123 - thousands of times for small blocks
         places: Iterable[tuple[int, int]] = [(0, file.seek(0, os.SEEK_END))]
         if array.shards:
